@@ -22,6 +22,7 @@ from moby_tui.schema.container import (
     EndpointSettings,
     HealthConfig,
     HostConfig,
+    Mount,
     MountPoint,
     NetworkingConfig,
 )
@@ -166,16 +167,17 @@ def test_what_a_container_is_made_of_again() -> None:
         id="a" * 64, created="", path="", args=[], image="sha256:1", name="/shop-web-1",
         state=ContainerState(),
         config=ContainerConfig(
-            hostname="a" * 12, image="web:1", env=["PATH=/bin", "MODE=fast"], cmd=["serve"], entrypoint=["/run"], user="1",
+            hostname="b" * 12, image="web:1", env=["PATH=/bin", "MODE=fast"], cmd=["serve"], entrypoint=["/run"], user="1",
             labels={"from": "image", "com.docker.compose.image": "sha256:1"}, volumes={"/cache": {}, "/own": {}},
         ),
         host_config=HostConfig(
             binds=["data:/data"], network_mode="container:" + "b" * 64, pid_mode="host", links=["/db:/shop-web-1/store"],
-            volumes_from=["b" * 64 + ":ro"],
+            volumes_from=["b" * 64 + ":ro"], mounts=[Mount(type="volume", target="/m"), Mount(type="bind", source="/m", target="/b")],
         ),
         mounts=[
             MountPoint(type="volume", name="c" * 64, destination="/cache"),
             MountPoint(type="volume", name="data", destination="/data"),
+            MountPoint(type="volume", name="f" * 64, destination="/m"),
             MountPoint(type="volume", name="d" * 64, destination="/own", rw=False),
         ],
     )  # fmt: skip
@@ -193,6 +195,7 @@ def test_what_a_container_is_made_of_again() -> None:
     )
     assert made.user == "1" and made.labels == {"com.docker.compose.image": "sha256:2"} and made.volumes == {"/own": {}}
     assert host.binds == ["data:/data", f"{'c' * 64}:/cache", f"{'d' * 64}:/own:ro"]
+    assert [one.source for one in host.mounts or []] == ["f" * 64, "/m"]
     assert host.network_mode == "container:" + "e" * 64 and host.pid_mode == "host" and made.networking_config is None
     assert host.links == ["db:store"] and host.volumes_from == ["e" * 64 + ":ro"]
     assert shared_with(old) == {"b" * 64}

@@ -14,12 +14,15 @@ from moby_tui.schema.container import (
     ContainerInspect,
     EndpointSettings,
     HostConfig,
+    Mount,
     NetworkingConfig,
 )
 from moby_tui.screens.forms.request import RunRequest
 
 #: Network modes that have no endpoints of their own.
 _WITHOUT_ENDPOINTS = re.compile(r"(host|none|container:.*)", re.DOTALL)
+#: Those that take the name of the host or of another container, which inspect has as their own (dockerd 28.5).
+_WITHOUT_HOSTNAME = re.compile(r"(host|container:.*)", re.DOTALL)
 #: What an image presets as a whole, and what is taken where a request does not say.
 _PRESET = ("working_dir", "user", "healthcheck", "stop_signal", "shell", "stop_timeout")
 
@@ -51,7 +54,8 @@ def _config(old: ContainerInspect, now: Now) -> ContainerConfig:
     changes: dict[str, object] = {
         name: getattr(ContainerConfig(), name) for name in _PRESET if getattr(config, name) == getattr(preset, name)
     }
-    changes["hostname"] = "" if config.hostname == old.id[:12] else config.hostname
+    if config.hostname == old.id[:12] or _WITHOUT_HOSTNAME.fullmatch(old.host_config.network_mode):
+        changes["hostname"] = ""
     changes["env"] = [entry for entry in config.env or [] if entry not in (preset.env or [])] or None
     for name in ("exposed_ports", "volumes"):
         changes[name] = {
@@ -70,6 +74,7 @@ def _host(old: ContainerInspect, replaced: Mapping[str, str]) -> HostConfig:
     return structs.replace(
         host,
         binds=[*(host.binds or []), *_unnamed(old)] or None,
+        mounts=[_named(one, old) for one in host.mounts or []] or None,
         container_id_file="",
         links=[_link(one) for one in host.links or []] or None,
         volumes_from=[_exchanged(one, replaced) for one in host.volumes_from or []] or None,
@@ -86,6 +91,14 @@ def _unnamed(old: ContainerInspect) -> list[str]:
         for point in old.mounts
         if point.type == "volume" and point.name and point.destination not in asked
     ]
+
+
+def _named(mount: Mount, old: ContainerInspect) -> Mount:
+    """A mount of a volume without a name, with the name that the engine gave it."""
+    if mount.type != "volume" or mount.source:
+        return mount
+    name = next((one.name for one in old.mounts if one.destination == mount.target and one.type == "volume"), "")
+    return structs.replace(mount, source=name)
 
 
 def _link(said: str) -> str:
