@@ -375,7 +375,10 @@ class FakeSystem:
         self.engine.check()
         return DiskUsage(
             containers=[structs.replace(row, size_rw=1_000_000) for row in self.engine.rows.values()],
-            volumes=[structs.replace(one, usage_data=VolumeUsage(size=52_000_000)) for one in await self.engine.volumes.list()],
+            volumes=[
+                structs.replace(one, usage_data=VolumeUsage(size=52_000_000))
+                for one in await FakeVolumes.list(self.engine.volumes)
+            ],
         )
 
     async def examine(self) -> list[Check]:

@@ -14,6 +14,7 @@ from moby_tui.schema.container import ContainerSummary, EndpointSettings, Port, 
 from moby_tui.schema.network import Ipam, IpamPool, Network
 from moby_tui.schema.stats import NetworkStats, Stats
 from moby_tui.schema.traffic import Exposure, Finding
+from moby_tui.screens.session.containers import ContainerModel
 from moby_tui.screens.topology.counters import Counters
 from moby_tui.screens.topology.drawing import draw
 from moby_tui.screens.topology.graph import Graph, build
@@ -115,6 +116,25 @@ def test_names_reach_the_drawing_clean() -> None:
     drawn = "".join(said for line in draw(graph, 80).lines for said, _ in line)
     assert drawn.isprintable()
     assert "ab" in drawn
+
+
+def test_podmans_networks_have_two_names_and_two_are_not_listed() -> None:
+    """As podman 5.8 lists them."""
+    default = container(1, "web", {"podman": "10.88.0.2", "back": "10.89.0.2"})
+    default.network_settings.networks["podman"].network_id = "2f" * 32
+    default.network_settings.networks["back"].network_id = "5e" * 32
+    hosted = container(2, "node", {"host": ""})
+    hosted.network_settings.networks["host"].network_id = "host"
+    alone = container(3, "alone", {"none": ""})
+    graph = build([Network(name="bridge", id="2f" * 32), Network(name="back", id="5e" * 32)], [default, hosted, alone])
+    assert {net.name: [one.name for one in net.members] for net in graph.networks} == {
+        "bridge": ["web"], "back": ["web"], "host": ["node"], "none": ["alone"],
+    }  # fmt: skip
+    assert [one.others for one in graph.places(default.id)] == [("back",), ("bridge",)]
+    model = ContainerModel()
+    model.reset([default], 0.0)
+    (row,) = model.rows()
+    assert row.is_in("bridge", "2f" * 32) and row.is_in("back", "5e" * 32) and not row.is_in("other", "1" * 64)
 
 
 def test_nothing_and_very_much() -> None:

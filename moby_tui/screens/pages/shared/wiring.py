@@ -20,12 +20,12 @@ class WiringPage(Page):
     async def connect_form(self, one: Container | None, network: str = "") -> None:
         """Asks into which network a container goes, or without one which container goes into the network."""
         try:
-            networks = [found.name for found in await self.session.client.networks.list()]
+            networks = {text.clean(found.name): found.id for found in await self.session.client.networks.list()}
         except TROUBLE as error:
             self.notify(text.clean(str(error)), severity="error", timeout=10, markup=False)
             return
-        free = [name for name in map(text.clean, networks) if name not in wiring.LONELY and not (one and name in one.in_networks)]
-        outside = [row.name for row in self.session.model.sorted() if network not in row.in_networks]
+        free = [name for name, key in networks.items() if name not in wiring.LONELY and not (one and one.is_in(name, key))]
+        outside = [row.name for row in self.session.model.sorted() if not row.is_in(network, networks.get(network, ""))]
         if one and (not free or network not in free):
             network = free[0] if len(free) == 1 else ""
         fields = (
