@@ -35,7 +35,7 @@ from moby_tui.screens.session.engines import Engines, OneEngine
 from moby_tui.screens.session.session import ClientFactory, Connection, Session
 from moby_tui.screens.session.stats_feed import StatsFeed
 from moby_tui.screens.session.unfinished import Unfinished, left_over
-from moby_tui.screens.theme import CONTRAST, DARK, LIGHT, Colourless
+from moby_tui.screens.theme import CONTRAST, DARK, DARK_ANSI, LIGHT, LIGHT_ANSI, Colourless
 from moby_tui.screens.tty_driver import TtyDriver
 from moby_tui.screens.widgets.all_keys import AllKeys
 
@@ -106,6 +106,7 @@ class Dashboard(App[None]):
                 self.bind(command.key, f"own_command({command.name!r})", description=command.title or command.name, show=False)
 
     async def on_mount(self) -> None:
+        self.ansi_theme_dark, self.ansi_theme_light = DARK_ANSI, LIGHT_ANSI
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.register_theme(CONTRAST)

@@ -191,6 +191,13 @@ async def test_the_page(open_dashboard: Callable[..., Any], eventually: Callable
         engine.networks.exposure = unknown  # type: ignore[attr-defined]
         await pilot.press("x")
         await eventually(pilot, lambda: "needs moby" in str(_rows(app.screen.query_one("#exposed-facts", FactsTable))))
+        # the name under the cursor stands out from its ground, in every theme
+        for theme in ("moby-dark", "moby-light", "moby-contrast", "ansi-dark"):
+            app.theme = theme
+            await eventually(pilot, lambda theme=theme: view.app.current_theme.name == theme)
+            await pilot.pause()
+            inks = [one.style for one in view.render_line(view.chosen.y) if one.text.strip(" ─╭╮│") and one.style]
+            assert inks and all(one.reverse or one.color != one.bgcolor for one in inks), theme
         app.go("topology", "database")
         await eventually(pilot, lambda: view.chosen and view.chosen.container == some_members()[2].id)
 
