@@ -14,7 +14,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+WORKERS ?= 3
 VM ?= ../shared/vm/cgroup2-vm
 # kvm or tcg (software emulation); empty: kvm where it works.
 VM_ACCEL ?=

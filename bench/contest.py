@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import image, registry
 from bench.peers import moby
 from bench.peers.crun import Crun
+from bench.peers.dashboard import Dashboard
 from bench.peers.docker import Docker
 from bench.peers.images import Images
 from bench.peers.networks import Networks
@@ -90,6 +91,11 @@ class Contest:
     @cached_property
     def docker_networks(self) -> Networks:
         return Networks(self.docker)
+
+    @cached_property
+    def dashboard(self) -> Dashboard:
+        few, many = (self._stage(name, moby.Daemon.cgroups) for name in ("few", "many"))
+        return Dashboard(moby.Daemon(few, self._archive), moby.Daemon(many, self._archive))
 
     def versions(self) -> list[str]:
         """Of all who were asked anything."""
@@ -212,6 +218,7 @@ def rows(contest: Contest) -> list[Row]:
         ),
         *_network_rows(c),
         *_image_rows(c),
+        *_dashboard_rows(c),
         Row(
             "one-file",
             "version, one file, second start",
@@ -277,6 +284,28 @@ def _network_row(c: Contest, name: str, title: str, take: Callable[[Networks], f
     )
 
 
+def _dashboard_rows(c: Contest) -> list[Row]:
+    """No peer has the same: each number stands beside the limit that it should keep."""
+    asked: list[tuple[str, str, Callable[[Dashboard], float], float, float, str, int]] = [
+        ("tui-paint", "moby tui, start to first of 100 containers", lambda d: d.paint(), 0.4, 1000, "ms", 8),
+        ("tui-event", "rename to screen, 95th percentile of 40", lambda d: d.event(), 0.1, 1000, "ms", 2),
+        ("tui-idle", "processor of an idle moby tui, 50 run, no daemon", lambda d: d.idle(), 0.02, 100, "%", 2),
+        ("tui-idle-daemon", "the same beside a daemon, which is not counted", lambda d: d.idle_of_daemon(), 0.02, 100, "%", 2),
+        ("tui-lag", "event loop's lag, 1,000 containers, 10,000 lines/s, p95", lambda d: d.lag(), 0.05, 1000, "ms", 2),
+        ("tui-search", "search of a million lines for the only hit", lambda d: d.search(), 0.3, 1000, "ms", 2),
+    ]
+    return [_dashboard_row(c, *row) for row in asked]
+
+
+def _dashboard_row(
+    c: Contest, name: str, title: str, take: Callable[[Dashboard], float], limit: float, scale: float, unit: str, runs: int
+) -> Row:
+    return Row(
+        name, title, "the limit", lambda: take(c.dashboard), lambda: limit,
+        target=1.0, runs=runs, scale=scale, unit=unit, warm_up=int(runs > 2),
+    )  # fmt: skip
+
+
 def _image_rows(c: Contest) -> list[Row]:
     """Through the docker command line against either daemon; the image has 8 layers, 10,000 files and 420 MB."""
     asked: list[tuple[str, str, Callable[[Images], float], float, int]] = [
@@ -287,6 +316,9 @@ def _image_rows(c: Contest) -> list[Row]:
         ("load", "docker load of the same", lambda images: images.load(), 0.4, 4),
         ("build", "docker build, 7 instructions, cold", lambda images: images.build_cold(), 0.6, 8),
         ("build-cached", "the same, all cached", lambda images: images.build_cached(), 1.0, 8),
+        ("buildx", "docker buildx build of the same 7, cold", lambda images: images.buildx_cold(), 0.6, 8),
+        ("buildx-cached", "the same, all cached", lambda images: images.buildx_cached(), 0.7, 8),
+        ("buildx-unchanged", "docker buildx build, 10,000 files, unchanged", lambda images: images.buildx_unchanged(), 0.7, 4),
         ("build-stages", "docker build of 6 independent stages", lambda images: images.build_stages(), 0.35, 4),
     ]
     memory = Row(
@@ -316,5 +348,5 @@ def _image_row(c: Contest, name: str, title: str, take: Callable[[Images], float
         runs=runs,
         scale=1,
         unit="s",
-        warm_up=int(name == "build-cached"),
+        warm_up=int(name in ("build-cached", "buildx-cached", "buildx-unchanged")),
     )

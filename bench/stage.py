@@ -8,10 +8,12 @@ that its contestant is known to make.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -130,8 +132,7 @@ class Stage:
 def _remove_cgroup(name: str) -> None:
     """Removes a cgroup and those below it in every hierarchy; one that others still use stays."""
     for top in [CGROUPS / name, *CGROUPS.glob(f"*/{name}")]:
-        for folder in sorted(top.glob("**/"), key=lambda path: len(path.parts), reverse=True):
-            try:
-                folder.rmdir()
-            except OSError:
-                continue
+        # from below; another engine may be making and removing its own
+        for folder, _, _ in os.walk(top, topdown=False):
+            with suppress(OSError):
+                os.rmdir(folder)

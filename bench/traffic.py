@@ -91,7 +91,7 @@ def resolve(name: str, count: int) -> float:
 
 def networks(path: str, count: int) -> float:
     """Makes so many networks with the Engine API and removes them."""
-    api = _Api(path)
+    api = Api(path)
     began = time.perf_counter()
     for number in range(count):
         subnet = {"Subnet": f"10.201.{number}.0/24"}
@@ -103,7 +103,7 @@ def networks(path: str, count: int) -> float:
 
 def join(path: str, network: str, container: str, count: int) -> float:
     """Connects a running container to a network so many times; disconnecting it is not timed."""
-    api = _Api(path)
+    api = Api(path)
     seconds = 0.0
     for _ in range(count):
         began = time.perf_counter()
@@ -113,7 +113,7 @@ def join(path: str, network: str, container: str, count: int) -> float:
     return seconds / count
 
 
-class _Api(http.client.HTTPConnection):
+class Api(http.client.HTTPConnection):
     def __init__(self, path: str) -> None:
         super().__init__("docker", timeout=_PATIENCE)
         self._path = path

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 #: Used only inside functions by those that import them. One that is taken apart by ``from … import`` is executed at once all the same.
 _DEFERRED = frozenset(
     {
-        *("hashlib", "inspect", "ipaddress", "linecache", "locale", "platform", "ssl", "textwrap", "typing_extensions"),
+        *("hashlib", "inspect", "ipaddress", "linecache", "locale", "ntpath", "platform", "ssl", "subprocess", "textwrap"),
+        *("traceback", "typing_extensions", "urllib.parse"),
         *("asyncio.sslproto", "asyncio.staggered", "msgspec.inspect"),
     }
 )
@@ -86,8 +87,20 @@ class _Deferred:
         self._loader.exec_module(module)
 
 
+def _quote_from_bytes(data: bytes) -> str:
+    """Executes ``urllib.parse``, by the use of a function that it has only then, and calls its function of this name."""
+    from urllib import parse
+
+    parse.quote("")
+    return parse.quote_from_bytes(data)
+
+
 def _known(name: str) -> dict[str, object]:
-    """What a module holds ahead of its execution, since msgspec asks for it and it is known without."""
+    """What a module holds ahead of its execution, since msgspec or asyncio asks for it while it is imported, and it is known without."""
+    if name == "urllib.parse":
+        return {"quote_from_bytes": _quote_from_bytes}  # for pathlib, which calls it to write a URI
+    if name == "subprocess":
+        return {"PIPE": -1, "STDOUT": -2, "DEVNULL": -3}  # defaults of parameters in asyncio
     if name == "platform":
         return {"system": lambda: os.uname().sysname}  # for the module uuid
     if name == "typing_extensions":

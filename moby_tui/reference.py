@@ -30,6 +30,13 @@ _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _DOMAIN = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?")
 
 
+def hex_of(digest: str) -> str:
+    """The hexadecimal half of a digest. Raises ``InvalidArgument`` if it is no digest: it would become a path."""
+    if not is_digest(digest):
+        raise InvalidArgument(f"invalid digest {digest[:80]!r}; only sha256 digests are known")
+    return digest.removeprefix("sha256:")
+
+
 def is_digest(text: str) -> bool:
     """Whether the text is ``sha256:`` and 64 lower-case hexadecimal digits: the only digests that ever become a path."""
     return _DIGEST.fullmatch(text) is not None

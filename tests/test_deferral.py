@@ -20,7 +20,7 @@ def test_a_deferred_module_is_executed_when_it_is_used() -> None:
 from moby_tui import deferral
 deferral.install()
 import sys, asyncio, asyncio.sslproto, msgspec
-before = {"_ssl", "ast", "tokenize"} & set(sys.modules)
+before = {"_ssl", "_posixsubprocess", "ast", "tokenize"} & set(sys.modules)
 import ssl, inspect
 from ipaddress import ip_address
 import ssl
@@ -28,12 +28,22 @@ print(sorted(before), "_ssl" in sys.modules, ip_address("::1"), ssl.SSLContext._
 print(inspect.getsource(ssl).startswith('#'), ssl.__loader__ is ssl.__spec__.loader, hasattr(ssl, "nothing"))
 import platform, typing_extensions
 print(platform.machine(), platform.system(), typing_extensions.TypeIs is not None, "ast" in sys.modules)
+import subprocess, traceback
+at_first = subprocess.PIPE, subprocess.STDOUT, subprocess.DEVNULL
+from pathlib import Path
+unread = "quote" not in vars(sys.modules["urllib.parse"])
+print(unread, Path("/a b").as_uri(), Path("/a b").as_uri(), "quote" in vars(sys.modules["urllib.parse"]))
+print(subprocess.run(["true"]).returncode, at_first == (subprocess.PIPE, subprocess.STDOUT, subprocess.DEVNULL), asyncio.subprocess.PIPE)
+print(traceback.format_exception_only(ValueError("x")), asyncio.run(asyncio.wait_for(asyncio.create_subprocess_exec("true"), 9)).pid > 0)
 print(type(msgspec.inspect.type_info(int)).__name__, asyncio.base_events.sslproto.SSLProtocol.__name__)
 """
     assert _printed(program).splitlines() == [
         "[] False ::1 SSLContext True",
         "True True False",
         f"{os.uname().machine} Linux True True",
+        "True file:///a%20b file:///a%20b True",
+        "0 True -1",
+        "['ValueError: x\\n'] True",
         "IntType SSLProtocol",
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from functools import cached_property
 from pathlib import Path
 
 from bench.registry import PORT, REFERENCE
@@ -20,6 +21,9 @@ RUN mkdir /d && cp /n /d/n
 WORKDIR /d
 CMD ["cat", "n"]
 """
+#: All of a context of so many files is copied.
+_LARGE_DOCKERFILE = "FROM busybox\nCOPY . /x\n"
+_LARGE = 10_000
 _STAGES = 6
 _STAGE_SECONDS = 0.5
 
@@ -100,6 +104,29 @@ class Images:
 
     def build_stages(self) -> float:
         return self._docker("build", "-q", "--build-arg", f"N={next(self._numbers)}", str(self._stage.folder / "stages"))
+
+    def buildx_cold(self) -> float:
+        return self._buildx("--no-cache", "--build-arg", f"N={next(self._numbers)}", str(self._stage.folder / "context"))
+
+    def buildx_cached(self) -> float:
+        return self._buildx("--build-arg", "N=same", str(self._stage.folder / "context"))
+
+    def buildx_unchanged(self) -> float:
+        return self._buildx(str(self._large_context))
+
+    def _buildx(self, *arguments: str) -> float:
+        """``docker buildx build``, over BuildKit's protocol, with the builder that is in the daemon."""
+        return self._docker("buildx", "build", "-q", *arguments)
+
+    @cached_property
+    def _large_context(self) -> Path:
+        context = self._stage.folder / "large"
+        for number in range(_LARGE):
+            folder = context / f"{number // 100}"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"file{number}").write_text(f"{number}\n" * 100)
+        (context / "Dockerfile").write_text(_LARGE_DOCKERFILE)
+        return context
 
     def _have(self) -> None:
         """Pulls the large image where it is not there."""

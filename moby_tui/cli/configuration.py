@@ -12,8 +12,6 @@ from typing import Any
 import msgspec
 
 from moby_tui.cli.table.run import CreateOptions, LimitOptions, UpdateOptions
-from moby_tui.cli.terminal import raw
-from moby_tui.cli.values import environment
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import (
     ContainerCreate,
@@ -51,8 +49,8 @@ def create_request(options: CreateOptions, image: str, command: list[str], *, de
         attach_stdout="stdout" in attached,
         attach_stderr="stderr" in attached,
         stdin_once=options.interactive and "stdin" in attached,
-        env=environment.environment(options.env, options.env_file, os.environ) or None,
-        labels=environment.pairs("--label", options.label, options.label_file) or None,
+        env=_environment(options),
+        labels=_pairs("--label", options.label, options.label_file),
         exposed_ports=exposed or None,
         volumes=anonymous or None,
         stop_signal=options.stop_signal,
@@ -67,6 +65,23 @@ def create_request(options: CreateOptions, image: str, command: list[str], *, de
     request.host_config.network_mode = mode
     request.networking_config = NetworkingConfig(endpoints_config=endpoints) if endpoints else None
     return request
+
+
+def _environment(options: CreateOptions) -> list[str] | None:
+    if not options.env and not options.env_file:
+        return None
+    from moby_tui.cli.values.environment import environment
+
+    return environment(options.env, options.env_file, os.environ) or None
+
+
+def _pairs(option: str, specs: list[str], files: list[str] | None = None) -> dict[str, str] | None:
+    """The keys and values of an option that is given as ``key=value``; None where there are none."""
+    if not specs and not files:
+        return None
+    from moby_tui.cli.values.environment import pairs
+
+    return pairs(option, specs, files or []) or None
 
 
 def _ports(options: CreateOptions) -> tuple[dict[str, list[PortBinding] | None], dict[str, dict[str, Any]]]:
@@ -172,12 +187,12 @@ def _host_config(options: CreateOptions) -> HostConfig:
     return HostConfig(
         container_id_file=options.cidfile,
         auto_remove=options.rm,
-        console_size=list(raw.size() or ()) or None if options.tty else None,
+        console_size=_console_size(options),
         init=options.init or None,
         umask=options.umask,
         restart_policy=_restart(options.restart, auto_remove=options.rm),
-        log_config=LogConfig(type=options.log_driver, config=environment.pairs("--log-opt", options.log_opt) or None),
-        annotations=environment.pairs("--annotation", options.annotation) or None,
+        log_config=LogConfig(type=options.log_driver, config=_pairs("--log-opt", options.log_opt)),
+        annotations=_pairs("--annotation", options.annotation),
         runtime=options.runtime,
         group_add=options.group_add or None,
         # storage
@@ -187,7 +202,7 @@ def _host_config(options: CreateOptions) -> HostConfig:
         readonly_rootfs=options.read_only,
         shm_size=_size(options.shm_size),
         **_secrets(options),
-        storage_opt=environment.pairs("--storage-opt", options.storage_opt) or None,
+        storage_opt=_pairs("--storage-opt", options.storage_opt),
         # network
         publish_all_ports=options.publish_all,
         extra_hosts=extra_hosts(options.add_host) or None,
@@ -202,7 +217,7 @@ def _host_config(options: CreateOptions) -> HostConfig:
         security_opt=security_opt or None,
         masked_paths=masked,
         readonly_paths=read_only,
-        sysctls=environment.pairs("--sysctl", options.sysctl) or None,
+        sysctls=_pairs("--sysctl", options.sysctl),
         **_devices(options),
         device_cgroup_rules=options.device_cgroup_rule or None,
         pid_mode=options.pid,
@@ -213,6 +228,15 @@ def _host_config(options: CreateOptions) -> HostConfig:
         isolation=options.isolation,
         **_resources(options),
     )
+
+
+def _console_size(options: CreateOptions) -> list[int] | None:
+    """Height and width of the caller's terminal, for a container that has one."""
+    if not options.tty:
+        return None
+    from moby_tui.cli.terminal import raw
+
+    return list(raw.size() or ()) or None
 
 
 def _devices(options: CreateOptions) -> dict[str, Any]:

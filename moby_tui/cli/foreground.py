@@ -8,9 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import msgspec
 
-from moby_tui.cli.terminal import raw
 from moby_tui.cli.terminal.attachment import Attachment
-from moby_tui.cli.terminal.detach import DEFAULT, configured_keys, parse_keys
 from moby_tui.cli.terminal.signals import forwarded, own_terminal
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.container import AttachOptions
@@ -18,6 +16,7 @@ from moby_tui.schema.container import AttachOptions
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
+    from moby_tui.cli.terminal.detach import DetachFilter
 
 
 class Foreground(msgspec.Struct, frozen=True):
@@ -58,18 +57,17 @@ async def follow(client: Client, plan: Foreground, start: Callable[[], Awaitable
 
     Because of this order neither the first byte nor the exit is missed.
     """
-    chosen = configured_keys(plan.detach_keys) if plan.tty else plan.detach_keys
-    keys = parse_keys(chosen or DEFAULT)
-    options = AttachOptions(stdin=plan.stdin, stdout=plan.stdout, stderr=plan.stderr, detach_keys=chosen)
+    detach_keys, detach = _detaching(plan)
+    options = AttachOptions(stdin=plan.stdin, stdout=plan.stdout, stderr=plan.stderr, detach_keys=detach_keys)
     stream = await client.containers.attach(plan.container, options)
     try:
         waiting = await client.containers.wait(plan.container, condition=plan.condition)
         try:
             with _signals(client, plan):
                 await start()
-                if plan.tty and (size := raw.size()) is not None:
-                    await _resize(client, plan.container, size)
-                if await Attachment(stream, stdin=plan.stdin, keys=keys).run():
+                if plan.tty:
+                    await _resize(client, plan.container)
+                if await Attachment(stream, stdin=plan.stdin, detach=detach).run():
                     return 0
             exit = await waiting.result()
         finally:
@@ -81,8 +79,23 @@ async def follow(client: Client, plan: Foreground, start: Callable[[], Awaitable
     return exit.status_code
 
 
-async def _resize(client: Client, container: str, size: tuple[int, int]) -> None:
+def _detaching(plan: Foreground) -> tuple[str, DetachFilter | None]:
+    """The keys that leave the container running, and what watches the input for them. Raises ``InvalidArgument`` for invalid keys."""
+    if not plan.tty and not plan.detach_keys:
+        return "", None
+    from moby_tui.cli.terminal.detach import DetachFilter, configured_keys, parse_keys
+
+    keys = configured_keys(plan.detach_keys) if plan.tty else plan.detach_keys
+    return keys, DetachFilter(parse_keys(keys))
+
+
+async def _resize(client: Client, container: str) -> None:
     """Gives the container's terminal the caller's size; a container that has ended is no error."""
+    from moby_tui.cli.terminal import raw
+
+    size = raw.size()
+    if size is None:
+        return
     try:
         await client.containers.resize(container, height=size[0], width=size[1])
     except MobyError:

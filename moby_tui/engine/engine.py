@@ -288,7 +288,7 @@ class Engine:
         from moby_tui.engine.resources.builder.builder import ImageBuilder
 
         assert self._database is not None
-        return ImageBuilder(self.paths, self._database, self.images, ContainerSteps(self._parts))
+        return ImageBuilder(self.paths, self._database, self.images, ContainerSteps(self._parts), self._managers.publish)
 
     @property
     def history(self) -> HistoryService:

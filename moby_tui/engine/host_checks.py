@@ -15,6 +15,7 @@ from moby_tui.engine.kernel.capability import NUMBERS
 from moby_tui.engine.kernel.cgroup import detect
 from moby_tui.engine.kernel.cgroup.features import has
 from moby_tui.engine.kernel.cgroup.layout import Layout
+from moby_tui.engine.kernel.file_systems.mount_table import file_system
 from moby_tui.engine.kernel.network.generation import generation
 from moby_tui.engine.policy import apparmor
 from moby_tui.engine.policy.seccomp import library
@@ -222,7 +223,7 @@ def _has_module(name: str, modules: str) -> bool:
 def _storage(data_root: Path) -> Iterator[Check]:
     if "\toverlay\n" not in _read("/proc/filesystems"):
         yield _said("storage", ERROR, "the kernel has no overlay file system: no container can be started", "modprobe overlay")
-    kind, options = _mount_of(data_root)
+    kind, options = file_system(data_root.stat().st_dev)
     if kind in _NO_UPPER:
         advice = "move it to ext4, xfs, btrfs or tmpfs: --data-root FOLDER"
         yield _said(
@@ -270,18 +271,6 @@ def _bounds() -> Iterator[Check]:
     keys = _number("/proc/sys/kernel/pid_max", 32768)
     if keys < 32768:
         yield _said("limits", WARNING, f"kernel.pid_max is {keys}: few processes at a time", "sysctl -w kernel.pid_max=4194304")
-
-
-def _mount_of(folder: Path) -> tuple[str, str]:
-    """Kind and options of the file system that a folder is on (proc_pid_mountinfo(5)); empty if it is not found."""
-    device = os.stat(folder).st_dev
-    number = f"{os.major(device)}:{os.minor(device)}"
-    for line in _read("/proc/self/mountinfo").splitlines():
-        before, _, after = line.partition(" - ")
-        if before.split(" ")[2] == number:
-            kind, _, rest = after.partition(" ")
-            return kind, rest.rpartition(" ")[2]
-    return "", ""
 
 
 def _read(path: str) -> str:

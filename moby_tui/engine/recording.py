@@ -122,7 +122,7 @@ class Recorder:
         rows: list[Row] = []
         for record in list(self._running.values()):
             try:
-                told = stats.look(self._parts, record, None)
+                told = stats.take_sample(self._parts, record, None)
             except (MobyError, OSError):
                 continue
             if told.read != ZERO_TIME:

@@ -22,8 +22,10 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 
 
 async def in_own_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The same in a thread of its own, for what another program can hold up: the few threads that all share stay free."""
-    import threading
+    """The same in a thread of its own, for what another program can hold up, and for what changes its thread: the few threads that all
+    share stay free, and as they are.
+    """
+    import _thread  # its threads are started without waiting for their first step, for which the event loop would stand still
 
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
@@ -31,12 +33,12 @@ async def in_own_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwa
     def run() -> None:
         try:
             result = function(*args, **kwargs)
-        except Exception as error:
+        except BaseException as error:
             loop.call_soon_threadsafe(future.set_exception, error)
         else:
             loop.call_soon_threadsafe(future.set_result, result)
 
-    threading.Thread(target=run, daemon=True).start()
+    _thread.start_new_thread(run, ())
     return await _to_its_end(future)
 
 

@@ -71,7 +71,8 @@ def read(bundle: str) -> Configuration:
         raise MobyError(f"invalid rootfs: {spec.root.path} is not a directory")
     resources.devices = [*(resources.devices or [_DENY_ALL]), *_ALLOWED_DEVICES]
     spec.linux.resources = resources.values()
-    spec.mounts = [_normal_mount(mount, bundle) for mount in spec.mounts]
+    has_user_namespace = any(namespace.type == "user" for namespace in spec.linux.namespaces)
+    spec.mounts = [_normal_mount(mount, bundle, has_user_namespace=has_user_namespace) for mount in spec.mounts]
     # what is this program's own is not a bundle's to say
     spec.process.executable, spec.keyring = "", None
     return spec
@@ -129,7 +130,7 @@ def _check_user_namespace(linux: Linux) -> None:
             raise MobyError(f"linux.{key} is missing: give it at least one row")
 
 
-def _normal_mount(mount: Mount, bundle: str) -> Mount:
+def _normal_mount(mount: Mount, bundle: str, *, has_user_namespace: bool) -> Mount:
     """One kind for every way to say bind mount or control groups, absolute paths, and no option that we do not have."""
     options, kind, source = [*mount.options], mount.type or "none", mount.source
     destination = os.path.normpath("/" + mount.destination.lstrip("/"))
@@ -147,8 +148,11 @@ def _normal_mount(mount: Mount, bundle: str) -> Mount:
         kind = "cgroup"
     elif kind == "bind":
         options, source = ["bind", *options], os.path.join(bundle, source)
-    if kind != "bind" and {"idmap", "ridmap"} & set(options):
-        raise MobyError(f"the ids of the mount {destination} cannot be mapped: only a bind mount's can")
+    if {"idmap", "ridmap"} & set(options):
+        if kind != "bind":
+            raise MobyError(f"the ids of the mount {destination} cannot be mapped: only a bind mount's can")
+        if not (mount.uid_mappings or has_user_namespace):
+            raise MobyError(f"the ids of the mount {destination} are to be mapped, but neither it nor the container has a map")
     if kind != "tmpfs" and "tmpcopyup" in options:
         raise MobyError(f"mount option tmpcopyup of {destination} is for tmpfs only")
     return Mount(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import stat
 
-from moby_tui.engine.kernel import ids
+from moby_tui.engine.kernel import ids, user_namespace
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.protocol.configuration import Configuration, Hooks, Linux, Process
-from moby_tui.engine.runtime.birth import hooks, procfs, terminal, user_namespace
+from moby_tui.engine.runtime.birth import hooks, procfs, terminal
 from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving, kill
 from moby_tui.engine.runtime.birth.failure import StartFailure
 from moby_tui.engine.runtime.monitor.execution import open_entrances
@@ -146,7 +146,7 @@ class _Making:
             around.root_point, around.mask_point = joining.mount_points(spec, self.container.folder)
         if (pid := open_pid(spec.linux)) >= 0:
             around.joined["pid"] = pid
-        around.binds = open_binds(spec, trees.make(spec, around.root, around.joined.get("user", -1)), -1)
+        around.binds = open_binds(spec, trees.make(spec, around.root), self.user)
         around.seccomp = seccomp.program(self.store, spec.linux.seccomp)
         around.listener = self.listener.give if self.listener is not None else -1
         around.cgroup_mounts = self.cgroup.mounts()

@@ -1,4 +1,4 @@
-"""Mounts that are made on the host before there is a container: ID-mapped binds, and tmpfs that begins with what it covers."""
+"""Mounts that are made on the host before there is a container: tmpfs that begins with what it covers."""
 
 from __future__ import annotations
 
@@ -8,40 +8,18 @@ import stat
 from moby_tui.engine.kernel import mount as kernel
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.protocol.configuration import Configuration, Mount
-from moby_tui.engine.runtime.birth import user_namespace
-from moby_tui.engine.runtime.plan.filesystem.source import open_bind_source
 from moby_tui.engine.runtime.plan.mount_options import MountOptions
-from moby_tui.errors import MobyError
 
 
-def make(spec: Configuration, root: int, namespace: int) -> dict[str, int]:
-    """Detached trees by destination; ``namespace`` is the container's user namespace, or -1. Raises ``MobyError`` and ``OSError``."""
+def make(spec: Configuration, root: int) -> dict[str, int]:
+    """Detached trees by destination. Raises ``OSError``."""
     made = {}
     for mount in spec.mounts:
-        if {"idmap", "ridmap"} & set(mount.options):
-            made[mount.destination] = _map_ids(mount, namespace)
-        elif "tmpcopyup" in mount.options:
+        if "tmpcopyup" in mount.options:
             made[mount.destination] = _copy_up(mount, root)
             # it is attached as any tree is
             mount.type = "bind"
     return made
-
-
-def _map_ids(mount: Mount, namespace: int) -> int:
-    own = -1
-    if mount.uid_mappings:
-        own = namespace = user_namespace.make(mount.uid_mappings, mount.gid_mappings)
-    if namespace < 0:
-        raise MobyError(f"the ids of the mount {mount.destination} are to be mapped, but neither it nor the container has a map")
-    try:
-        return open_bind_source(mount.source, MountOptions(mount.options), namespace)[0]
-    except OSError as error:
-        if error.errno == 22:
-            raise MobyError(f"the file system of {mount.source} cannot map ids; leave idmap out") from error
-        raise
-    finally:
-        if own >= 0:
-            os.close(own)
 
 
 def _copy_up(mount: Mount, root: int) -> int:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 T = TypeVar("T")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = "[\ud800-\udfff]"
 
 #: How Docker writes "never" in a time field.
 ZERO_TIME = "0001-01-01T00:00:00Z"
@@ -42,7 +42,7 @@ def encode(value: object) -> bytes:
 
 def _replaced(value: Any) -> Any:
     if isinstance(value, str):
-        return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
+        return re.sub(_SURROGATE, "\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, dict):
         return {_replaced(key): _replaced(item) for key, item in value.items()}
     return [_replaced(item) for item in value] if isinstance(value, list) else value

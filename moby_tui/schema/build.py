@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct, field
 
@@ -20,6 +20,8 @@ UPLOADED = "upload"
 UPLOADED_LAYOUT = "oci-layout"
 
 
+#: As the part of ``BuildOptions.contexts`` before a colon: an image in a store of the ``Caller``, as ``STORE@DIGEST``.
+STORED = "stored"
 #: An OCI layout that is a cache of another engine's.
 UPLOADED_CACHE = "cache"
 #: As the part of ``BuildOptions.contexts`` before a colon: a folder of the ``Caller``, with this name there.
@@ -38,16 +40,26 @@ class Output(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
 class CacheTarget(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """Where the steps of a build are told for others: ``kind`` is ``inline`` (in the image), ``registry`` (as ``reference``) or ``local``
-    (an OCI layout, as ``Progress.output``). Not ``everything``: those of the last stage alone."""
+    (an OCI layout, as ``Progress.output``, or in the store ``reference`` of the ``Caller``). Not ``everything``: those of the last stage
+    alone."""
 
     kind: str
     reference: str = ""
     everything: bool = False
 
 
+class StoredCache(Struct, frozen=True):
+    """A build cache in a store of the ``Caller``: the digest of its manifest."""
+
+    store: str
+    digest: str
+
+
 class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     """``dockerfile`` is its name in the context; ``dockerfile_text`` is what it says where it lies elsewhere."""
 
+    #: by which the engine's events name the build; empty: one is made
+    id: str = ""
     dockerfile: str = "Dockerfile"
     dockerfile_text: bytes | None = None
     #: an ignore file that lies beside such a Dockerfile
@@ -57,7 +69,8 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     #: the ``Caller``'s folders with the context and with the Dockerfile (and its ignore file), by their names there
     folder: str = ""
     dockerfile_folder: str = ""
-    #: by name: ``UPLOADED``, an address as in ``remote``, ``docker-image://name``, ``target:stage``, ``folder:name``, ``made:id``
+    #: by name: ``UPLOADED``, an address as in ``remote``, ``docker-image://name``, ``target:stage``, ``folder:name``, ``made:id``.
+    #: ``name::platform`` counts for that platform alone
     contexts: dict[str, str] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)
@@ -79,6 +92,8 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     no_cache_filter: list[str] = field(default_factory=list)
     #: of images, or of caches in a registry; those that are files come as ``UPLOADED_CACHE``
     cache_from: list[str] = field(default_factory=list)
+    #: caches that the ``Caller`` has
+    cache_stores: list[StoredCache] = field(default_factory=list)
     cache_to: list[CacheTarget] = field(default_factory=list)
     #: none: an image in the store
     outputs: list[Output] = field(default_factory=list)
@@ -152,6 +167,13 @@ class Made(Struct, frozen=True):
     manifest: oci.Descriptor
 
 
+class Sent(NamedTuple):
+    """What a caller sent of a folder: ``size`` in bytes; ``changed`` is True if the folder is another than before."""
+
+    size: int
+    changed: bool
+
+
 class Caller(Protocol):
     """Who has asked for a build and supplies what it needs, at the time it needs it; in the same process as the engine.
 
@@ -161,8 +183,8 @@ class Caller(Protocol):
     #: a later build of a caller with the same key has the same folders: only changed files are sent
     key: str
 
-    async def fill(self, folder: str, into: Path, *, exclude: Sequence[str] = (), only: Sequence[str] = ()) -> int:
-        """Makes ``into`` equal to a folder of the caller; returns the bytes that were sent.
+    async def fill(self, folder: str, into: Path, *, exclude: Sequence[str] = (), only: Sequence[str] = ()) -> Sent:
+        """Makes ``into`` equal to a folder of the caller.
 
         ``exclude``: patterns as in ``.dockerignore``. ``only``: these paths, which may have wildcards and be
         missing, and what their symbolic links lead to; all if empty.
@@ -182,6 +204,18 @@ class Caller(Protocol):
     def warn(self, warned: Warned) -> None: ...
     def tell(self, examined: Examined) -> None:
         """Called instead of ``made`` by a build that only checks."""
+        ...
+
+    def blob(self, store: str, digest: str) -> AsyncIterator[bytes]:
+        """A blob of one of the caller's stores, not verified. Raises ``NotFound``."""
+        ...
+
+    async def take_blob(self, store: str, blob: oci.Descriptor, pieces: AsyncIterator[bytes]) -> None:
+        """Stores a blob, unless it is there."""
+        ...
+
+    def tell_cache(self, manifest: oci.Descriptor) -> None:
+        """Called with what ``take_blob`` took last: the manifest of an exported cache."""
         ...
 
     async def take_tree(self, number: int, root: Path) -> None:

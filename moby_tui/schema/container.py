@@ -125,7 +125,10 @@ class ImageMountOptions(Wire, kw_only=True):
 
 
 class Mount(Wire, kw_only=True):
-    """A mount as it is asked for with ``--mount``."""
+    """A mount as it is asked for with ``--mount``.
+
+    ``id_map`` is ours, not Docker's: ``idmap``, or ``idmap=uids=…;gids=…`` (``policy/mount_ids.py``), for a bind or a volume.
+    """
 
     type: str = ""
     source: str = ""
@@ -136,6 +139,7 @@ class Mount(Wire, kw_only=True):
     volume_options: VolumeOptions | None = None
     tmpfs_options: TmpfsOptions | None = None
     image_options: ImageMountOptions | None = None
+    id_map: str = field(default="", name="IDMap")
 
 
 class Resources(Wire, kw_only=True):

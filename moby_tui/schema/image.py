@@ -125,7 +125,11 @@ class ErrorDetail(Struct, kw_only=True, omit_defaults=True):
 
 class BuildStep(Struct, kw_only=True, omit_defaults=True):
     """One step of a build that is told live: ``state`` is ``begun``, ``cached``, ``done`` or ``failed``, or empty for what it says
-    meanwhile. Times are Unix seconds."""
+    meanwhile. Times are Unix seconds.
+
+    ``stage`` is the number of the stage that it belongs to, None outside all; ``lines`` the first and the last line of its instruction in
+    the Dockerfile, zeros if it has none.
+    """
 
     id: int
     name: str = ""
@@ -133,6 +137,41 @@ class BuildStep(Struct, kw_only=True, omit_defaults=True):
     time: float = 0
     #: why it has failed
     error: str = ""
+    stage: int | None = None
+    lines: tuple[int, int] = (0, 0)
+
+
+class PlannedStep(Struct, frozen=True, omit_defaults=True):
+    """An instruction that a build will tell as a step. ``lines``: its first and its last in the Dockerfile."""
+
+    text: str
+    lines: tuple[int, int]
+
+
+class PlannedStage(Struct, frozen=True, omit_defaults=True):
+    """A stage of a Dockerfile. ``name`` is empty if it has none; ``base`` is what FROM names; ``needs`` are the numbers of the stages
+    that it begins from or copies from; not ``wanted``: the target does without it."""
+
+    name: str
+    base: str
+    needs: list[int]
+    wanted: bool
+    steps: list[PlannedStep]
+
+
+class BuildPlan(Struct, frozen=True, omit_defaults=True):
+    """What a build is about to do, told once: its Dockerfile, and the stages in their order there. There are none if the Dockerfile
+    cannot be read."""
+
+    dockerfile: str
+    source: bytes
+    stages: list[PlannedStage] = []
+
+
+class BuildFault(Struct, frozen=True, omit_defaults=True):
+    """Where in the Dockerfile a build has failed: the first and the last line of the instruction."""
+
+    lines: tuple[int, int]
 
 
 class Progress(
@@ -152,6 +191,8 @@ class Progress(
     error_detail: ErrorDetail | None = None
     #: of a build that is told live
     step: BuildStep | None = None
+    plan: BuildPlan | None = None
+    fault: BuildFault | None = None
     #: a piece of what a build makes for its caller, of the output (counted from 0, the caches after them) of this number
     output: bytes | None = None
     number: int = 0

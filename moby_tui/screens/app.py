@@ -24,7 +24,7 @@ from moby_tui.screens import preferences
 from moby_tui.screens.actions.action import bindings
 from moby_tui.screens.actions.application import APPLICATION
 from moby_tui.screens.actions.places import Place, Places
-from moby_tui.screens.forms.request import ReadRun, no_reader
+from moby_tui.screens.command_line import CommandLine
 from moby_tui.screens.key_order import KeyOrder
 from moby_tui.screens.pages.page import Page
 from moby_tui.screens.pages.registry import PAGES, Entry, tabs
@@ -77,17 +77,18 @@ class Dashboard(App[None]):
         keeps: bool = False,
         read_only: bool = False,
         engines: Engines | None = None,
-        read_run: ReadRun = no_reader,
+        command_line: CommandLine | None = None,
         first: Sequence[str] = (),
     ) -> None:
         """``keeps``: what the person chooses is written to their preferences. ``read_only``: nothing in the engine is changed.
 
-        ``engines`` are those to which one can change. ``read_run`` is the command line's parser of ``run``. ``first`` is a
-        page's mode, and the words with which it is opened.
+        ``engines`` are those to which one can change; ``command_line`` is what the dashboard has of one. ``first`` is a page's mode,
+        and the words with which it is opened.
         """
         super().__init__(driver_class=TtyDriver)
         self._filters = [Colourless() if isinstance(one, Monochrome) else one for one in self._filters]
         self._chosen = chosen or Preferences()
+        self._begin_with_theme()
         self._keeps = keeps
         self._engines = engines or OneEngine(factory)
         #: Keys that wait for the page that is being opened; None while none is.
@@ -97,7 +98,15 @@ class Dashboard(App[None]):
         self.session = Session(self, factory, read_only=read_only or self._chosen.read_only, unfinished=self._unfinished)
         self.stats = StatsFeed(self, self.session)
         self.problems = ProblemWatch(self, self.session)
-        self.workspace = Workspace(self.session, self.stats, self._chosen, tabs, self, self.problems, read_run)
+        self.workspace = Workspace(
+            self.session,
+            self.stats,
+            self._chosen,
+            tabs,
+            self,
+            self.problems,
+            command_line or CommandLine(),
+        )
         self._first = first
         self._pages: dict[str, Page] = {}
         self._places = Places()
@@ -105,12 +114,15 @@ class Dashboard(App[None]):
             if command.key:
                 self.bind(command.key, f"own_command({command.name!r})", description=command.title or command.name, show=False)
 
-    async def on_mount(self) -> None:
+    def _begin_with_theme(self) -> None:
+        """Sets the theme before any widget is there: later all would be styled a second time."""
         self.ansi_theme_dark, self.ansi_theme_light = DARK_ANSI, LIGHT_ANSI
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.register_theme(CONTRAST)
+        for theme in (DARK, LIGHT, CONTRAST):
+            self.register_theme(theme)
         self.theme = self._chosen.theme if self._chosen.theme in self.available_themes else DARK.name
+        self.stylesheet.set_variables(self.get_css_variables())
+
+    async def on_mount(self) -> None:
         self.set_keymap(self._chosen.keymap)
         if self._chosen.keymap or self._chosen.commands or self._chosen.alerts:
             self._check_choices()
@@ -322,6 +334,9 @@ class Dashboard(App[None]):
     def action_help(self) -> None:
         self.commander.show_help()
 
+    def act(self, mode: str, action: str) -> None:
+        self.commander.act(mode, action, ())
+
     def action_jump(self) -> None:
         self.commander.jump()
 
@@ -358,7 +373,7 @@ def run(
     *,
     read_only: bool = False,
     engines: Engines | None = None,
-    read_run: ReadRun = no_reader,
+    command_line: CommandLine | None = None,
     first: Sequence[str] = (),
 ) -> int:
     """Runs the dashboard until the person leaves it. ``connect`` makes a client of the engine that the global options name.
@@ -370,7 +385,15 @@ def run(
         chosen = preferences.load()
     except ValueError as error:
         raise InvalidArgument(str(error)) from error
-    dashboard = Dashboard(connect, chosen, keeps=True, read_only=read_only, engines=engines, read_run=read_run, first=first)
+    dashboard = Dashboard(
+        connect,
+        chosen,
+        keeps=True,
+        read_only=read_only,
+        engines=engines,
+        command_line=command_line,
+        first=first,
+    )
     dashboard.run()
     _tell_undone(dashboard.session.waiting_names)
     if dashboard.theme != (chosen.theme or DARK.name):

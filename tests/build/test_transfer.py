@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import tarfile
@@ -19,6 +20,7 @@ from build.building import build, run
 from build.repository import repository, served
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.dockerfile import modes
+from moby_tui.engine.resources.images.unpack.unpack import unpack
 from moby_tui.errors import InvalidArgument, MobyError
 
 ACCOUNTS = {"etc/passwd": b"root:x:0:0::/:/bin/sh\nuser:x:1000:10::/:/bin/sh\n", "etc/group": b"root:x:0:\nwheel:x:10:user\n"}
@@ -218,3 +220,31 @@ async def test_a_stage_s_name_is_suggested(engine: Engine) -> None:
     assert caught.value.line == 3
     with pytest.raises(MobyError, match="the stage later comes only later"):
         await build(engine, "FROM busybox\nRUN --mount=from=later,target=/x true\nFROM busybox AS later\n", target="0")
+
+
+async def test_the_folder_that_took_the_copies_is_the_layer(engine: Engine, tmp_path: Path) -> None:
+    """It has what the layer's blob has, to the time of each file: another engine unpacks the same from the registry."""
+    files = {"d/a": b"a" * 5000, "d/deep/b": b"", "d/deep/c": b"c", "bin/new": b"beside what is there"}
+    text = "FROM busybox\nCOPY --chown=7:8 d /d/\nCOPY --chmod=6711 d/a bin/new /bin/\nADD --link d /etc/linked\nWORKDIR /made/here\n"
+    done = await build(engine, text, files)
+    manifest, *_ = [
+        document
+        for blob in (engine.paths.blobs / "sha256").iterdir()
+        if (data := blob.read_bytes())[:1] == b"{" and (document := json.loads(data)).get("config", {}).get("digest") == done.id
+    ]
+    config = json.loads((engine.paths.blobs / done.id.replace(":", "/")).read_bytes())
+    made = [*zip(config["rootfs"]["diff_ids"], manifest["layers"], strict=True)][1:]
+    assert len(made) == 4
+    for number, (diff_id, blob) in enumerate(made):
+        layer, anew = engine.paths.layers / diff_id.removeprefix("sha256:"), tmp_path / f"anew{number}"
+        unpack([(engine.paths.blobs / blob["digest"].replace(":", "/")).read_bytes()], diff_id, str(anew))
+        assert _seen(layer) == _seen(anew)
+
+
+def _seen(layer: Path) -> dict[str, object]:
+    seen: dict[str, object] = {"size": (layer / "size").read_text()}
+    for place in sorted((layer / "diff").rglob("*")):
+        status = place.lstat()
+        data = place.read_bytes() if place.is_file() else b""
+        seen[str(place.relative_to(layer))] = (oct(status.st_mode), status.st_uid, status.st_gid, status.st_mtime_ns, data)
+    return seen

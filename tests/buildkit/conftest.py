@@ -10,6 +10,15 @@ from api.fake_engine import FakeClient
 from buildkit.peer import Daemon
 from moby_tui.api.server.app import make_app
 from moby_tui.api.server.listen import listen
+from moby_tui.api.server.serve import serving
+from moby_tui.engine.engine import Engine
+
+
+@pytest.fixture
+async def socket(engine: Engine, busybox: str, tmp_path: Path) -> AsyncIterator[Path]:
+    """The socket of a server with an engine that has the image busybox."""
+    async with serving(engine, [f"unix://{tmp_path}/s"]):
+        yield tmp_path / "s"
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -81,17 +82,22 @@ class FileSend:
 
 
 class _Packets:
-    """The service's messages are its own, and for a tree their bytes are packets."""
+    """The service's messages are its own, and for a tree their bytes are packets; here with what the daemon's end of a call has."""
+
+    _recv_initial_metadata_done = True
 
     def __init__(self, stream: Any) -> None:
-        stream._recv_type = stream._send_type = Packet
-        self.stream = stream
+        self._call = stream
+        self._stream = self
+        self._wrapper = nullcontext()
 
-    async def send_message(self, packet: Packet) -> None:
-        await self.stream.send_message(packet)
+    async def messages(self) -> Any:
+        return await self._call._stream.messages()
 
-    def __aiter__(self) -> Any:
-        return self.stream.__aiter__()
+    async def send_data(self, data: bytes) -> None:
+        if not self._call._send_initial_metadata_done:
+            await self._call.send_initial_metadata()
+        await self._call._stream.send_data(data)
 
 
 class FileTarget:

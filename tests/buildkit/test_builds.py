@@ -6,15 +6,12 @@ import asyncio
 import json
 import os
 import subprocess
-from collections.abc import AsyncIterator
+import tarfile
 from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import Any, cast
 
 import plug_ins
 from buildkit import builds
-from moby_tui.api.server.serve import serving
 from moby_tui.engine.engine import Engine
 from moby_tui.schema.container import ContainerCreate, HostConfig
 
@@ -50,12 +47,6 @@ OTHERWISE = {
     ("a base without a name", "steps"): "the base's name is read after the ignore file",
     ("mounts of a run", "steps"): "an image that is mounted has no step of its own",
 }
-
-
-@pytest.fixture
-async def socket(engine: Engine, busybox: str, tmp_path: Path) -> AsyncIterator[Path]:
-    async with serving(engine, [f"unix://{tmp_path}/s"]):
-        yield tmp_path / "s"
 
 
 async def test_every_build_is_dockerds(socket: Path, tmp_path: Path) -> None:
@@ -114,6 +105,37 @@ async def test_a_bake_file_whose_targets_need_each_other(socket: Path, engine: E
     assert {"bake-base:latest", "bake-app:1"} < images.keys()
     asked = ContainerCreate(image="bake-app:1", host_config=HostConfig(network_mode="none"))
     assert await engine.containers.run(asked) == b"mid\nbase\nbase\n"
+
+
+async def test_a_bake_file_for_several_platforms(socket: Path, engine: Engine, tmp_path: Path) -> None:
+    """buildx names the context of another target for each platform by itself."""
+    plug_ins.require_plug_ins("buildx")
+    (tmp_path / "docker-bake.hcl").write_text(r"""
+target "default" {
+  dockerfile-inline = "FROM scratch\nARG TARGETARCH\nCOPY --from=base /of /of\nCOPY --from=base /$TARGETARCH /own\n"
+  contexts = { base = "target:base" }
+  platforms = ["linux/amd64", "linux/arm64"]
+  output = ["type=oci,dest=out.tar"]
+}
+target "base" {
+  dockerfile-inline = "FROM scratch\nARG TARGETARCH\nCOPY <<E /of\nof $TARGETARCH\nE\nCOPY <<E /$TARGETARCH\nE\n"
+  platforms = ["linux/amd64", "linux/arm64"]
+}
+""")
+    done = await asyncio.to_thread(builds.docker, socket, "buildx", "bake", "--progress", "plain", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr.decode()
+    with tarfile.open(tmp_path / "out.tar") as archive:
+
+        def blob(described: dict[str, Any]) -> Any:
+            return archive.extractfile("blobs/" + described["digest"].replace(":", "/"))
+
+        index = json.load(blob(json.load(cast(Any, archive.extractfile("index.json")))["manifests"][0]))
+        found = {}
+        for described in index["manifests"]:
+            layer = json.load(blob(described))["layers"][0]
+            with tarfile.open(fileobj=blob(layer)) as files:
+                found[described["platform"]["architecture"]] = cast(Any, files.extractfile("of")).read()
+    assert found == {"amd64": b"of amd64\n", "arm64": b"of arm64\n"}
 
 
 async def test_compose_builds_its_services(socket: Path, engine: Engine, tmp_path: Path) -> None:

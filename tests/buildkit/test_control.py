@@ -147,7 +147,7 @@ async def test_a_client_directs_its_build(client: Client, engine: Engine) -> Non
         ({"add-hosts": "nowhere"}, {}, "invalid add-hosts 'nowhere'"),
         ({"shm-size": "big"}, {}, "invalid shm-size 'big'"),
         ({"context:x": "input:x"}, {}, "build context 'x' was not sent"),
-        ({"context:x": "oci-layout://x@sha256:1"}, {}, "oci-layout:// as a build context"),
+        ({"context:x": "oci-layout://x@sha256:1"}, {}, "invalid build context oci-layout://x@sha256:1"),
         ({}, {"Exporters": [pb.Exporter(Type="nosuch")]}, "the exporter 'nosuch'"),
         ({}, {"Exporters": [image(compression="zstd")]}, "compression=zstd of the exporter moby"),
         ({}, {"Exporters": [image(push="true")]}, "a tag is needed"),
@@ -182,6 +182,7 @@ async def test_a_client_that_goes_ends_its_build(client: Client, engine: Engine)
         solving.cancel()
         async for _ in solve.log.follow():
             pass
+    assert solve.error is not None and solve.error.message == "context canceled"
     assert solve.ended and not await engine.containers.list(all=True)
 
 
@@ -193,6 +194,12 @@ async def test_the_cache_and_the_builds_are_listed_and_forgotten(client: Client)
         assert worker.platforms[0].OS == "linux"
         used = (await channel.call(USAGE, pb.DiskUsageRequest())).record
         assert {record.RecordType for record in used} == {"regular", "source.local"}
+        for text, many in (("type==regular", 1), ("mutable", 1), ("immutable,type!=regular", 0), (f"id~={used[0].ID}", 1)):
+            assert len((await channel.call(USAGE, pb.DiskUsageRequest(filter=[text]))).record) == many, text
+        for text, many in (("status==completed,duration<1h", 1), ("status==running", 0), ("ref~=uild1", 1), ("repository~=x", 0)):
+            async with channel.open(HISTORY) as stream:
+                await stream.send_message(pb.BuildHistoryRequest(EarlyExit=True, Filter=[text]), end=True)
+                assert len([event async for event in stream]) == many, text
         async with channel.open(HISTORY) as stream:
             await stream.send_message(pb.BuildHistoryRequest(EarlyExit=True), end=True)
             [event] = [event async for event in stream]

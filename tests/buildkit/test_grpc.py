@@ -19,6 +19,7 @@ from buildkit.peer import Daemon
 from moby_tui.api.buildkit.grpc import connection
 from moby_tui.api.buildkit.grpc.client import Channel, Method
 from moby_tui.api.buildkit.grpc.connection import MOST_BYTES
+from moby_tui.api.buildkit.grpc.frames import LONGEST, Frames
 from moby_tui.api.buildkit.grpc.server import server
 from moby_tui.api.buildkit.grpc.tunnel import Tunnel
 from moby_tui.api.buildkit.session.caller import CHECK
@@ -58,6 +59,56 @@ async def _pair() -> Any:
     await loop.create_connection(lambda: protocol, sock=ends[0])
     await loop.create_connection(lambda: channel.protocol, sock=ends[1])
     return channel, protocol
+
+
+def _frames(data: bytes) -> list[tuple[int, int, int, bytes]]:
+    """Kind, flags, call and payload; data without flags that follows data of its call is one with it."""
+    found: list[tuple[int, int, int, bytes]] = []
+    at = 0
+    while at < len(data):
+        end = at + 9 + int.from_bytes(data[at : at + 3], "big")
+        frame = (data[at + 3], data[at + 4], int.from_bytes(data[at + 5 : at + 9], "big"), data[at + 9 : end])
+        if found and frame[:2] == (0, 0) and found[-1][:3] == frame[:3]:
+            frame = (*frame[:3], found.pop()[3] + frame[3])
+        found.append(frame)
+        at = end
+    return found
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0, 0, 0, 1, 4, 8]),
+            st.sampled_from([0, 0, 1, 8]),
+            st.sampled_from([1, 1, 3]),
+            st.sampled_from([0, 1, 70, 9000, LONGEST]),
+        ),
+        max_size=12,
+    ),
+    st.lists(st.integers(1, 20_000), max_size=12),
+    st.sampled_from([b"", PREFACE]),
+)
+def test_frames_of_data_are_one_and_nothing_else_changes(
+    sent: list[tuple[int, int, int, int]], cuts: list[int], preface: bytes
+) -> None:
+    data = preface + b"".join(
+        length.to_bytes(3, "big") + bytes([kind, flags]) + call.to_bytes(4, "big") + bytes([number]) * length
+        for number, (kind, flags, call, length) in enumerate(sent)
+    )
+    frames, out, at = Frames(len(preface)), b"", 0
+    for cut in (*cuts, len(data)):
+        out += frames.take(data[at : at + cut])
+        at += cut
+    assert out[: len(preface)] == preface
+    assert _frames(out[len(preface) :]) == _frames(data[len(preface) :])
+
+
+def test_many_small_frames_are_few() -> None:
+    frames = Frames(0)
+    assert len(frames.take((b"\0\0\x50\0\0\0\0\0\1" + b"x" * 80) * 200)) == 200 * 80 + 9
+    # a frame that is too long is left to h2, with all after it
+    long = b"\x40\0\1\0\0\0\0\0\1"
+    assert (frames.take(long), frames.take(b"more")) == (long, b"more")
 
 
 async def test_the_daemon_answers_health_checks_and_refuses_unknown_procedures(daemon: Daemon) -> None:

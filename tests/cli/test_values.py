@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from moby_tui.cli.values import devices, environment, filters, moments, mounts, networks
 from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.screens.forms import options as form
 
 
 def test_volumes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -55,6 +56,18 @@ def test_mount_keys() -> None:
 def test_mount_is_refused(spec: str) -> None:
     with pytest.raises(InvalidArgument):
         mounts.parse_mount(spec)
+
+
+def test_a_mount_s_ids_and_owner() -> None:
+    words = "idmap=uids=1000-0-1#5-6-7;gids=1000-0-1"
+    asked = {
+        key: mounts.parse_mount(f"type=bind,src=/a,dst=/x,{key}").id_map for key in ("idmap", "idmap=true", "idmap=0", words)
+    }
+    assert asked == {"idmap": "idmap", "idmap=true": "idmap", "idmap=0": "", words: words}
+    assert f"type=bind,source=/a,target=/x,{words}" in form._mount(mounts.parse_mount(f"type=bind,src=/a,dst=/x,{words}"))
+    owned = mounts.parse_mount("src=v,dst=/v,uid=1,gid=2,mode=0700").volume_options
+    assert owned is not None and owned.driver_config is not None
+    assert owned.driver_config.options == {"uid": "1", "gid": "2", "mode": "0700"}
 
 
 @pytest.mark.parametrize(

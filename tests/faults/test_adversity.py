@@ -41,8 +41,12 @@ def _one_line(error: BaseException) -> bool:
     return bool(str(error)) and "\n" not in str(error)
 
 
-async def test_damaged_state_is_no_reason_to_lose_a_container(engine: Engine, busybox: str) -> None:
+async def test_damaged_state_is_no_reason_to_lose_a_container(
+    engine: Engine, busybox: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Cut at every byte: an engine tells what it can, and the container can be started and removed."""
+    # nobody writes it meanwhile
+    monkeypatch.setattr("moby_tui.engine.store.state._PATIENCE", (0.0,))
     ident = await _start(engine, "true")
     await (await engine.containers.wait(ident)).result()
     await engine._parts.until_put_away(engine._parts.get(ident))

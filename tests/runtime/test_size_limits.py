@@ -10,7 +10,7 @@ import pytest
 
 import leaks
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.kernel import loop_device
+from moby_tui.engine.kernel.file_systems import loop_device
 from moby_tui.engine.policy import quota
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.volume import VolumeCreate

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from msgspec import structs
 
 from moby_tui.errors import CommandNotFound, NotFound, Unavailable
 from moby_tui.schema.base import Filters
+from moby_tui.schema.build import BuildOptions
 from moby_tui.schema.container import (
     ContainerConfig,
     ContainerCreate,
@@ -34,7 +36,7 @@ from moby_tui.schema.container import (
 from moby_tui.schema.event import Event, EventActor
 from moby_tui.schema.exploration import ExploredLayer, FileChange, ImageExploration, WastedFile
 from moby_tui.schema.history import Figures, HistoryStatus, KeptLine, Remembered
-from moby_tui.schema.image import ImageHistory, ImageInspect, ImageSummary
+from moby_tui.schema.image import ImageHistory, ImageInspect, ImageSummary, Progress
 from moby_tui.schema.network import Ipam, IpamPool, Network
 from moby_tui.schema.stats import CpuStats, CpuUsage, MemoryStats, PidsStats, Stats
 from moby_tui.schema.stream import Stream
@@ -235,11 +237,11 @@ class FakeImages:
             ImageInspect(id=one.id, repo_tags=one.repo_tags, architecture="amd64") for one in await self.list() if one.id == ref
         )
 
-    async def remove(self, ref: str, **options: Any) -> list[Any]:
+    async def remove(self, ref: str, **options: Any) -> builtins.list[Any]:
         self.engine.calls.append(("remove image", ref, options))
         return []
 
-    async def history(self, ref: str, **_: Any) -> list[ImageHistory]:
+    async def history(self, ref: str, **_: Any) -> builtins.list[ImageHistory]:
         made = [
             ("/bin/sh -c #(nop) ADD file:0123 in / ", 74_800_000),
             ('/bin/sh -c #(nop)  CMD ["bash"]', 0),
@@ -326,8 +328,8 @@ class FakeEvents:
             return
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self.engine.queues.append(queue)
-        while (event := await queue.get()) is not None:
-            yield event
+        while (emitted := await queue.get()) is not None:
+            yield emitted
         raise Unavailable("the engine went away; start it again")
 
 
@@ -361,6 +363,36 @@ class FakeHistory:
     async def log(self, ref: str) -> AsyncIterator[KeptLine]:
         for line in self.logs.get(ref, []):
             yield line
+
+
+class FakeBuilder:
+    """Says the lines that it is handed; ``None`` ends a build well, an error ends it so."""
+
+    def __init__(self) -> None:
+        self.asked: list[BuildOptions] = []
+        self.said: asyncio.Queue[Progress | Exception | None] = asyncio.Queue()
+        self.cancelled = 0
+
+    async def build(
+        self,
+        context: AsyncIterator[bytes] | None = None,
+        options: BuildOptions | None = None,
+        contexts: Any = None,
+        caller: Any = None,
+    ) -> AsyncIterator[Progress]:
+        self.asked.append(options or BuildOptions())
+        try:
+            while (line := await self.said.get()) is not None:
+                if isinstance(line, Exception):
+                    raise line
+                yield line
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cancelled += 1
+            raise
+
+    def say(self, *lines: Progress | Exception | None) -> None:
+        for line in lines:
+            self.said.put_nowait(line)
 
 
 class FakeSystem:
@@ -397,7 +429,7 @@ class FakeEngine:
         self.networks, self.volumes = FakeNetworks(self), FakeVolumes(self)
         self.history = FakeHistory()
         self.events, self.system = FakeEvents(self), FakeSystem(self)
-        self.builder: Any = None
+        self.builder: Any = FakeBuilder()
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
         self.queues: list[asyncio.Queue[Event | None]] = []
         self.past: list[Event] = []
@@ -457,3 +489,8 @@ class FakeEngine:
         return self
 
     async def __aexit__(self, *exc: object) -> None: ...
+
+
+def as_client(factory: Callable[[], FakeEngine]) -> Callable[[], Any]:
+    """What a dashboard opens: the engine stands in for a client, of which it has what the dashboard uses."""
+    return factory

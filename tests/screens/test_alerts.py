@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from fake_client import FakeEngine
 
 from moby_tui.schema.container import ContainerCreate, HostConfig
 from moby_tui.schema.event import Event, EventActor
@@ -25,6 +24,8 @@ from moby_tui.screens.problems import alerts, log_watch, measuring
 from moby_tui.screens.problems.bounds import Bounds, Restarts, told
 from moby_tui.screens.problems.problem import Problem, Severity
 from moby_tui.screens.usage import polling
+from screens.conftest import Eventually, Open
+from screens.fake_client import FakeEngine
 
 
 def event(action: str, name: str = "web", kind: str = "container", **attributes: str) -> Event:
@@ -146,7 +147,9 @@ def webhook() -> Iterator[tuple[str, list[Any]]]:
         server.shutdown()
 
 
-async def test_an_alert_is_told_on_every_way_once(open_dashboard, eventually, webhook, tmp_path: Path, monkeypatch) -> None:
+async def test_an_alert_is_told_on_every_way_once(
+    open_dashboard: Open, eventually: Eventually, webhook: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     address, posted = webhook
     program = tmp_path / "program"
     program.write_text('#!/bin/sh\nprintf "%s %s\\n" "$MOBY_ALERT" "$MOBY_ALERT_CONTAINER" >>"$0.out"\n')
@@ -179,7 +182,7 @@ async def test_an_alert_is_told_on_every_way_once(open_dashboard, eventually, we
 
 
 async def test_figures_and_lines_of_real_containers_are_told(
-    roots, busybox, engine, open_dashboard, eventually, monkeypatch
+    roots: Any, busybox: str, engine: Any, open_dashboard: Open, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from moby_tui.engine.engine import Engine
 

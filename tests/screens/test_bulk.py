@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fake_client import FakeEngine
+from typing import Any
 
 from moby_tui.screens.app import Dashboard
 from moby_tui.screens.dialogs.confirm import Confirm
@@ -10,14 +10,16 @@ from moby_tui.screens.dialogs.preview import Preview
 from moby_tui.screens.preferences import ListView, Preferences
 from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.widgets.object_table import ObjectTable, Order
+from screens.conftest import Eventually, Open
+from screens.fake_client import FakeEngine, as_client
 
 
-def marked(app) -> list[str]:
+def marked(app: Any) -> list[str]:
     table = app.screen.query_one(ObjectTable)
     return [app.screen.find(identifier).name for identifier in table.marked]
 
 
-async def test_marks_and_actions_on_many(open_dashboard, eventually):
+async def test_marks_and_actions_on_many(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         table = app.screen.query_one(ObjectTable)
@@ -38,14 +40,14 @@ async def test_marks_and_actions_on_many(open_dashboard, eventually):
         assert [deed.command for deed in app.session.activity] == ["moby start batch migrate"]
 
 
-async def test_a_row_that_changes_is_drawn_anew_and_the_others_are_not(open_dashboard, eventually):
+async def test_a_row_that_changes_is_drawn_anew_and_the_others_are_not(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine, size=(120, 36)) as (app, pilot):
         table = app.screen.query_one(ObjectTable)
         await eventually(pilot, lambda: table.row_count == 7)
 
         def line(name: str) -> str:
-            return table.render_line(1 + [app.screen.find(one).name for one in table.order_of_rows].index(name)).text
+            return str(table.render_line(1 + [app.screen.find(one).name for one in table.order_of_rows].index(name)).text)
 
         assert "up 3m" in line("web") and "✓" not in line("database")
         await pilot.press("space")
@@ -57,7 +59,7 @@ async def test_a_row_that_changes_is_drawn_anew_and_the_others_are_not(open_dash
         assert others <= set(table._cell_render_cache.keys())
 
 
-async def test_several_are_removed_after_a_preview_and_come_back_with_u(open_dashboard, eventually):
+async def test_several_are_removed_after_a_preview_and_come_back_with_u(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         table = app.screen.query_one(ObjectTable)
@@ -66,7 +68,7 @@ async def test_several_are_removed_after_a_preview_and_come_back_with_u(open_das
         await eventually(pilot, lambda: isinstance(app.screen, Preview))
         await eventually(pilot, lambda: "2.0M" in str(app.screen.query_one("#total").render()))
         await pilot.press("y", "enter")
-        assert isinstance(app.screen, Preview), "a word is wanted, no letter"
+        assert type(app.screen).__name__ == "Preview", "a word is wanted, no letter"
         await pilot.press("backspace", "2", "enter")
         await eventually(pilot, lambda: len(app.session.removals) == 1)
         await eventually(pilot, lambda: [call[:2] for call in engine.calls] == [("kill", "database"), ("kill", "web")])
@@ -78,7 +80,7 @@ async def test_several_are_removed_after_a_preview_and_come_back_with_u(open_das
         assert [deed.outcome for deed in app.session.activity] == [Outcome.TAKEN_BACK]
 
 
-async def test_who_leaves_has_the_removals_that_wait_carried_out(open_dashboard, eventually):
+async def test_who_leaves_has_the_removals_that_wait_carried_out(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: app.screen.query_one(ObjectTable).row_count == 7)
@@ -91,9 +93,9 @@ async def test_who_leaves_has_the_removals_that_wait_carried_out(open_dashboard,
     assert [call[:2] for call in engine.calls] == [("remove", "migrate")]
 
 
-async def test_a_read_only_dashboard_offers_nothing_that_changes():
+async def test_a_read_only_dashboard_offers_nothing_that_changes() -> None:
     engine = FakeEngine()
-    app = Dashboard(lambda: engine, read_only=True)
+    app = Dashboard(as_client(lambda: engine), read_only=True)
     async with app.run_test() as pilot:
         while not app.session.connection.up or not app.screen.query_one(ObjectTable).row_count:
             await pilot.pause(0.05)
@@ -101,9 +103,9 @@ async def test_a_read_only_dashboard_offers_nothing_that_changes():
         assert type(app.screen).__name__ == "ContainersPage" and engine.calls == [] and not app.session.removals
 
 
-async def test_order_and_columns_are_chosen_and_remembered(eventually):
+async def test_order_and_columns_are_chosen_and_remembered(eventually: Eventually) -> None:
     engine, chosen = FakeEngine(), Preferences(lists={"images": ListView(sort="size", reverse=True, hidden=["created", "gone"])})
-    app = Dashboard(lambda: engine, chosen)
+    app = Dashboard(as_client(lambda: engine), chosen)
     async with app.run_test(size=(120, 36)) as pilot:
         await eventually(pilot, lambda: app.session.connection.up)
         await pilot.press("2")
@@ -122,16 +124,16 @@ async def test_order_and_columns_are_chosen_and_remembered(eventually):
         assert chosen.lists["images"].hidden == ["created", "id"]
 
 
-async def test_a_list_is_kept_by_events_and_fetched_once(open_dashboard, eventually):
+async def test_a_list_is_kept_by_events_and_fetched_once(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     asked: list[object] = []
     fetch = engine.volumes.list
 
-    async def listed(**options):
+    async def listed(**options: Any) -> Any:
         asked.append(options.get("filters"))
         return await fetch(**options)
 
-    engine.volumes.list = listed
+    engine.volumes.list = listed  # type: ignore[method-assign]
     async with open_dashboard(lambda: engine) as (app, pilot):
         await pilot.press("3")
         await eventually(pilot, lambda: app.screen.query(ObjectTable) and app.screen.query_one(ObjectTable).row_count == 2)
@@ -144,7 +146,7 @@ async def test_a_list_is_kept_by_events_and_fetched_once(open_dashboard, eventua
         assert asked == [None, {"name": ["uploads"]}]
 
 
-async def test_the_activity_page_copies_the_command_line(open_dashboard, eventually):
+async def test_the_activity_page_copies_the_command_line(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: app.screen.query_one(ObjectTable).row_count == 7)

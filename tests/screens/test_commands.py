@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from fake_client import FakeEngine
 from textual.command import CommandPalette
 from textual.widgets import Input
 
 from moby_tui.screens.dialogs.confirm import Confirm
 from moby_tui.screens.widgets.inspect_view import InspectView
 from moby_tui.screens.widgets.log_stream import LogStream
+from screens.conftest import Eventually, Open
+from screens.fake_client import FakeEngine
 
 
-async def test_the_palette_knows_the_pages_and_the_keys_of_this_one(open_dashboard, eventually):
+async def test_the_palette_knows_the_pages_and_the_keys_of_this_one(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: app.screen.chosen)
@@ -31,7 +32,7 @@ async def test_the_palette_knows_the_pages_and_the_keys_of_this_one(open_dashboa
         await eventually(pilot, lambda: ("restart", "database", {}) in engine.calls)
 
 
-async def test_keys_can_be_given_to_other_actions(open_dashboard, eventually):
+async def test_keys_can_be_given_to_other_actions(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: app.screen.chosen)
@@ -42,7 +43,7 @@ async def test_keys_can_be_given_to_other_actions(open_dashboard, eventually):
         await eventually(pilot, lambda: engine.calls == [("stop", "database", {})])
 
 
-async def test_log_text_is_selected_with_the_mouse(open_dashboard, eventually):
+async def test_log_text_is_selected_with_the_mouse(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     engine.logs["database"] = [
         (1, b"2026-11-23T20:11:22.123456789Z first \x1b[31mline\x1b[0m\n"),
@@ -58,7 +59,7 @@ async def test_log_text_is_selected_with_the_mouse(open_dashboard, eventually):
         assert app.screen.get_selected_text() == "line\nseco"
 
 
-async def test_a_value_of_the_settings_is_copied(open_dashboard, eventually):
+async def test_a_value_of_the_settings_is_copied(open_dashboard: Open, eventually: Eventually) -> None:
     async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
         await eventually(pilot, lambda: app.screen.chosen)
         await pilot.press("i")
@@ -69,7 +70,7 @@ async def test_a_value_of_the_settings_is_copied(open_dashboard, eventually):
         assert app.clipboard in (app.screen.chosen.id, "nginx")
 
 
-async def test_typing_into_a_filter_is_no_command(open_dashboard, eventually):
+async def test_typing_into_a_filter_is_no_command(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: app.screen.chosen)

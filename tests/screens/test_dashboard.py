@@ -6,11 +6,11 @@ import asyncio
 import time
 
 import pytest
-from fake_client import FakeEngine, summary
 from textual.widgets import Button, Input
 
 from moby_tui.errors import Conflict
 from moby_tui.schema.event import Event, EventActor
+from moby_tui.screens.app import Dashboard
 from moby_tui.screens.dialogs.confirm import Confirm, Notice
 from moby_tui.screens.dialogs.preview import Preview
 from moby_tui.screens.widgets.container_table import ContainerTable
@@ -18,14 +18,16 @@ from moby_tui.screens.widgets.key_bar import KeyBar
 from moby_tui.screens.widgets.log_stream import LogStream
 from moby_tui.screens.widgets.status_bar import Banner, StatusBar
 from moby_tui.screens.widgets.terminal import Terminal
+from screens.conftest import Eventually, Open
+from screens.fake_client import FakeEngine, summary
 
 
-def names(app) -> list[str]:
+def names(app: Dashboard) -> list[str]:
     table = app.screen.query_one(ContainerTable)
     return [table.get_row_at(row)[0].plain[2:] for row in range(table.row_count)]
 
 
-async def test_the_list_lives_from_events_and_is_not_asked_for_again(open_dashboard, eventually):
+async def test_the_list_lives_from_events_and_is_not_asked_for_again(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
@@ -42,7 +44,7 @@ async def test_the_list_lives_from_events_and_is_not_asked_for_again(open_dashbo
         assert engine.lists == asked + 1
 
 
-async def test_the_cursor_stays_on_its_container_while_others_come_and_go(open_dashboard, eventually):
+async def test_the_cursor_stays_on_its_container_while_others_come_and_go(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
@@ -62,7 +64,9 @@ async def test_the_cursor_stays_on_its_container_while_others_come_and_go(open_d
 @pytest.mark.parametrize(
     ("keys", "removed"), [(["d", "enter"], False), (["d", "d", "d", "escape"], False), (["d", "n"], False), (["d", "y"], True)]
 )
-async def test_removal_asks_and_the_safe_choice_is_first(open_dashboard, eventually, keys, removed):
+async def test_removal_asks_and_the_safe_choice_is_first(
+    open_dashboard: Open, eventually: Eventually, keys: list[str], removed: bool
+) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
@@ -77,7 +81,7 @@ async def test_removal_asks_and_the_safe_choice_is_first(open_dashboard, eventua
         assert (("remove", "database", {"force": True}) in engine.calls) is removed
 
 
-async def test_the_mouse_answers_too(open_dashboard, eventually):
+async def test_the_mouse_answers_too(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
@@ -88,7 +92,7 @@ async def test_the_mouse_answers_too(open_dashboard, eventually):
         await eventually(pilot, lambda: engine.calls == [("kill", "database", {})])
 
 
-async def test_a_refusal_is_told_and_nothing_breaks(open_dashboard, eventually):
+async def test_a_refusal_is_told_and_nothing_breaks(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     engine.refusal = Conflict("container database is in use; stop it first, or remove it with force")
     async with open_dashboard(lambda: engine) as (app, pilot):
@@ -100,7 +104,7 @@ async def test_a_refusal_is_told_and_nothing_breaks(open_dashboard, eventually):
         assert any("stop it first" in note.message for note in app._notifications)
 
 
-async def test_a_lost_engine_is_told_and_found_again(open_dashboard, eventually):
+async def test_a_lost_engine_is_told_and_found_again(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
@@ -115,7 +119,7 @@ async def test_a_lost_engine_is_told_and_found_again(open_dashboard, eventually)
         await eventually(pilot, lambda: len(names(app)) == 6)
 
 
-async def test_an_engine_that_is_not_there_at_the_start(open_dashboard, eventually):
+async def test_an_engine_that_is_not_there_at_the_start(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     engine.down = True
     async with open_dashboard(lambda: engine) as (app, pilot):
@@ -124,7 +128,7 @@ async def test_an_engine_that_is_not_there_at_the_start(open_dashboard, eventual
         await eventually(pilot, lambda: len(names(app)) == 7)
 
 
-async def test_filter(open_dashboard, eventually):
+async def test_filter(open_dashboard: Open, eventually: Eventually) -> None:
     async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
         await pilot.press("slash", *"exited")
@@ -135,7 +139,7 @@ async def test_filter(open_dashboard, eventually):
         await eventually(pilot, lambda: len(names(app)) == 7)
 
 
-async def test_log_search_wrap_times_and_scrolling(open_dashboard, eventually):
+async def test_log_search_wrap_times_and_scrolling(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     engine.logs["database"] = [(1, f"2026-11-23T20:11:22.123456789Z line {number}\n".encode()) for number in range(500)]
     async with open_dashboard(lambda: engine) as (app, pilot):
@@ -155,7 +159,7 @@ async def test_log_search_wrap_times_and_scrolling(open_dashboard, eventually):
         assert "20:11:22.123Z line 123" in view.render_line(0).text
 
 
-async def test_a_flood_neither_freezes_nor_grows(open_dashboard, eventually):
+async def test_a_flood_neither_freezes_nor_grows(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     engine.flood = True
     async with open_dashboard(lambda: engine) as (app, pilot):
@@ -170,7 +174,7 @@ async def test_a_flood_neither_freezes_nor_grows(open_dashboard, eventually):
         engine.flood_over = True
 
 
-async def test_a_shell_takes_every_key_and_gives_the_dashboard_back(open_dashboard, eventually):
+async def test_a_shell_takes_every_key_and_gives_the_dashboard_back(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
@@ -192,7 +196,7 @@ async def test_a_shell_takes_every_key_and_gives_the_dashboard_back(open_dashboa
         await eventually(pilot, lambda: app.current_mode == "containers")
 
 
-async def test_no_shell_at_all_is_told(open_dashboard, eventually):
+async def test_no_shell_at_all_is_told(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     engine.shells = set()
     async with open_dashboard(lambda: engine) as (app, pilot):
@@ -202,7 +206,7 @@ async def test_no_shell_at_all_is_told(open_dashboard, eventually):
 
 
 @pytest.mark.parametrize("size", [(200, 60), (80, 24), (40, 12), (20, 5)])
-async def test_every_page_in_every_size(open_dashboard, eventually, size):
+async def test_every_page_in_every_size(open_dashboard: Open, eventually: Eventually, size: tuple[int, int]) -> None:
     engine = FakeEngine()
     engine.samples = 20
     async with open_dashboard(lambda: engine, size=size) as (app, pilot):
@@ -234,7 +238,7 @@ async def test_every_page_in_every_size(open_dashboard, eventually, size):
         assert app.return_code in (None, 0)
 
 
-async def test_thousands_of_containers(open_dashboard, eventually):
+async def test_thousands_of_containers(open_dashboard: Open, eventually: Eventually) -> None:
     rows = [summary(1, f"c{number:04}", "exited", "Exited (0) 2 hours ago") for number in range(3000)]
     for number, row in enumerate(rows):
         row.id = f"{number:064x}"
@@ -254,8 +258,8 @@ async def test_thousands_of_containers(open_dashboard, eventually):
 
 
 async def test_an_image_is_removed_with_all_its_tags_at_once_and_by_force_where_containers_were_made_of_it(
-    open_dashboard, eventually
-):
+    open_dashboard: Open, eventually: Eventually
+) -> None:
     rows = [summary(1, "user"), summary(2, "other", image_id="sha256:" + "d" * 64)]
     engine = FakeEngine(rows)
     async with open_dashboard(lambda: engine) as (app, pilot):
@@ -283,7 +287,7 @@ async def test_an_image_is_removed_with_all_its_tags_at_once_and_by_force_where_
 
 
 @pytest.mark.parametrize("key", ["x", "r"])
-async def test_stop_and_restart_ask(open_dashboard, eventually, key):
+async def test_stop_and_restart_ask(open_dashboard: Open, eventually: Eventually, key: str) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
@@ -292,7 +296,9 @@ async def test_stop_and_restart_ask(open_dashboard, eventually, key):
         assert engine.calls == []
 
 
-async def test_a_shell_in_what_does_not_run_is_refused_and_swallows_what_is_typed(open_dashboard, eventually):
+async def test_a_shell_in_what_does_not_run_is_refused_and_swallows_what_is_typed(
+    open_dashboard: Open, eventually: Eventually
+) -> None:
     engine = FakeEngine([summary(1, "batch", "exited", "Exited (0) 2 hours ago")])
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 1)
@@ -303,7 +309,7 @@ async def test_a_shell_in_what_does_not_run_is_refused_and_swallows_what_is_type
         assert engine.calls == [] and app.return_code is None
 
 
-async def test_what_is_typed_while_a_shell_opens_goes_into_it_or_nowhere(open_dashboard, eventually):
+async def test_what_is_typed_while_a_shell_opens_goes_into_it_or_nowhere(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
@@ -316,7 +322,7 @@ async def test_what_is_typed_while_a_shell_opens_goes_into_it_or_nowhere(open_da
 
 
 @pytest.mark.parametrize("after", ["d", "2"])
-async def test_keys_after_the_one_that_ends_it_do_nothing(open_dashboard, eventually, after):
+async def test_keys_after_the_one_that_ends_it_do_nothing(open_dashboard: Open, eventually: Eventually, after: list[str]) -> None:
     async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
         app.simulate_key("q")
@@ -326,7 +332,7 @@ async def test_keys_after_the_one_that_ends_it_do_nothing(open_dashboard, eventu
     assert app.return_code == 0
 
 
-async def test_events_are_shown_as_they_happen(open_dashboard, eventually):
+async def test_events_are_shown_as_they_happen(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await pilot.press("5")
@@ -336,7 +342,9 @@ async def test_events_are_shown_as_they_happen(open_dashboard, eventually):
         assert "oom          web (nginx)" in view.render_line(0).text
 
 
-async def test_events_from_before_the_start_and_from_before_the_first_visit_are_shown(open_dashboard, eventually):
+async def test_events_from_before_the_start_and_from_before_the_first_visit_are_shown(
+    open_dashboard: Open, eventually: Eventually
+) -> None:
     engine = FakeEngine()
     at = int(time.time()) - 3600
     engine.past = [Event(type="image", action="pull", actor=EventActor(id="nginx", attributes={}), time=at, time_nano=at * 10**9)]
@@ -354,7 +362,7 @@ async def test_events_from_before_the_start_and_from_before_the_first_visit_are_
         await eventually(pilot, lambda: len(view.shown) == 4)
 
 
-async def test_a_log_search_ends_with_its_log(open_dashboard, eventually):
+async def test_a_log_search_ends_with_its_log(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     for name in ("database", "web"):
         engine.logs[name] = [(1, f"2026-11-23T20:11:22.123456789Z {name} {number}\n".encode()) for number in range(5)]
@@ -377,7 +385,7 @@ async def test_a_log_search_ends_with_its_log(open_dashboard, eventually):
         assert len(view.shown) == 5 and not app.screen.query_one("#log-search").has_class("-open")
 
 
-async def test_escape_in_the_list_ends_its_filter(open_dashboard, eventually):
+async def test_escape_in_the_list_ends_its_filter(open_dashboard: Open, eventually: Eventually) -> None:
     async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
         await pilot.press("slash", *"up", "enter")
@@ -392,7 +400,7 @@ async def test_escape_in_the_list_ends_its_filter(open_dashboard, eventually):
         await eventually(pilot, lambda: app.screen.query_one("#rows").row_count == 3)
 
 
-async def test_a_lost_engine_hides_no_tab_and_is_told_once_in_the_log(open_dashboard, eventually):
+async def test_a_lost_engine_hides_no_tab_and_is_told_once_in_the_log(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
@@ -409,7 +417,7 @@ async def test_a_lost_engine_hides_no_tab_and_is_told_once_in_the_log(open_dashb
         assert tabs.region.y == 0 and banner.region.y == 1
 
 
-async def test_the_palette_lists_each_command_once(open_dashboard, eventually):
+async def test_the_palette_lists_each_command_once(open_dashboard: Open, eventually: Eventually) -> None:
     async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
         app.screen.query_one(LogStream).focus()
@@ -427,7 +435,7 @@ async def test_the_palette_lists_each_command_once(open_dashboard, eventually):
         (200, "NAME STATE CPU % MEM IMAGE PORTS"),  # the details stand beside the list
     ],
 )
-async def test_columns_are_as_wide_as_their_cells(open_dashboard, eventually, width, titles):
+async def test_columns_are_as_wide_as_their_cells(open_dashboard: Open, eventually: Eventually, width: int, titles: str) -> None:
     async with open_dashboard(lambda: FakeEngine(), size=(width, 24)) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
         columns = app.screen.query_one(ContainerTable).columns
@@ -437,7 +445,7 @@ async def test_columns_are_as_wide_as_their_cells(open_dashboard, eventually, wi
         assert width < 80 or widths["STATE"] >= len("exited 137 · 5m")
 
 
-async def test_the_footer_fits_a_small_screen(open_dashboard, eventually):
+async def test_the_footer_fits_a_small_screen(open_dashboard: Open, eventually: Eventually) -> None:
     async with open_dashboard(lambda: FakeEngine(), size=(80, 24)) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
         bar = app.screen.query_one(KeyBar)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
-from fake_client import FakeEngine, summary
 
 from moby_tui.docker_folder import find as docker_folder
 from moby_tui.errors import InvalidArgument, NotFound
@@ -11,29 +13,31 @@ from moby_tui.screens.app import Dashboard
 from moby_tui.screens.preferences import ListView, Preferences
 from moby_tui.screens.widgets.object_table import ObjectTable
 from moby_tui.screens.widgets.status_bar import Banner, StatusBar
+from screens.conftest import Eventually, Open
+from screens.fake_client import FakeEngine, as_client, summary
 
 
 class Engines:
     def __init__(self, **engines: FakeEngine) -> None:
         self.engines = engines
 
-    def names(self):
+    def names(self) -> list[tuple[str, str]]:
         return [(name, "") for name in self.engines]
 
-    def factory(self, name):
+    def factory(self, name: str) -> Any:
         if name not in self.engines:
             raise NotFound(f"there is no context {name}")
         return lambda: self.engines[name]
 
 
-def names(app) -> list[str]:
+def names(app: Dashboard) -> list[str]:
     return sorted(row.name for row in app.session.model.rows())
 
 
-async def test_another_engine_takes_the_place_of_the_first_once_it_answers(eventually):
+async def test_another_engine_takes_the_place_of_the_first_once_it_answers(eventually: Eventually) -> None:
     first, other = FakeEngine(), FakeEngine([summary(77, "elsewhere")])
     other.down = True
-    app = Dashboard(lambda: first, engines=Engines(home=first, prod=other))
+    app = Dashboard(as_client(lambda: first), engines=Engines(home=first, prod=other))
     async with app.run_test(size=(140, 30)) as pilot:
         await eventually(pilot, lambda: len(names(app)) == 7)
         with pytest.raises(ValueError, match="no context nowhere"):
@@ -53,7 +57,7 @@ async def test_another_engine_takes_the_place_of_the_first_once_it_answers(event
         await eventually(pilot, lambda: len(names(app)) == 7 and not app.session.events)
 
 
-def test_contexts_of_docker_are_the_engines_of_the_dashboard(tmp_path, monkeypatch):
+def test_contexts_of_docker_are_the_engines_of_the_dashboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     from moby_tui.cli.engines import NamedEngines
     from moby_tui.contexts.store import Context, Store
@@ -71,9 +75,9 @@ def test_contexts_of_docker_are_the_engines_of_the_dashboard(tmp_path, monkeypat
         engines.factory("nowhere")
 
 
-async def test_a_broad_screen_has_lists_and_details_side_by_side_and_remembers_how_they_share_it(eventually):
+async def test_a_broad_screen_has_lists_and_details_side_by_side_and_remembers_how_they_share_it(eventually: Eventually) -> None:
     chosen = Preferences()
-    app = Dashboard(FakeEngine, chosen)
+    app = Dashboard(as_client(FakeEngine), chosen)
     async with app.run_test(size=(170, 40)) as pilot:
         await eventually(pilot, lambda: app.screen.query(ObjectTable) and app.screen.query_one(ObjectTable).row_count == 7)
         left, right = app.screen.query_one("#list"), app.screen.query_one("#detail")
@@ -90,7 +94,9 @@ async def test_a_broad_screen_has_lists_and_details_side_by_side_and_remembers_h
         assert len(bar.render().plain) <= 60 and "4/7" in bar.render().plain
 
 
-async def test_a_click_on_a_pages_name_goes_there_and_every_theme_can_be_drawn(open_dashboard, eventually):
+async def test_a_click_on_a_pages_name_goes_there_and_every_theme_can_be_drawn(
+    open_dashboard: Open, eventually: Eventually
+) -> None:
     async with open_dashboard(lambda: FakeEngine(), size=(140, 30)) as (app, pilot):
         await eventually(pilot, lambda: app.screen.query_one(ObjectTable).row_count == 7)
         for theme in ("moby-contrast", "ansi-dark", "ansi-light", "moby-light", "moby-dark"):
@@ -101,9 +107,9 @@ async def test_a_click_on_a_pages_name_goes_there_and_every_theme_can_be_drawn(o
         await eventually(pilot, lambda: app.current_mode == "images")
 
 
-async def test_no_color_takes_all_colour_away(monkeypatch, eventually):
+async def test_no_color_takes_all_colour_away(monkeypatch: pytest.MonkeyPatch, eventually: Eventually) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    app = Dashboard(FakeEngine)
+    app = Dashboard(as_client(FakeEngine))
     async with app.run_test(size=(100, 30)) as pilot:
         await eventually(pilot, lambda: app.screen.query(ObjectTable) and app.screen.query_one(ObjectTable).row_count == 7)
         assert app.no_color

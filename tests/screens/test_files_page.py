@@ -8,10 +8,12 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
-from fake_client import summary
 
+from moby_tui.engine.engine import Engine
 from moby_tui.errors import InvalidArgument, OtherEngine
 from moby_tui.schema.container import ContainerCreate, HostConfig, MountPoint, PathChange, PathStat
 from moby_tui.screens.dialogs.ask import Ask
@@ -22,6 +24,8 @@ from moby_tui.screens.files.source import Place
 from moby_tui.screens.files.tree import FileTree
 from moby_tui.screens.widgets.files.tree import FileTreeView
 from moby_tui.screens.widgets.files.view import FileView
+from screens.conftest import Eventually, Open
+from screens.fake_client import summary
 
 
 def file(path: str, size: int = 1, mark: str = "") -> Entry:
@@ -36,7 +40,7 @@ def names(tree: FileTree) -> list[str]:
     return [row.entry.path for row in tree.rows()]
 
 
-def test_a_tree_is_read_as_it_is_opened_and_keeps_its_cursor():
+def test_a_tree_is_read_as_it_is_opened_and_keeps_its_cursor() -> None:
     tree = FileTree()
     assert tree.unread == ["/"]
     tree.put("/", [file("/z"), folder("/etc"), folder("/bin")])
@@ -62,7 +66,7 @@ def test_a_tree_is_read_as_it_is_opened_and_keeps_its_cursor():
     assert tree.chosen is None and tree.root_note == "empty"
 
 
-def test_a_filter_shows_the_folders_above_and_changes_alone():
+def test_a_filter_shows_the_folders_above_and_changes_alone() -> None:
     tree = FileTree()
     tree.put("/", [folder("/a", "C"), folder("/b"), file("/c", mark="D")])
     tree.put("/a", [file("/a/needle", mark="A"), file("/a/hay")])
@@ -76,7 +80,7 @@ def test_a_filter_shows_the_folders_above_and_changes_alone():
     assert names(tree) == ["/a", "/a/needle", "/c"]
 
 
-def test_a_deep_tree_is_no_recursion():
+def test_a_deep_tree_is_no_recursion() -> None:
     tree = FileTree()
     path = ""
     for number in range(3000):
@@ -86,7 +90,7 @@ def test_a_deep_tree_is_no_recursion():
     assert len(tree.rows()) == 3000 and tree.rows()[-1].depth == 2999
 
 
-def test_names_that_are_hostile_are_cleaned():
+def test_names_that_are_hostile_are_cleaned() -> None:
     assert shown("a\x1b[31mb\u202e\n") == "ab"
     assert shown(os.fsdecode(b"x\xffy")) == "x\\xffy"
     assert shown("\x1b[2J") == "?"
@@ -100,7 +104,7 @@ def content(*pieces: bytes) -> Content:
     return made
 
 
-def test_a_text_is_read_by_lines_however_it_comes():
+def test_a_text_is_read_by_lines_however_it_comes() -> None:
     made = content(b"first\r\nse", b"cond\ttab\n\x1b[31mred\n", b"x" * 9000, b"\nlast")
     assert (made.hexadecimal, made.rows) == (False, 5)
     assert [made.row(number) for number in (0, 1, 2, 4)] == ["first", "second  tab", "red", "last"]
@@ -109,7 +113,7 @@ def test_a_text_is_read_by_lines_however_it_comes():
     assert made.find("last", 4) == 4 and made.find("e", 4, backward=True) == 2
 
 
-def test_bytes_are_shown_as_bytes():
+def test_bytes_are_shown_as_bytes() -> None:
     made = content(bytes(range(40)))
     assert made.hexadecimal and made.rows == 3
     assert made.row(0) == "00 01 02 03 04 05 06 07  08 09 0a 0b 0c 0d 0e 0f  ················"
@@ -119,7 +123,7 @@ def test_bytes_are_shown_as_bytes():
     assert content(bytes(range(128, 256)) * 4).hexadecimal
 
 
-def test_a_huge_file_is_cut(monkeypatch):
+def test_a_huge_file_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("moby_tui.screens.files.content.MOST", 1000)
     made = Content()
     assert made.append(b"y" * 501) and not made.append(b"y" * 501)
@@ -137,14 +141,14 @@ class Docker:
         self.containers = self.images = self.volumes = self
         self.asked: list[tuple[str, str]] = []
 
-    async def files(self, ref, path, **_):
+    async def files(self, ref: str, path: str, **_: Any) -> Any:
         raise OtherEngine("listing needs moby at the other end")
         yield
 
-    async def changes(self, ref):
+    async def changes(self, ref: str) -> Any:
         return [PathChange(path="/etc", kind=0), PathChange(path="/etc/new", kind=1), PathChange(path="/etc/gone", kind=2)]
 
-    async def archive_get(self, ref, path):
+    async def archive_get(self, ref: str, path: str) -> Any:
         self.asked.append((ref, path))
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as tar:
@@ -154,12 +158,12 @@ class Docker:
                 tar.addfile(member)
         return PathStat(name=".", size=0, mode=1 << 31, mtime=""), once(buffer.getvalue())
 
-    async def list(self, **_):
+    async def list(self, **_: Any) -> Any:
         mount = MountPoint(type="volume", name="data", destination="/srv/data/")
         return [summary(255, "x", mounts=[mount])]
 
 
-async def test_an_engine_that_lists_no_folders_is_read_by_its_archive():
+async def test_an_engine_that_lists_no_folders_is_read_by_its_archive() -> None:
     client = Docker()
     session = type("Session", (), {"client": client})()
     place = Place(session, "container", "web", "web")
@@ -176,7 +180,15 @@ async def test_an_engine_that_lists_no_folders_is_read_by_its_archive():
         await Place(session, "volume", "other", "other").entries("/")
 
 
-async def test_the_page_over_the_kernel(roots, busybox, engine, open_dashboard, eventually, tmp_path, monkeypatch):
+async def test_the_page_over_the_kernel(
+    roots: tuple[Path, Path],
+    busybox: str,
+    engine: Engine,
+    open_dashboard: Open,
+    eventually: Eventually,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from moby_tui.engine.engine import Engine
 
     script = "mkdir /new; echo hello > /new/file; chmod 640 /new/file; chown 7:8 /new/file; rm /bin/wget; sleep 1000"
@@ -252,7 +264,7 @@ async def test_the_page_over_the_kernel(roots, busybox, engine, open_dashboard, 
         assert offered == {"delete": False, "edit": False, "copy_in": False, "copy_out": True}
 
 
-async def test_an_archive_that_holds_no_file():
+async def test_an_archive_that_holds_no_file() -> None:
     from moby_tui.copying.reading import read_file
 
     with pytest.raises(InvalidArgument, match="empty archive"):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
-from fake_client import FakeEngine, summary
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.widgets import OptionList
-from typing_keys import typed
 
 from moby_tui.errors import NotImplementedYet
 from moby_tui.schema.event import Event, EventActor
@@ -20,6 +19,9 @@ from moby_tui.screens.replay.timeline import LEAST, Happening, Timeline, happeni
 from moby_tui.screens.widgets.log_stream import LogStream
 from moby_tui.screens.widgets.plot import Plot
 from moby_tui.screens.widgets.time_bar import TimeBar
+from screens.conftest import Eventually, Open, there
+from screens.fake_client import FakeEngine, summary
+from screens.typing_keys import typed
 
 GONE = "0e" * 32
 
@@ -29,8 +31,11 @@ def event(action: str, moment: float, identifier: str = GONE, **attributes: str)
     return Event(type="container", action=action, actor=actor, time=int(moment), time_nano=int(moment * 1e9))
 
 
-def test_what_happened_in_words():
-    told = lambda *given, **more: (one := happening(event(given[0], 1.0, **more))) and one.told  # noqa: E731
+def test_what_happened_in_words() -> None:
+    def told(action: str, **attributes: str) -> str | None:
+        one = happening(event(action, 1.0, **attributes))
+        return one.told if one is not None else None
+
     assert told("die", exitCode="137\x1b[2J") == "ended with exit code 137"
     assert told("health_status: unhealthy") == "is unhealthy" and told("kill", signal="9") == "was sent signal 9"
     assert told("exec_start: sh") is None and told("start") == "started"
@@ -40,7 +45,7 @@ def test_what_happened_in_words():
     st.lists(st.floats(0, 1e6), max_size=6),
     st.lists(st.tuples(st.sampled_from(["go", "in", "out"]), st.floats(-100, 2e6)), max_size=12),
 )
-def test_the_cursor_and_the_window_stay_within_what_is_known(times, moves):
+def test_the_cursor_and_the_window_stay_within_what_is_known(times: list[float], moves: list[Any]) -> None:
     line = Timeline()
     line.know([Happening(moment, "die", "x") for moment in times], 500.0, 5000.0)
     for kind, value in moves:
@@ -55,13 +60,13 @@ def test_the_cursor_and_the_window_stay_within_what_is_known(times, moves):
         assert (before is None) == (not times)
 
 
-def test_five_minutes_before_it_died_and_what_came_next():
+def test_five_minutes_before_it_died_and_what_came_next() -> None:
     line = Timeline()
     line.know([Happening(1000, "start", "s"), Happening(2000, "die", "d"), Happening(5000, "oom", "o")], 0, 6000)
     assert line.cursor == 5000 and line.before_end() == 4700
     line.go(100)
     assert line.before_end() == 1700
-    assert line.next_happening(1).time == 1000 and line.next_happening(-1) is None
+    assert there(line.next_happening(1)).time == 1000 and line.next_happening(-1) is None
     line.take_figures([Figures(time=50.0), Figures(time=150.0)])
     assert line.figure() == 0
     line.go(10)
@@ -102,7 +107,9 @@ def with_a_past() -> tuple[FakeEngine, float]:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (140, 40)])
-async def test_back_to_five_minutes_before_a_removed_container_died(open_dashboard, eventually, size):
+async def test_back_to_five_minutes_before_a_removed_container_died(
+    open_dashboard: Open, eventually: Eventually, size: tuple[int, int]
+) -> None:
     engine, death = with_a_past()
     async with open_dashboard(lambda: engine, size=size) as (app, pilot):
         app.go("history", GONE)
@@ -141,7 +148,7 @@ async def test_back_to_five_minutes_before_a_removed_container_died(open_dashboa
         assert not page._replaying or page.is_current
 
 
-async def test_an_engine_without_a_history_says_so_and_shows_what_it_has(open_dashboard, eventually):
+async def test_an_engine_without_a_history_says_so_and_shows_what_it_has(open_dashboard: Open, eventually: Eventually) -> None:
     engine, _ = with_a_past()
     engine.history.refusal = NotImplementedYet("history")
     engine.logs["web"] = [(1, b"2026-11-29T10:00:00.000000000Z hello\n")]
@@ -157,7 +164,7 @@ async def test_an_engine_without_a_history_says_so_and_shows_what_it_has(open_da
         assert page.query_one(OptionList).option_count == 3, "what was removed is known by its events"
 
 
-async def test_nothing_to_remember(open_dashboard, eventually):
+async def test_nothing_to_remember(open_dashboard: Open, eventually: Eventually) -> None:
     async with open_dashboard(lambda: FakeEngine([]), size=(60, 20)) as (app, pilot):
         app.go("history")
         await eventually(pilot, lambda: app.current_mode == "history" and app.screen.query(OptionList))

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
-from fake_client import FakeEngine
 from textual.widgets import Input, TabbedContent
 
+from moby_tui.engine.engine import Engine
 from moby_tui.errors import OtherEngine, Unreachable
 from moby_tui.schema.exploration import ExploredLayer, FileChange, ImageExploration
 from moby_tui.schema.image import ImageHistory, Progress, ProgressDetail
+from moby_tui.screens.app import Dashboard
 from moby_tui.screens.dialogs.ask import Ask
 from moby_tui.screens.dialogs.transfer import TransferView
 from moby_tui.screens.files.layers import Changes, instruction, steps
 from moby_tui.screens.files.transfer import Transfer
 from moby_tui.screens.widgets.facts_table import FactsTable
 from moby_tui.screens.widgets.files.layers import LayersView
+from screens.conftest import Eventually, Open
+from screens.fake_client import FakeEngine
 
 
 @pytest.mark.parametrize(
@@ -29,7 +35,7 @@ from moby_tui.screens.widgets.files.layers import LayersView
         ("", "(not told)"),
     ],
 )  # fmt: skip
-def test_an_instruction_is_shown_as_a_dockerfile_has_it(told, shown):
+def test_an_instruction_is_shown_as_a_dockerfile_has_it(told: Any, shown: Any) -> None:
     assert instruction(told) == shown
 
 
@@ -41,7 +47,7 @@ def layer(index: int, by: str, **counts: int) -> ExploredLayer:
     return ExploredLayer(index=index, diff_id=str(index), created_by=by, **counts)
 
 
-def test_layers_stand_at_the_instructions_that_made_them():
+def test_layers_stand_at_the_instructions_that_made_them() -> None:
     entries = history(("ADD", 5), ("ENV", 0), ("RUN a", 0), ("CMD", 0))
     assert [(step.instruction, step.layer, step.size) for step in steps(entries, None)] == [
         ("ADD", None, 5), ("ENV", None, 0), ("RUN a", None, 0), ("CMD", None, 0),
@@ -54,7 +60,7 @@ def test_layers_stand_at_the_instructions_that_made_them():
     assert [step.layer for step in steps(entries, found)] == [0, None, 1, None, 2]
 
 
-def test_the_tree_of_a_layer_has_its_changes_or_all_that_is_seen():
+def test_the_tree_of_a_layer_has_its_changes_or_all_that_is_seen() -> None:
     changes = Changes()
     for number, kind, path, size in (
         (0, "added", "d/a", 5),
@@ -66,7 +72,7 @@ def test_the_tree_of_a_layer_has_its_changes_or_all_that_is_seen():
     ):
         changes.take(FileChange(layer=number, kind=kind, path=path, size=size))
 
-    def told(tree) -> dict[str, tuple[str, int]]:
+    def told(tree: Any) -> dict[str, tuple[str, int]]:
         for row in tree.rows():
             tree.open(row.entry.path)
         return {row.entry.path: (row.entry.mark, row.entry.size) for row in tree.rows()}
@@ -78,7 +84,7 @@ def test_the_tree_of_a_layer_has_its_changes_or_all_that_is_seen():
     assert told(changes.tree(7)) == {}
 
 
-def test_a_transfer_is_told_layer_by_layer():
+def test_a_transfer_is_told_layer_by_layer() -> None:
     transfer = Transfer()
     for step in (
         Progress(status="Pulling from library/x", id="latest"),
@@ -96,12 +102,12 @@ def test_a_transfer_is_told_layer_by_layer():
     assert transfer.bytes == (100, 100)
 
 
-def table(app, identifier: str) -> list[list[str]]:
+def table(app: Dashboard, identifier: str) -> list[list[str]]:
     found = app.screen.query_one(identifier, FactsTable)
     return [[cell.plain.strip() for cell in found.get_row_at(row)] for row in range(found.row_count)]
 
 
-async def test_layers_wasted_users_and_claims(open_dashboard, eventually):
+async def test_layers_wasted_users_and_claims(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine, size=(140, 40)) as (app, pilot):
         await pilot.press("2", "down")
@@ -119,21 +125,23 @@ async def test_layers_wasted_users_and_claims(open_dashboard, eventually):
         await pilot.press("u")
         await eventually(pilot, lambda: ["web", "up healthy"] in [row[:2] for row in table(app, "#user-table")])
 
-        async def unreachable(*_, **__):
+        async def unreachable(*_: Any, **__: Any) -> None:
             raise Unreachable("no registry\x1b[31m there")
 
-        engine.images.attestations = unreachable
+        engine.images.attestations = unreachable  # type: ignore[attr-defined]
         await pilot.press("a")
         await eventually(pilot, lambda: ["no registry there", "", "", ""] in table(app, "#claim-table"))
 
 
-async def test_an_engine_that_does_not_explore_shows_the_history_and_says_why(open_dashboard, eventually):
+async def test_an_engine_that_does_not_explore_shows_the_history_and_says_why(
+    open_dashboard: Open, eventually: Eventually
+) -> None:
     engine = FakeEngine()
 
-    async def explore(ref):
+    async def explore(ref: str) -> Any:
         raise OtherEngine("exploring an image needs moby at the other end")
 
-    engine.images.explore = explore
+    engine.images.explore = explore  # type: ignore[method-assign]
     async with open_dashboard(lambda: engine, size=(140, 40)) as (app, pilot):
         await pilot.press("2")
         view = app.screen
@@ -143,7 +151,9 @@ async def test_an_engine_that_does_not_explore_shows_the_history_and_says_why(op
         assert [row[1] for row in table(app, "#layer-table")] == ["74.8M", "", "117M", "", ""]
 
 
-async def test_names_archives_and_layers_on_the_kernel(roots, busybox, engine, open_dashboard, eventually, tmp_path):
+async def test_names_archives_and_layers_on_the_kernel(
+    roots: tuple[Path, Path], busybox: str, engine: Engine, open_dashboard: Open, eventually: Eventually, tmp_path: Path
+) -> None:
     from moby_tui.engine.engine import Engine
 
     archive = tmp_path / "saved.tar"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import yaml
-from fake_client import FakeEngine
 from textual.widgets import Input, TextArea
 
 from moby_tui.screens.dialogs.ask import Ask
 from moby_tui.screens.dialogs.source import Source
 from moby_tui.screens.widgets.inspect_view import InspectView, Item
+from screens.conftest import Eventually, Open
+from screens.fake_client import FakeEngine
 
 
 @pytest.mark.parametrize(
@@ -23,11 +25,11 @@ from moby_tui.screens.widgets.inspect_view import InspectView, Item
         (("80/tcp",), '.["80/tcp"]'),
     ],
 )
-def test_paths_are_those_of_jq(place, path):
+def test_paths_are_those_of_jq(place: Any, path: str) -> None:
     assert Item(place).path == path
 
 
-async def test_the_settings_are_searched_and_paths_copied(open_dashboard, eventually):
+async def test_the_settings_are_searched_and_paths_copied(open_dashboard: Open, eventually: Eventually) -> None:
     async with open_dashboard(FakeEngine) as (app, pilot):
         await pilot.press("i")
         tree = app.screen.query_one(InspectView)
@@ -45,7 +47,7 @@ async def test_the_settings_are_searched_and_paths_copied(open_dashboard, eventu
         assert ".State.Pid: 4711" in app.clipboard.splitlines()
 
 
-async def test_the_settings_as_json_and_yaml(open_dashboard, eventually):
+async def test_the_settings_as_json_and_yaml(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await pilot.press("i")

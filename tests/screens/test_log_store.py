@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from moby_tui.screens.logs.merging import Merger
 from moby_tui.screens.logs.query import QueryError, parse
 from moby_tui.screens.logs.shown import Shown, find
 from moby_tui.screens.logs.store import CHUNK_LINES, LogLine, LogStore
+from screens.conftest import there
 
 NOW = 1_790_000_000.0
 
@@ -130,16 +132,16 @@ TREES = st.recursive(
 )
 
 
-def written(tree: tuple) -> str:
+def written(tree: tuple[Any, ...]) -> str:
     kind, *parts = tree
     if kind == "word":
-        return parts[0]
+        return str(parts[0])
     if kind == "not":
         return f"not ({written(parts[0])})"
     return f"({written(parts[0])}) {kind} ({written(parts[1])})"
 
 
-def holds(tree: tuple, line: str) -> bool:
+def holds(tree: tuple[Any, ...], line: str) -> bool:
     kind, *parts = tree
     if kind == "word":
         return parts[0] in (line if parts[0] != parts[0].lower() else line.lower())
@@ -150,7 +152,7 @@ def holds(tree: tuple, line: str) -> bool:
 
 @given(TREES, st.lists(st.text("abAB éÉ", max_size=6), min_size=1, max_size=8))
 @settings(max_examples=150, deadline=None)
-def test_the_bytes_search_finds_what_the_tree_says(tree: tuple, lines: list[str]) -> None:
+def test_the_bytes_search_finds_what_the_tree_says(tree: tuple[Any, ...], lines: list[str]) -> None:
     assert hits(written(tree), *lines) == [line for line in lines if holds(tree, line)]
 
 
@@ -268,7 +270,7 @@ def test_fields() -> None:
 
 def test_lines_from_an_engine() -> None:
     hostile = b"2026-11-23T20:11:22.123456789Z \x1b[31mred\x1b[0m\x1b[2J\x1b]52;c;ZXZpbA==\x07\x07 old\rnew\n"
-    assert Lining(0).take(STDOUT, hostile).text == b"new"
+    assert there(Lining(0).take(STDOUT, hostile)).text == b"new"
     odd = make_line(0, 0, STDERR, b"\x1b[31mred\x1b[0m\x1b[2J\x1b]52;c;ZXZpbA==\x07\x08\xff\tx\r\n")
     assert odd.text.decode().startswith("red\ufffd") and odd.text.endswith(b"x") and odd.coloured.startswith("\x1b[31mred\x1b[0m")
     assert not set(odd.text) & set(b"\x07\x08\x1b\t")

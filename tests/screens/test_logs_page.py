@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
-from fake_client import NOW, FakeEngine, summary
 from rich.cells import cell_len
+from textual.pilot import Pilot
 from textual.widgets import Input
-from typing_keys import typed
 
+from moby_tui.engine.engine import Engine
+from moby_tui.schema.container import ContainerCreate
+from moby_tui.screens.app import Dashboard
 from moby_tui.screens.dialogs.log_line import ShowLine
 from moby_tui.screens.dialogs.picker import Chooser
 from moby_tui.screens.logs import moments
@@ -17,6 +20,9 @@ from moby_tui.screens.pages.logs import LogsPage
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.log_line import Times
 from moby_tui.screens.widgets.log_stream import LogStream
+from screens.conftest import Eventually, Open, there
+from screens.fake_client import NOW, FakeEngine, summary
+from screens.typing_keys import typed
 
 
 def stamped(second: float, words: str) -> bytes:
@@ -45,7 +51,7 @@ def talking() -> FakeEngine:
     return engine
 
 
-def screen_of(app) -> list[str]:
+def screen_of(app: Dashboard) -> list[str]:
     stream = app.screen.query_one(LogStream)
     return ["".join(segment.text for segment in stream.render_line(y)) for y in range(stream.size.height)]
 
@@ -54,11 +60,11 @@ def shown(stream: LogStream) -> list[str]:
     return [stream.store.line(stream.shown.number(place)).text.decode() for place in range(len(stream.shown))]
 
 
-def subtitle(app) -> str:
+def subtitle(app: Dashboard) -> str:
     return str(app.screen.query_one("#list").border_subtitle)
 
 
-async def go_to_logs(app, pilot, eventually, *words: str, lines: int) -> LogStream:
+async def go_to_logs(app: Dashboard, pilot: Pilot[None], eventually: Eventually, *words: str, lines: int) -> LogStream:
     app.go("logs", *words)
     await eventually(pilot, lambda: isinstance(app.screen, LogsPage) and isinstance(app.focused, LogStream))
     stream = app.screen.query_one(LogStream)
@@ -66,7 +72,9 @@ async def go_to_logs(app, pilot, eventually, *words: str, lines: int) -> LogStre
     return stream
 
 
-async def test_two_containers_in_one_stream_searched_filtered_and_written(open_dashboard, eventually, tmp_path):
+async def test_two_containers_in_one_stream_searched_filtered_and_written(
+    open_dashboard: Open, eventually: Eventually, tmp_path: Path
+) -> None:
     engine = talking()
     async with open_dashboard(lambda: engine, size=(100, 30)) as (app, pilot):
         stream = await go_to_logs(app, pilot, eventually, "project:shop", lines=81)
@@ -78,11 +86,11 @@ async def test_two_containers_in_one_stream_searched_filtered_and_written(open_d
 
         await typed(app, pilot, "slash", *'"request 3"', "enter")
         assert stream.hit_at_cursor() == (11, 11, True)  # 3 and 30 to 39
-        first = stream.cursor.text
+        first = there(stream.cursor).text
         await typed(app, pilot, "N")
-        assert stream.cursor.text == b"INFO request 38 served" and first == b"INFO request 39 served"
+        assert there(stream.cursor).text == b"INFO request 38 served" and first == b"INFO request 39 served"
         await typed(app, pilot, "n", "n")
-        assert stream.cursor.text == b"INFO request 3 served", "round the end"
+        assert there(stream.cursor).text == b"INFO request 3 served", "round the end"
         assert not stream.following and "f follow" in subtitle(app)
 
         await typed(app, pilot, "ampersand", *"level>=warn or ms>=38", "enter")
@@ -115,7 +123,9 @@ async def test_two_containers_in_one_stream_searched_filtered_and_written(open_d
         assert order == [Times.UTC, Times.RELATIVE, Times.OFF, Times.LOCAL]
 
 
-async def test_marks_selection_runs_and_the_line_in_full(open_dashboard, eventually, monkeypatch):
+async def test_marks_selection_runs_and_the_line_in_full(
+    open_dashboard: Open, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = talking()
     async with open_dashboard(lambda: engine, size=(80, 24)) as (app, pilot):
         stream = await go_to_logs(app, pilot, eventually, "database", lines=40)
@@ -124,7 +134,7 @@ async def test_marks_selection_runs_and_the_line_in_full(open_dashboard, eventua
         await eventually(pilot, lambda: [line.marked for line in map(stream.store.line, range(5))] == marked)
         await typed(app, pilot, "G", "m")
         assert stream.cursor_number == 0
-        copied = []
+        copied: list[str] = []
         monkeypatch.setattr(app, "copy_to_clipboard", copied.append)
         await typed(app, pilot, "y")
         assert copied == []
@@ -137,10 +147,12 @@ async def test_marks_selection_runs_and_the_line_in_full(open_dashboard, eventua
         engine.emit("container", "die", "02" * 32, exitCode="3")
         await eventually(pilot, lambda: any("exit code 3" in text for text in shown(stream)))
         await typed(app, pilot, "left_square_bracket")
-        assert b"database ended with exit code 3" in stream.cursor.text
+        assert b"database ended with exit code 3" in there(stream.cursor).text
 
 
-async def test_it_stays_where_one_is_and_a_search_does_not_stick_to_the_next_container(open_dashboard, eventually):
+async def test_it_stays_where_one_is_and_a_search_does_not_stick_to_the_next_container(
+    open_dashboard: Open, eventually: Eventually
+) -> None:
     engine = talking()
     engine.flood = True
     async with open_dashboard(lambda: engine, size=(90, 20)) as (app, pilot):
@@ -166,7 +178,9 @@ async def test_it_stays_where_one_is_and_a_search_does_not_stick_to_the_next_con
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (220, 60)])
-async def test_wide_characters_and_long_names_keep_the_rows_in_shape(open_dashboard, eventually, size):
+async def test_wide_characters_and_long_names_keep_the_rows_in_shape(
+    open_dashboard: Open, eventually: Eventually, size: tuple[int, int]
+) -> None:
     engine = talking()
     async with open_dashboard(lambda: engine, size=size) as (app, pilot):
         stream = await go_to_logs(app, pilot, eventually, "all", lines=82)
@@ -178,7 +192,7 @@ async def test_wide_characters_and_long_names_keep_the_rows_in_shape(open_dashbo
         assert {cell_len(row) for row in screen_of(app)} == {stream.scrollable_content_region.width}
 
 
-async def test_marked_containers_are_read_together(open_dashboard, eventually):
+async def test_marked_containers_are_read_together(open_dashboard: Open, eventually: Eventually) -> None:
     engine = talking()
     async with open_dashboard(lambda: engine, size=(100, 30)) as (app, pilot):
         await eventually(pilot, lambda: len(app.screen.targets()) == 1)
@@ -188,7 +202,7 @@ async def test_marked_containers_are_read_together(open_dashboard, eventually):
         await eventually(pilot, lambda: list(stream._names().values()) == ["database"] and len(stream.store) == 40)
 
 
-async def test_an_empty_page_says_what_to_do(open_dashboard, eventually):
+async def test_an_empty_page_says_what_to_do(open_dashboard: Open, eventually: Eventually) -> None:
     async with open_dashboard(lambda: FakeEngine([]), size=(80, 24)) as (app, pilot):
         app.go("logs", "nobody")
         await eventually(pilot, lambda: app.current_mode == "logs" and app.screen.query(LogStream))
@@ -199,9 +213,11 @@ async def test_an_empty_page_says_what_to_do(open_dashboard, eventually):
         )
 
 
-async def test_the_runs_of_real_containers_in_one_stream(roots, busybox, engine, open_dashboard, eventually):
+async def test_the_runs_of_real_containers_in_one_stream(
+    roots: tuple[Path, Path], busybox: str, engine: Engine, open_dashboard: Open, eventually: Eventually
+) -> None:
     from moby_tui.engine.engine import Engine
-    from moby_tui.schema.container import ContainerCreate, HostConfig
+    from moby_tui.schema.container import HostConfig
 
     for name, words in (("first", "level=error msg=lost code=7"), ("second", "all is well")):
         config = ContainerCreate(image=busybox, cmd=["echo", words], host_config=HostConfig(network_mode="none"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ def filled(*lines: str, columns: int = 20, height: int = 4) -> tuple[Emulator, L
     return emulator, LookBack(emulator, emulator.last, 0, height - 1)
 
 
-def test_the_cursor_moves_over_all_lines_that_are_kept():
+def test_the_cursor_moves_over_all_lines_that_are_kept() -> None:
     emulator, looks = filled(*(f"line {number}" for number in range(10)))
     assert (emulator.first, emulator.last, looks.line) == (0, 9, 9)
     for key, place in (
@@ -32,7 +33,7 @@ def test_the_cursor_moves_over_all_lines_that_are_kept():
         assert looks.press(key) is Wish.NONE and (looks.line, looks.column) == place, key
 
 
-def test_what_is_selected_is_copied_without_blanks_at_the_ends():
+def test_what_is_selected_is_copied_without_blanks_at_the_ends() -> None:
     _, looks = filled("first", "wide 漢字 x", "third  ", "fourth")
     looks.go(1, 5)
     assert looks.press("enter") is Wish.LEAVE
@@ -48,7 +49,7 @@ def test_what_is_selected_is_copied_without_blanks_at_the_ends():
     assert looks.text() == "first\nwide 漢字 x"
 
 
-def test_a_search_goes_up_and_round_and_counts():
+def test_a_search_goes_up_and_round_and_counts() -> None:
     _, looks = filled("Needle one", "漢字 needle needle", "hay", "NEEDLE", "end")
     looks.go(4, 0)
     assert looks.search("needle", up=True) and (looks.line, looks.column) == (3, 0) and looks.count() == (4, 4)
@@ -62,7 +63,7 @@ def test_a_search_goes_up_and_round_and_counts():
     assert looks.hits(1) == []
 
 
-def test_lines_keep_their_numbers_when_the_oldest_go():
+def test_lines_keep_their_numbers_when_the_oldest_go() -> None:
     emulator, looks = filled(*(str(number) for number in range(5100)), height=50)
     assert (emulator.first, emulator.last) == (50, 5099)
     looks.go(60, 0)
@@ -90,11 +91,11 @@ def test_lines_keep_their_numbers_when_the_oldest_go():
         ((1000,), Mouse(64, 0, 0), b"\x1b[M`!!"),
     ],
 )
-def test_the_mouse_is_reported_as_the_program_asks(modes, mouse, report):
+def test_the_mouse_is_reported_as_the_program_asks(modes: Any, mouse: Any, report: Any) -> None:
     assert encode_mouse(mouse, modes) == report and wants_mouse(modes) is bool(modes)
 
 
-def test_a_program_copies_only_where_it_may_and_never_reads():
+def test_a_program_copies_only_where_it_may_and_never_reads() -> None:
     copied: list[str] = []
     replies: list[bytes] = []
     words = "é " + "x" * 9000

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -80,14 +81,14 @@ def start() -> Iterator[type[Run]]:
 
 
 @pytest.mark.parametrize("controlling", [True, False], ids=["hangup", "no-signal"])
-async def test_it_ends_when_its_terminal_is_closed(start, controlling):
+async def test_it_ends_when_its_terminal_is_closed(start: Any, controlling: Any) -> None:
     run = start(controlling=controlling)
     await run.see(b"engine lost")
     run.close()
     assert await run.end() == 129
 
 
-async def test_a_signal_at_the_first_paint_and_then_the_terminal_goes(start):
+async def test_a_signal_at_the_first_paint_and_then_the_terminal_goes(start: Any) -> None:
     run = start()
     await run.see(b"\x1b[?1049h")
     run.process.send_signal(signal.SIGTERM)
@@ -96,7 +97,7 @@ async def test_a_signal_at_the_first_paint_and_then_the_terminal_goes(start):
     assert await run.end() in (129, 143)
 
 
-async def test_a_signal_gives_the_terminal_back(start):
+async def test_a_signal_gives_the_terminal_back(start: Any) -> None:
     run = start()
     await run.see(b"engine lost")
     run.process.send_signal(signal.SIGTERM)
@@ -105,7 +106,7 @@ async def test_a_signal_gives_the_terminal_back(start):
     assert LEFT[0] in screen and termios.tcgetattr(run.slave) == run.before
 
 
-async def test_a_terminal_that_nobody_reads_does_not_hold_it(start):
+async def test_a_terminal_that_nobody_reads_does_not_hold_it(start: Any) -> None:
     """Its output is full: the program waits for room, and ends all the same, with the terminal as it was."""
     run = start()
     await run.see(b"\x1b[?1049h")

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from fake_client import NOW, FakeEngine
 from textual.pilot import Pilot
 from textual.widgets import Input, LoadingIndicator
-from typing_keys import typed, until
 
 from moby_tui.screens.app import Dashboard
 from moby_tui.screens.pages import containers, images
 from moby_tui.screens.session import session
 from moby_tui.screens.widgets import container_detail
 from moby_tui.screens.widgets.container_table import ContainerTable
+from screens.fake_client import NOW, FakeEngine, as_client
+from screens.typing_keys import typed, until
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +33,7 @@ def fixed() -> Dashboard:
         (1, (stamp.format(i) + f"\x1b[32mLOG\x1b[0m:  checkpoint {i} complete\n").encode()) for i in range(40)
     ]
     engine.logs["database"].append((2, (stamp.format(41) + "WARNING: slow query " + "a = b and " * 20 + "\n").encode()))
-    return Dashboard(lambda: engine)
+    return Dashboard(as_client(lambda: engine))
 
 
 async def at_rest(pilot: Pilot[None]) -> None:
@@ -47,9 +48,10 @@ def after(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
     """What brings the page up, types the keys, and waits for what they do."""
 
     async def type_them(pilot: Pilot[None]) -> None:
-        await until(pilot, lambda: pilot.app.session.connection.up and pilot.app.screen.query_one(ContainerTable).row_count)
+        app: Any = pilot.app
+        await until(pilot, lambda: app.session.connection.up and app.screen.query_one(ContainerTable).row_count)
         await at_rest(pilot)
-        await typed(pilot.app, pilot, *keys)
+        await typed(app, pilot, *keys)
         for field in pilot.app.screen.query(Input):
             field.cursor_blink = False
         await at_rest(pilot)
@@ -58,7 +60,7 @@ def after(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
 
 
 @pytest.mark.parametrize("size", [(140, 40), (80, 24), (40, 12)])
-def test_containers(snap_compare, size):
+def test_containers(snap_compare: Callable[..., bool], size: tuple[int, int]) -> None:
     assert snap_compare(fixed(), run_before=after(), terminal_size=size)
 
 
@@ -67,12 +69,12 @@ def test_containers(snap_compare, size):
     [["m"], ["i"], ["d"], ["question_mark"], ["2"], ["4"], ["slash", "r", "e"], ["z"]],
     ids=["use", "inspect", "confirm", "help", "images", "networks", "filter", "zoom"],
 )
-def test_pages(snap_compare, keys):
+def test_pages(snap_compare: Callable[..., bool], keys: list[str]) -> None:
     assert snap_compare(fixed(), run_before=after(*keys), terminal_size=(120, 32))
 
 
-def test_light(snap_compare):
-    async def turn_light(pilot):
+def test_light(snap_compare: Callable[..., bool]) -> None:
+    async def turn_light(pilot: Pilot[None]) -> None:
         await after()(pilot)
         pilot.app.theme = "moby-light"
         await at_rest(pilot)

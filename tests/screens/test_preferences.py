@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fake_client import FakeEngine
 from textual.color import Color
 
 from moby_tui.screens import preferences
 from moby_tui.screens.app import Dashboard
 from moby_tui.screens.preferences import Preferences
 from moby_tui.screens.theme import DARK, DARK_ANSI, LIGHT, LIGHT_ANSI
+from screens.fake_client import FakeEngine, as_client
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def test_a_broken_file_is_told_and_kept(home: Path) -> None:
 
 
 async def test_chosen_theme_and_keys_are_used() -> None:
-    dashboard = Dashboard(FakeEngine, Preferences(theme="nord", keymap={"app.quit": "x"}))
+    dashboard = Dashboard(as_client(FakeEngine), Preferences(theme="nord", keymap={"app.quit": "x"}))
     async with dashboard.run_test() as pilot:
         assert dashboard.theme == "nord"
         await pilot.press("x")

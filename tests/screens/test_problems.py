@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fake_client import NOW, FakeEngine, some_containers, summary
 from textual.app import App
 from textual.widgets import Static
 
@@ -31,6 +29,8 @@ from moby_tui.screens.problems.watch import ProblemWatch
 from moby_tui.screens.session.session import Session
 from moby_tui.screens.widgets.facts_table import FactsTable
 from moby_tui.screens.widgets.status_bar import StatusBar
+from screens.conftest import Eventually, Open
+from screens.fake_client import NOW, FakeEngine, some_containers, summary
 
 #: 2026-09-21T14:13:20Z
 FINISHED = "2026-09-21T14:13:00.5Z"
@@ -146,7 +146,7 @@ def test_open_ports_are_one_notice_a_container() -> None:
     assert (problem.severity, problem.title) == (Severity.NOTICE, "open to the world: 443/tcp, 80/tcp")
 
 
-async def test_the_page(open_dashboard: Callable[..., Any], eventually: Callable[..., Any]) -> None:
+async def test_the_page(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     batch = some_containers()[3]
     engine.checks = [Check(about="disk", severity="error", message="2 % is free", advice="moby system prune")]
@@ -155,7 +155,7 @@ async def test_the_page(open_dashboard: Callable[..., Any], eventually: Callable
     engine.logs = {"batch": [(2, b"fatal: \x1b[31mno space\n")]}
 
     async def inspect(ref: str, **_: Any) -> ContainerInspect:
-        ended = {"exit_code": 126, "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        ended: dict[str, Any] = {"exit_code": 126, "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
         found = inspected(**ended) if ref == batch.id else inspected(status="running", running=True)
         found.id = ref
         return found

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_client import NOW, FakeEngine, summary
 from textual.widgets import Static
-from typing_keys import typed
 
 from moby_tui.schema.container import (
     ContainerConfig,
@@ -35,6 +32,9 @@ from moby_tui.screens.projects.drift import differences, outdated
 from moby_tui.screens.projects.model import Project, group, tree
 from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.widgets.facts_table import FactsTable
+from screens.conftest import Eventually, Open
+from screens.fake_client import NOW, FakeEngine, summary
+from screens.typing_keys import typed
 
 LABEL = "com.docker.compose."
 
@@ -202,7 +202,7 @@ def test_what_a_container_is_made_of_again() -> None:
 
 
 async def test_services_of_the_engine_are_made_anew(
-    roots: Any, busybox: str, engine: Any, open_dashboard: Callable[..., Any], eventually: Callable[..., Any]
+    roots: Any, busybox: str, engine: Any, open_dashboard: Open, eventually: Eventually
 ) -> None:
     from moby_tui.engine.engine import Engine
 
@@ -259,7 +259,7 @@ async def test_services_of_the_engine_are_made_anew(
     assert db.config.cmd == first["db"].config.cmd and db.config.env == first["db"].config.env
 
 
-async def test_the_page(open_dashboard: Callable[..., Any], eventually: Callable[..., Any], tmp_path: Path) -> None:
+async def test_the_page(open_dashboard: Open, eventually: Eventually, tmp_path: Path) -> None:
     file = tmp_path / "compose.yaml"
     file.write_text("services: {web: {image: 'web:2'}, api: {}, db: {}, cache: {}}")
     engine = FakeEngine(some_services(str(file)))

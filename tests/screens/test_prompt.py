@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from fake_client import FakeEngine
+from textual.pilot import Pilot
+from textual.widgets import Input
 
 from moby_tui.screens.actions.places import Place, Places
 from moby_tui.screens.actions.user_commands import UserCommand, questions, words
@@ -16,12 +19,18 @@ from moby_tui.screens.dialogs.prompt import Prompt
 from moby_tui.screens.preferences import Preferences
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.object_table import ObjectTable
+from screens.conftest import Eventually, Open
+from screens.fake_client import FakeEngine, as_client
 
 
 def test_words_are_found_shortened_and_completed() -> None:
     ran: list[tuple[str, list[str]]] = []
+
+    def noting(words: str) -> Callable[[list[str]], None]:
+        return lambda given: ran.append((words, given))
+
     commands = [
-        Command(words, "", lambda given, words=words: ran.append((words, given)), kind)
+        Command(words, "", noting(words), kind)
         for words, kind in (("logs", "container"), ("volume rm", "volume"), ("volumes", ""), ("quit", ""))
     ]
     understood = Vocabulary(commands, lambda kind: {"container": ["web", "we b"], "volume": ["data"]}[kind])
@@ -59,15 +68,15 @@ def test_a_command_of_ones_own_is_words_before_anything_is_put_in() -> None:
     assert labels(3) == ["a", "s", "d"] and len(set(labels(100))) == 100
 
 
-async def type_line(pilot, eventually, app, line: str) -> None:
+async def type_line(pilot: Pilot[None], eventually: Eventually, app: Dashboard, line: str) -> None:
     await pilot.press("colon")
     await eventually(pilot, lambda: isinstance(app.screen, Prompt))
-    app.screen.query_one("Input").value = line
+    app.screen.query_one(Input).value = line
     await pilot.press("enter")
     await eventually(pilot, lambda: not isinstance(app.screen, Prompt))
 
 
-async def test_lines_go_to_pages_act_on_named_rows_and_are_remembered(open_dashboard, eventually):
+async def test_lines_go_to_pages_act_on_named_rows_and_are_remembered(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine, size=(120, 36)) as (app, pilot):
         await eventually(pilot, lambda: app.screen.query_one(ObjectTable).row_count == 7)
@@ -94,7 +103,7 @@ async def test_lines_go_to_pages_act_on_named_rows_and_are_remembered(open_dashb
         await pilot.press("escape")
 
 
-async def test_what_is_typed_before_the_line_stands_is_in_it(open_dashboard, eventually):
+async def test_what_is_typed_before_the_line_stands_is_in_it(open_dashboard: Open, eventually: Eventually) -> None:
     async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
         await eventually(pilot, lambda: app.screen.query_one(ObjectTable).row_count == 7)
         for key in ("colon", *"images", "enter"):
@@ -102,7 +111,7 @@ async def test_what_is_typed_before_the_line_stands_is_in_it(open_dashboard, eve
         await eventually(pilot, lambda: app.current_mode == "images")
 
 
-async def test_back_and_forth_through_where_one_was(open_dashboard, eventually):
+async def test_back_and_forth_through_where_one_was(open_dashboard: Open, eventually: Eventually) -> None:
     async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
         await eventually(pilot, lambda: app.screen.query_one(ObjectTable).row_count == 7)
         await pilot.press("down", "down", "2")
@@ -113,7 +122,7 @@ async def test_back_and_forth_through_where_one_was(open_dashboard, eventually):
         await eventually(pilot, lambda: app.current_mode == "images")
 
 
-async def test_jump_puts_letters_on_rows_and_parts(open_dashboard, eventually):
+async def test_jump_puts_letters_on_rows_and_parts(open_dashboard: Open, eventually: Eventually) -> None:
     async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
         await eventually(pilot, lambda: app.screen.query_one(ObjectTable).row_count == 7)
         await pilot.press("ctrl+o")
@@ -122,7 +131,9 @@ async def test_jump_puts_letters_on_rows_and_parts(open_dashboard, eventually):
         await eventually(pilot, lambda: not isinstance(app.screen, Jump) and app.screen.chosen.name == "worker")
 
 
-async def test_help_has_what_the_page_declares_and_the_theme_is_shown_while_one_chooses(open_dashboard, eventually):
+async def test_help_has_what_the_page_declares_and_the_theme_is_shown_while_one_chooses(
+    open_dashboard: Open, eventually: Eventually
+) -> None:
     async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
         await eventually(pilot, lambda: app.screen.query_one(ObjectTable).row_count == 7)
         await pilot.press("question_mark")
@@ -138,9 +149,9 @@ async def test_help_has_what_the_page_declares_and_the_theme_is_shown_while_one_
         await eventually(pilot, lambda: app.theme == before)
 
 
-async def test_a_command_of_ones_own_asks_runs_and_shows_its_output(eventually):
+async def test_a_command_of_ones_own_asks_runs_and_shows_its_output(eventually: Eventually) -> None:
     own = UserCommand("echo", "echo {name} {prompt:What}", title="Echo", key="f9")
-    app = Dashboard(FakeEngine, Preferences(commands=[own], keymap={"nobody.knows": "x"}))
+    app = Dashboard(as_client(FakeEngine), Preferences(commands=[own], keymap={"nobody.knows": "x"}))
     async with app.run_test(size=(120, 36)) as pilot:
         await eventually(pilot, lambda: app.screen.query(ObjectTable) and app.screen.query_one(ObjectTable).row_count == 7)
         assert any("nobody.knows" in note.message for note in app._notifications)

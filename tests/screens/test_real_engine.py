@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
-import pytest
+from textual.pilot import Pilot
 from textual.widgets import DataTable
 
+from moby_tui.engine.engine import Engine
 from moby_tui.schema.container import ContainerCreate, HostConfig
 from moby_tui.screens.dialogs.confirm import Confirm
 from moby_tui.screens.widgets.container_table import ContainerTable
@@ -20,11 +22,12 @@ from moby_tui.screens.widgets.log_stream import LogStream
 from moby_tui.screens.widgets.plot import Plot
 from moby_tui.screens.widgets.status_bar import Banner
 from moby_tui.screens.widgets.terminal import Terminal
+from screens.conftest import Eventually, Open, Tmux
 
 TALK = "echo hello from inside; echo and an error >&2; while true; do sleep 1; done"
 
 
-async def talker(engine, image: str, name: str = "talker") -> str:
+async def talker(engine: Engine, image: str, name: str = "talker") -> str:
     created = await engine.containers.create(
         ContainerCreate(
             image=image, cmd=["sh", "-c", TALK], stop_timeout=1, hostname="inner", host_config=HostConfig(network_mode="none")
@@ -40,11 +43,11 @@ def written(view: LogStream) -> list[str]:
     return [line.text.decode() for line in lines if line.fd]
 
 
-def state(app) -> str:
+def state(app: Any) -> str:
     return app.screen.chosen.state if app.screen.chosen else ""
 
 
-async def walk_through_a_life(app, pilot, eventually, engine, image: str) -> None:
+async def walk_through_a_life(app: Any, pilot: Pilot[None], eventually: Eventually, engine: Engine, image: str) -> None:
     """Start, log, use, shell, stop, start, kill, remove: all by keys, and each looked up in the engine."""
     identifier = await talker(engine, image)
     await eventually(pilot, lambda: app.screen.chosen and app.screen.chosen.name == "talker" and state(app) == "created")
@@ -97,7 +100,9 @@ async def walk_through_a_life(app, pilot, eventually, engine, image: str) -> Non
     assert await engine.containers.list(all=True) == []
 
 
-async def test_a_containers_life_in_process(roots, busybox, engine, open_dashboard, eventually):
+async def test_a_containers_life_in_process(
+    roots: tuple[Path, Path], busybox: str, engine: Engine, open_dashboard: Open, eventually: Eventually
+) -> None:
     from moby_tui.engine.engine import Engine
 
     async with open_dashboard(lambda: Engine.open(*roots), size=(130, 40)) as (app, pilot):
@@ -105,7 +110,7 @@ async def test_a_containers_life_in_process(roots, busybox, engine, open_dashboa
 
 
 @asynccontextmanager
-async def daemon(roots) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+async def daemon(roots: tuple[Path, Path]) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
     data_root, exec_root = roots
     host = f"unix://{exec_root}/t.sock"
     command = [
@@ -120,7 +125,7 @@ async def daemon(roots) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]
         "-H",
         host,
     ]
-    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, env={**os.environ, "MOBY_HOST": ""})
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, env={**os.environ, "MOBY_HOST": ""})
     try:
         assert process.stdout and await process.stdout.readline()
         yield host, process
@@ -130,14 +135,18 @@ async def daemon(roots) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]
         await process.wait()
 
 
-async def test_a_containers_life_over_a_socket(roots, busybox, engine, open_dashboard, eventually):
+async def test_a_containers_life_over_a_socket(
+    roots: tuple[Path, Path], busybox: str, engine: Engine, open_dashboard: Open, eventually: Eventually
+) -> None:
     from moby_tui.api.client.connect import connect
 
     async with daemon(roots) as (host, _), open_dashboard(lambda: connect(host), size=(130, 40)) as (app, pilot):
         await walk_through_a_life(app, pilot, eventually, engine, busybox)
 
 
-async def test_a_daemon_that_dies_and_comes_back(roots, busybox, engine, open_dashboard, eventually):
+async def test_a_daemon_that_dies_and_comes_back(
+    roots: tuple[Path, Path], busybox: str, engine: Engine, open_dashboard: Open, eventually: Eventually
+) -> None:
     from moby_tui.api.client.connect import connect
 
     await talker(engine, busybox)
@@ -155,34 +164,12 @@ async def test_a_daemon_that_dies_and_comes_back(roots, busybox, engine, open_da
                 await eventually(pilot, lambda: app.screen.query_one(ContainerTable).row_count == 2)
 
 
-@pytest.fixture
-def tmux(roots):
-    """A terminal of its own: ``tmux("capture-pane", "-p")``."""
-    socket = roots[0].parent / "tmux"
-
-    def run(*arguments: str) -> str:
-        done = subprocess.run(
-            ["tmux", "-S", str(socket), "-f", "/dev/null", *arguments], capture_output=True, text=True, check=True
-        )
-        return done.stdout
-
-    yield run
-    subprocess.run(["tmux", "-S", str(socket), "kill-server"], check=False)
-
-
-async def test_moby_tui_in_a_terminal(roots, busybox, engine, tmux):
+async def test_moby_tui_in_a_terminal(roots: tuple[Path, Path], busybox: str, engine: Engine, tmux: Tmux) -> None:
     """The whole program, as a person sees it; it gives the terminal back in order."""
-
-    async def sees(what: str) -> str:
-        for _ in range(400):
-            screen = tmux("capture-pane", "-p")
-            if what in screen:
-                return screen
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"{what!r} is not in\n{screen}")
 
     await talker(engine, busybox)
     line = shlex.join([sys.executable, "-m", "moby_tui", "--data-root", str(roots[0]), "--exec-root", str(roots[1]), "tui"])
+    sees = tmux.sees
     tmux("new-session", "-d", "-x", "120", "-y", "36", "sh")
     tmux("send-keys", f"PS1='ready# '; {line}; echo status $?", "Enter")
     await sees("talker")
@@ -201,13 +188,15 @@ async def test_moby_tui_in_a_terminal(roots, busybox, engine, tmux):
     assert "hello from inside" not in await sees("status 0")
 
 
-async def test_lists_live_from_the_real_engines_events(roots, busybox, engine, open_dashboard, eventually):
+async def test_lists_live_from_the_real_engines_events(
+    roots: tuple[Path, Path], busybox: str, engine: Engine, open_dashboard: Open, eventually: Eventually
+) -> None:
     from moby_tui.engine.engine import Engine
     from moby_tui.schema.network import NetworkCreate
     from moby_tui.schema.volume import VolumeCreate
     from moby_tui.screens.widgets.object_table import ObjectTable
 
-    def rows(app) -> set[str]:
+    def rows(app: Any) -> set[str]:
         table = app.page.query_one(ObjectTable)
         # a row that is gone from the model and not yet from the table counts too
         return {getattr(app.page.find(identifier), "name", "") for identifier in table.order_of_rows}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
-from fake_client import NOW, FakeEngine
 
 from moby_tui.errors import Forbidden
 from moby_tui.schema.event import Event, EventActor
@@ -16,6 +17,8 @@ from moby_tui.screens.session.networks import NetworkModel
 from moby_tui.screens.session.read_only import read_only
 from moby_tui.screens.session.removals import Removal, Removals
 from moby_tui.screens.session.volumes import VolumeModel
+from screens.conftest import there
+from screens.fake_client import NOW, FakeEngine
 
 
 def event(kind: str, action: str, identifier: str) -> Event:
@@ -83,12 +86,12 @@ def test_the_activity_remembers_what_came_of_an_action() -> None:
     first, second = activity.begin("Stop", "moby stop web", 5.0), activity.begin("Kill", "moby kill web", 6.0)
     activity.end(first, Outcome.FAILED, 7.5, "no such container")
     assert [(deed.outcome, deed.took) for deed in activity] == [(Outcome.FAILED, 2.5), (Outcome.RUNNING, 0.0)]
-    assert activity.get(second).command == "moby kill web"
+    assert there(activity.get(second)).command == "moby kill web"
 
 
 async def test_a_read_only_client_reads_and_refuses_all_else() -> None:
     engine = FakeEngine()
-    client = read_only(engine)
+    client = read_only(cast(Any, engine))
     assert len(await client.containers.list(all=True)) == 7
     assert len(await client.volumes.list()) == 2
     for family, method in (

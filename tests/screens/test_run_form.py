@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
-from fake_client import FakeEngine
 from textual.widgets import Input, Static
 
 from moby_tui.cli.commands.containers.reading import read_run
+from moby_tui.engine.engine import Engine
 from moby_tui.errors import Conflict, MobyError
 from moby_tui.screens.app import Dashboard
+from moby_tui.screens.command_line import CommandLine
+from moby_tui.screens.dialogs.command_form import CommandForm
 from moby_tui.screens.dialogs.confirm import Confirm
-from moby_tui.screens.dialogs.run_form import RunForm
 from moby_tui.screens.forms import running, writing
 from moby_tui.screens.forms.draft import FIELDS, can_update, differences, draft, settings
 from moby_tui.screens.forms.options import Settings
+from moby_tui.screens.forms.request import RunRequest
+from screens.conftest import Eventually, Open, there
+from screens.fake_client import FakeEngine, as_client
 
 
 def fields(**given: str) -> dict[str, str]:
     return {one.id: given.get(one.id, "") for one in FIELDS}
 
 
-def test_the_fields_make_the_line_and_come_of_it():
+def test_the_fields_make_the_line_and_come_of_it() -> None:
     written = fields(
         image="nginx",
         name="web",
@@ -57,11 +63,11 @@ def test_the_fields_make_the_line_and_come_of_it():
         (fields(image="x", more="--rm", restart="always"), "options --restart and --rm contradict each other"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(written, wrong):
+def test_what_is_wrong_is_told_in_one_line(written: Any, wrong: str) -> None:
     assert wrong in writing.tell(written, read_run)[1]
 
 
-def test_differences_are_shown_and_only_limits_are_changed_live():
+def test_differences_are_shown_and_only_limits_are_changed_live() -> None:
     old = Settings("x", [("-d", None), ("--memory", "64m"), ("--env", "A=1"), ("--env", "B=2")])
     more = Settings("x", [("-d", None), ("--env", "A=1"), ("--env", "B=2"), ("--memory", "128m"), ("--cpus", "1")])
     assert differences(old, more) == ["- --memory 64m", "+ --memory 128m", "+ --cpus 1"]
@@ -73,11 +79,11 @@ def test_differences_are_shown_and_only_limits_are_changed_live():
     assert differences(old, Settings("x\x1b[31m", old.options, ["a"])) == ["- image x", "+ image x", "+ command a"]
 
 
-async def test_a_container_is_run_by_the_form(open_dashboard, eventually):
+async def test_a_container_is_run_by_the_form(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await pilot.press("n")
-        await eventually(pilot, lambda: isinstance(app.screen, RunForm))
+        await eventually(pilot, lambda: isinstance(app.screen, CommandForm))
         form = app.screen
         await pilot.press(*"busybox", "tab", *"mine", "tab", *"99999:1")
         await eventually(pilot, lambda: "out of range" in str(form.query_one("#run-wrong", Static).content))
@@ -95,13 +101,13 @@ async def test_a_container_is_run_by_the_form(open_dashboard, eventually):
         assert next(iter(app.session.activity)).command == "moby run -d --name mine --publish 81:80 busybox"
 
 
-async def test_limits_are_edited_live_after_the_difference_was_shown(open_dashboard, eventually):
+async def test_limits_are_edited_live_after_the_difference_was_shown(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await pilot.press("Y")
         await eventually(pilot, lambda: app.clipboard == "moby run -d --name database --env MODE=fast --memory 64m postgres:18")
         await pilot.press("ctrl+e")
-        await eventually(pilot, lambda: isinstance(app.screen, RunForm))
+        await eventually(pilot, lambda: isinstance(app.screen, CommandForm))
         assert app.screen.written["env"] == "MODE=fast"
         app.screen.query_one("#field-memory", Input).value = "128m"
         await pilot.press("enter")
@@ -110,17 +116,17 @@ async def test_limits_are_edited_live_after_the_difference_was_shown(open_dashbo
         await pilot.press("y")
         await eventually(pilot, lambda: engine.calls == [("update", "database", {"memory": 128 << 20})])
         await pilot.press("C")
-        await eventually(pilot, lambda: isinstance(app.screen, RunForm))
+        await eventually(pilot, lambda: isinstance(app.screen, CommandForm))
         assert app.screen.written["name"] == "", "a copy has a name of its own"
 
 
-async def test_a_replaced_container_is_kept_until_the_new_one_runs(engine, busybox):
+async def test_a_replaced_container_is_kept_until_the_new_one_runs(engine: Engine, busybox: str) -> None:
     """On the real engine: a change that works, one that the engine refuses, and one that cannot start."""
 
     async def names() -> dict[str, bool]:
         return {one.names[0]: one.state == "running" for one in await engine.containers.list(all=True)}
 
-    def request(*words: str):
+    def request(*words: str) -> RunRequest:
         return read_run(["-d", "--name", "web", "--network", "none", "--stop-timeout", "0", *words])
 
     first = await running.run(engine, request("-v", "/data", busybox, "sleep", "1000"))
@@ -135,7 +141,7 @@ async def test_a_replaced_container_is_kept_until_the_new_one_runs(engine, busyb
     second = await running.replace(engine, old, request("-v", f"{volume}:/data", "-e", "A=1", busybox, "sleep", "1000"))
     assert await names() == {"/web": True}
     new = await engine.containers.inspect("web")
-    assert new.id == second != first and "A=1" in new.config.env and new.mounts[0].name == volume
+    assert new.id == second != first and "A=1" in there(new.config.env) and new.mounts[0].name == volume
 
     await engine.containers.update(second, running.limits(request("--memory", "64m", "--restart", "always", busybox)))
     changed = (await engine.containers.inspect(second)).host_config
@@ -148,9 +154,9 @@ async def test_a_replaced_container_is_kept_until_the_new_one_runs(engine, busyb
     await engine.volumes.remove(volume)
 
 
-async def test_the_dashboard_opens_on_a_container(eventually):
+async def test_the_dashboard_opens_on_a_container(eventually: Eventually) -> None:
     engine = FakeEngine()
     worker = next(one.id for one in engine.rows.values() if one.names == ["/worker"])
-    app = Dashboard(lambda: engine, read_run=read_run, first=("containers", worker))
+    app: Any = Dashboard(as_client(lambda: engine), command_line=CommandLine(read_run), first=("containers", worker))
     async with app.run_test() as pilot:
         await eventually(pilot, lambda: app.screen.chosen and app.screen.chosen.name == "worker")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any
 
 import msgspec
 import pytest
 
 from moby_tui.cli.commands.containers.reading import read_run
+from moby_tui.engine.engine import Engine
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.base import to_builtins
 from moby_tui.schema.container import (
@@ -21,6 +23,7 @@ from moby_tui.schema.container import (
     NetworkSettings,
 )
 from moby_tui.screens.forms.options import command_line, settings_of
+from screens.conftest import there
 
 #: Each is made, told as a line by its inspect, and made again of that line.
 LINES = [
@@ -57,7 +60,7 @@ def told(container: ContainerInspect) -> dict[str, object]:
     return {"config": config, "host": host, "networks": networks, "volumes": volumes}
 
 
-async def test_a_container_is_made_again_from_the_line_that_its_inspect_gives(engine, busybox):
+async def test_a_container_is_made_again_from_the_line_that_its_inspect_gives(engine: Engine, busybox: str) -> None:
     from moby_tui.schema.network import Ipam, IpamPool, NetworkCreate
 
     await engine.networks.create(NetworkCreate(name="backend", ipam=Ipam(config=[IpamPool(subnet="10.9.8.0/24")])))
@@ -80,7 +83,7 @@ async def test_a_container_is_made_again_from_the_line_that_its_inspect_gives(en
         await engine.volumes.remove(volume)
 
 
-def test_what_the_image_presets_is_left_out():
+def test_what_the_image_presets_is_left_out() -> None:
     preset = ContainerConfig(env=["PATH=/bin"], cmd=["nginx"], entrypoint=["/e"], labels={"a": "b"}, exposed_ports={"80/tcp": {}})
     container = inspected(msgspec.structs.replace(preset, image="nginx", env=["PATH=/bin", "MINE=1"]))
     assert command_line(settings_of(container, preset).words()) == "moby run -d --name web --env MINE=1 nginx"
@@ -88,14 +91,22 @@ def test_what_the_image_presets_is_left_out():
     assert plain.endswith("--env PATH=/bin --env MINE=1 --label a=b --expose 80/tcp --entrypoint /e nginx nginx")
 
 
-def inspected(config: ContainerConfig, host: HostConfig | None = None, **more: object) -> ContainerInspect:
-    fields = {"id": "a" * 64, "created": "", "path": "", "args": [], "state": ContainerState(), "image": "sha256:1", **more}
+def inspected(config: ContainerConfig, host: HostConfig | None = None, **more: Any) -> ContainerInspect:
+    fields: dict[str, Any] = {
+        "id": "a" * 64,
+        "created": "",
+        "path": "",
+        "args": [],
+        "state": ContainerState(),
+        "image": "sha256:1",
+        **more,
+    }
     return ContainerInspect(name="/web", config=config, host_config=host or HostConfig(), **fields)
 
 
-def test_a_copy_has_new_volumes_and_takes_no_address_or_host_port():
+def test_a_copy_has_new_volumes_and_takes_no_address_or_host_port() -> None:
     read = read_run(["-d", "-p", "8080:80", "--network", "name=n,ip=10.0.0.2,alias=db", "-v", "/data", "x"]).config
-    endpoints = {name: one or EndpointSettings() for name, one in read.networking_config.endpoints_config.items()}
+    endpoints = {name: one or EndpointSettings() for name, one in (there(read.networking_config).endpoints_config or {}).items()}
     container = inspected(
         msgspec.structs.replace(read, host_config=HostConfig()),
         read.host_config,
@@ -108,7 +119,7 @@ def test_a_copy_has_new_volumes_and_takes_no_address_or_host_port():
     assert ("--volume", f"{'f' * 64}:/data") in kept.options
 
 
-def test_dockers_names_for_what_nobody_asked_for_are_left_out():
+def test_dockers_names_for_what_nobody_asked_for_are_left_out() -> None:
     host = HostConfig(network_mode="default", ipc_mode="private", cgroupns_mode="private", runtime="runc", shm_size=67108864)
     host.memory, host.memory_swap = 1 << 28, 1 << 29
     health = HealthConfig(test=["CMD", "test", "-e", "/a b"], interval=1_500_000_000)
@@ -129,7 +140,9 @@ def test_dockers_names_for_what_nobody_asked_for_are_left_out():
         (["--pull", "maybe", "x"], "invalid value for --pull: 'maybe'; use always, missing or never"),
     ],
 )
-def test_a_wrong_line_is_told_in_the_command_lines_words(words, wrong, capsys):
+def test_a_wrong_line_is_told_in_the_command_lines_words(
+    words: list[str], wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(InvalidArgument) as told:
         read_run(words)
     assert wrong in str(told.value)

@@ -22,6 +22,7 @@ MODELS = (
     "files",
     "forms",
     "logs",
+    "onboarding",
     "problems",
     "projects",
     "replay",

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import random
 
-from fake_client import FakeEngine
+import pytest
 from textual import events
 from textual.geometry import Size
+from textual.message import Message
 from textual.message_pump import MessagePump
 
 from moby_tui.screens.dialogs.confirm import Confirm
 from moby_tui.screens.key_order import LOST, KeyOrder
 from moby_tui.screens.pages.registry import PAGES
+from screens.conftest import Eventually, Open, there
+from screens.fake_client import FakeEngine
 
 
-async def test_the_last_of_many_page_keys_wins_and_then_all_is_quiet(open_dashboard, eventually, monkeypatch):
+async def test_the_last_of_many_page_keys_wins_and_then_all_is_quiet(
+    open_dashboard: Open, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pages = {entry.key: entry.mode for entry in PAGES if entry.key.isdigit()}
     handled = 0
     dispatch = MessagePump._dispatch_message
 
-    async def counted(self, message):
+    async def counted(self: MessagePump, message: Message) -> None:
         nonlocal handled
         handled += 1
         await dispatch(self, message)
@@ -45,7 +50,7 @@ async def test_the_last_of_many_page_keys_wins_and_then_all_is_quiet(open_dashbo
         assert any([await few() for _ in range(20)]), "something draws for ever"
 
 
-async def test_a_key_acts_on_the_page_on_which_it_was_typed(open_dashboard, eventually):
+async def test_a_key_acts_on_the_page_on_which_it_was_typed(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: app.screen.chosen)
@@ -55,19 +60,19 @@ async def test_a_key_acts_on_the_page_on_which_it_was_typed(open_dashboard, even
         assert "Stop database?" in str(app.screen.query_one("#question").render())
 
 
-def test_keys_wait_for_the_one_before_but_not_for_one_that_is_lost():
+def test_keys_wait_for_the_one_before_but_not_for_one_that_is_lost() -> None:
     now, called = 0.0, []
     order = KeyOrder(lambda: called.append(1), lambda: now)
     for key in "abc":
         order.take(events.Key(key, key))
-    first = order.next()
+    first = there(order.next())
     assert first.key == "a" and order.next() is None
     order.done(first)
     assert called == [1]
-    second = order.next()
+    second = there(order.next())
     second.stop()
-    assert called == [1, 1] and order.next().key == "c"
+    assert called == [1, 1] and there(order.next()).key == "c"
     order.take(events.Key("d", "d"))
     assert order.next() is None
     now = LOST + 1
-    assert order.next().key == "d"
+    assert there(order.next()).key == "d"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from fake_client import FakeEngine
 from textual.widgets import Button, Static
 
 from moby_tui.errors import MobyError
@@ -17,6 +15,8 @@ from moby_tui.screens.dialogs.preview import Preview
 from moby_tui.screens.upkeep.disk import parts, shares
 from moby_tui.screens.upkeep.prune import PRUNES, going
 from moby_tui.screens.widgets.facts_table import FactsTable
+from screens.conftest import Eventually, Open
+from screens.fake_client import FakeEngine
 
 
 def usage() -> DiskUsage:
@@ -55,7 +55,7 @@ def test_what_a_prune_takes() -> None:
     assert going(PruneReport()) == ([], 0)
 
 
-async def test_the_page(open_dashboard: Callable[..., Any], eventually: Callable[..., Any]) -> None:
+async def test_the_page(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     engine.checks = [Check(about="kernel", severity="ok", message="Linux"), Check(about="disk", severity="error", message="full")]
     pruned: list[Any] = []

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from fake_client import FakeEngine
+from pathlib import Path
+
+import pytest
 from textual.widgets import Checkbox, Input, Static, TabbedContent
 
+from moby_tui.engine.engine import Engine
 from moby_tui.errors import Unavailable
 from moby_tui.schema.container import ContainerCreate, HostConfig
+from moby_tui.screens.app import Dashboard
 from moby_tui.screens.dialogs.ask import Ask
 from moby_tui.screens.widgets.terminal import Terminal
+from screens.conftest import Eventually, Open
+from screens.fake_client import FakeEngine
 
 
-def hint(app) -> str:
+def hint(app: Dashboard) -> str:
     return str(app.screen.query_one("#shell-hint", Static).render())
 
 
-async def test_a_shell_of_choice_is_remembered_and_the_prefix_is_never_typed(open_dashboard, eventually):
+async def test_a_shell_of_choice_is_remembered_and_the_prefix_is_never_typed(
+    open_dashboard: Open, eventually: Eventually
+) -> None:
     engine = FakeEngine()
     engine.shells = {"ash"}
     async with open_dashboard(lambda: engine) as (app, pilot):
@@ -43,7 +51,7 @@ async def test_a_shell_of_choice_is_remembered_and_the_prefix_is_never_typed(ope
         await eventually(pilot, lambda: app.screen.query_one(TabbedContent).active == "shell-1")
 
 
-async def test_looking_back_searching_and_copying(open_dashboard, eventually):
+async def test_looking_back_searching_and_copying(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await pilot.press("e")
@@ -70,7 +78,7 @@ async def test_looking_back_searching_and_copying(open_dashboard, eventually):
         await eventually(pilot, lambda: app.clipboard == "hi")
 
 
-async def test_the_mouse_selects_or_is_the_programs(open_dashboard, eventually):
+async def test_the_mouse_selects_or_is_the_programs(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await pilot.press("e")
@@ -89,7 +97,9 @@ async def test_the_mouse_selects_or_is_the_programs(open_dashboard, eventually):
         await eventually(pilot, lambda: engine.pipe.sent == b"\x1b[<0;6;2M\x1b[<0;6;2m")
 
 
-async def test_a_lost_engine_is_told_in_the_terminal_which_opens_again(open_dashboard, eventually, monkeypatch):
+async def test_a_lost_engine_is_told_in_the_terminal_which_opens_again(
+    open_dashboard: Open, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await pilot.press("e")
@@ -109,7 +119,9 @@ async def test_a_lost_engine_is_told_in_the_terminal_which_opens_again(open_dash
         await eventually(pilot, lambda: terminal.screen_text.count("/ #") == 2)
 
 
-async def test_attach_run_and_debug_on_the_kernel(roots, busybox, engine, open_dashboard, eventually):
+async def test_attach_run_and_debug_on_the_kernel(
+    roots: tuple[Path, Path], busybox: str, engine: Engine, open_dashboard: Open, eventually: Eventually
+) -> None:
     from moby_tui.engine.engine import Engine
 
     config = ContainerCreate(

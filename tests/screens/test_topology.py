@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fake_client import FakeEngine, summary
 from rich.cells import cell_len
 
 from moby_tui.errors import MobyError
@@ -21,6 +19,8 @@ from moby_tui.screens.topology.graph import Graph, build
 from moby_tui.screens.topology.reach import describe_network, reach_of
 from moby_tui.screens.widgets.facts_table import FactsTable
 from moby_tui.screens.widgets.topology_view import TopologyView
+from screens.conftest import Eventually, Open
+from screens.fake_client import FakeEngine, summary
 
 WIDTHS = (40, 60, 80, 140, 220)
 
@@ -154,7 +154,7 @@ def test_counters_have_a_rate_from_the_second_look_on() -> None:
         assert rows[0][:3] == (("eth0", "1000B", "…") if second == 1 else ("eth0", "5.0K", "2.0K/s"))
 
 
-async def test_the_page(open_dashboard: Callable[..., Any], eventually: Callable[..., Any]) -> None:
+async def test_the_page(open_dashboard: Open, eventually: Eventually) -> None:
     engine = FakeEngine(some_members())
     engine.networks.list = lambda **_: _later(some_networks())  # type: ignore[method-assign]
     found = [Finding(about="forwarding", message="off\x1b[31m", advice="sysctl -w net.ipv4.ip_forward=1")]
@@ -169,7 +169,7 @@ async def test_the_page(open_dashboard: Callable[..., Any], eventually: Callable
         network="front",
         reason="published",
     )
-    engine.networks.exposure = lambda: _later([open_port])  # type: ignore[attr-defined]
+    engine.networks.exposure = lambda: _later([open_port])  # type: ignore[method-assign]
     async with open_dashboard(lambda: engine) as (app, pilot):
         await pilot.press("T")
         await eventually(pilot, lambda: app.screen.query(TopologyView) and app.screen.query_one(TopologyView).chosen)
@@ -188,7 +188,7 @@ async def test_the_page(open_dashboard: Callable[..., Any], eventually: Callable
         async def unknown() -> list[Exposure]:
             raise MobyError("network exposure needs moby at the other end: that engine does not know it")
 
-        engine.networks.exposure = unknown  # type: ignore[attr-defined]
+        engine.networks.exposure = unknown  # type: ignore[method-assign]
         await pilot.press("x")
         await eventually(pilot, lambda: "needs moby" in str(_rows(app.screen.query_one("#exposed-facts", FactsTable))))
         # the name under the cursor stands out from its ground, in every theme

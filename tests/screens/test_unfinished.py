@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_client import FakeEngine
-from typing_keys import typed
 
 from moby_tui.screens import preferences
 from moby_tui.screens.app import Dashboard, _tell_undone
 from moby_tui.screens.dialogs.confirm import Confirm
 from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.session.unfinished import OLDEST, Unfinished, left_over
+from screens.fake_client import FakeEngine, as_client
+from screens.typing_keys import typed
 
 
 def test_what_waits_is_told_once_its_dashboard_has_ended(tmp_path: Path) -> None:
@@ -43,9 +43,9 @@ async def test_a_removal_that_waits_is_given_up_and_told(
     monkeypatch.setattr(preferences, "removals_folder", lambda: tmp_path / "removals")
     monkeypatch.setattr(preferences, "preferences_path", lambda: tmp_path / "dashboard.json")
     engine = FakeEngine()
-    app = Dashboard(lambda: engine, keeps=True)
+    app = Dashboard(as_client(lambda: engine), keeps=True)
     async with app.run_test() as pilot:
-        await eventually(pilot, lambda: app.screen.query("#containers") and app.screen.targets())
+        await eventually(pilot, lambda: app.screen.query("#containers") and app.page.targets())
         await typed(app, pilot, "d")
         await eventually(pilot, lambda: isinstance(app.screen, Confirm))
         await typed(app, pilot, "y")
@@ -58,7 +58,7 @@ async def test_a_removal_that_waits_is_given_up_and_told(
     assert [name for name, *_ in engine.calls] == ["kill"]
 
     told: list[str] = []
-    following = Dashboard(lambda: engine, keeps=True)
+    following = Dashboard(as_client(lambda: engine), keeps=True)
     monkeypatch.setattr(following, "notify", lambda message, **_: told.append(message))
     async with following.run_test() as pilot:
         await eventually(pilot, lambda: told)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from textual.widgets import Input, Static
-from typing_keys import typed
 
 from moby_tui.schema.container import ContainerCreate, HostConfig
 from moby_tui.schema.volume import VolumeCreate
@@ -18,6 +17,7 @@ from moby_tui.screens.dialogs.preview import Preview
 from moby_tui.screens.forms import volume
 from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.widgets.object_table import ObjectTable
+from screens.typing_keys import typed
 
 
 def test_a_new_volume_as_it_is_written() -> None:

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fake_client import FakeEngine
 from textual.widgets import Input, Static
-from typing_keys import typed
 
 from moby_tui.cli.commands.containers.reading import read_run
 from moby_tui.errors import MobyError
@@ -19,6 +17,8 @@ from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.topology import wiring
 from moby_tui.screens.widgets.object_table import ObjectTable
 from moby_tui.screens.widgets.topology_view import TopologyView
+from screens.fake_client import FakeEngine
+from screens.typing_keys import typed
 
 
 def test_a_place_in_a_network_and_its_command() -> None:
@@ -95,7 +95,8 @@ async def test_a_container_of_the_engine_is_wired_anew(
     await engine.containers.start(made.id)
 
     async def places() -> dict[str, Any]:
-        return (await engine.containers.inspect(made.id)).network_settings.networks
+        found: dict[str, Any] = (await engine.containers.inspect(made.id)).network_settings.networks
+        return found
 
     async with open_dashboard(lambda: Engine.open(*roots)) as (app, pilot):
         deeds = app.session.activity

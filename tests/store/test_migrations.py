@@ -60,6 +60,13 @@ def test_every_format_after_the_first_has_its_step_and_its_file() -> None:
     assert {path.name for path in DATA.glob("*.sql")} == {f"format_{number}.sql" for number in range(1, VERSION + 1)}
 
 
+@pytest.mark.parametrize("name", ["a b", "a?mode=ro", "a#b", "a%41", "a%", "ä"])
+def test_the_path_of_a_database_may_have_characters_of_a_uri(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    Database(tmp_path / name / "moby.db").close()
+    assert (tmp_path / name / "moby.db").stat().st_size and [path.name for path in tmp_path.iterdir()] == [name]
+
+
 @pytest.mark.parametrize("version", FORMATS)
 def test_a_data_root_of_each_format_becomes_one_of_today(tmp_path: Path, version: int) -> None:
     paths = data_root(tmp_path, version)

@@ -37,13 +37,35 @@ def test_a_server_s_name_becomes_its_address() -> None:
     assert driver_options._parse(share)[0] in ("//127.0.0.1/share", "//::1/share")
 
 
-@given(st.dictionaries(st.sampled_from(["type", "o", "device", "size", "other"]), st.text(max_size=20)))
+@given(st.dictionaries(st.sampled_from(["type", "o", "device", "size", "uid", "mode", "other"]), st.text(max_size=20)))
 def test_options_are_taken_or_refused(options: dict[str, str]) -> None:
     try:
         driver_options.check("v1", options)
     except InvalidArgument:
         return
-    assert set(options) <= {"type", "o", "device", "size"} and ("type" in options) == ("device" in options)
+    assert set(options) <= {"type", "o", "device", "size", "uid", "mode"} and ("type" in options) == ("device" in options)
+    assert "type" not in options or not {"uid", "mode"} & set(options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"uid": "-1"},
+        {"uid": "4294967295"},
+        {"gid": "wheel"},
+        {"gid": "٣"},
+        {"mode": "rwx"},
+        {"mode": "10000"},
+        {"mode": "0o755"},
+        {"uid": "1", "o": "uid=2"},
+        {"o": "uid=1,ro"},
+        {"o": "uid=x"},
+        {"type": "tmpfs", "device": "tmpfs", "uid": "1"},
+    ],
+)
+def test_owners_that_cannot_be(options: dict[str, str]) -> None:
+    with pytest.raises(InvalidArgument):
+        driver_options.check("v1", options)
 
 
 @given(st.text(alphabet="0123456789.kmgtpKMGBi -", max_size=12))

@@ -416,7 +416,7 @@ def test_parts_of_names_alike_are_filled_each_for_itself(
     for part in ("a/b", "a:b"):
         (data / part).mkdir(parents=True)
     with monkeypatch.context() as patch, pytest.raises(MobyError, match="No such file"):
-        patch.setattr(filling, "_copy_object", _fail)
+        patch.setattr(filling, "copy_opened", _fail)
         populate(paths.volumes / "data", fd, "/srv", "a/b")
     (data / "a:b/mine").touch()
     assert not populate(paths.volumes / "data", fd, "/srv", "a:b") and os.listdir(data / "a:b") == ["mine"]

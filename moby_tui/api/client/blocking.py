@@ -447,6 +447,10 @@ class Volumes(Protocol):
         """Copies a volume with all that is in it."""
         ...
 
+    def copy(self, name: str, path: str, to: str, to_path: str, *, follow_link: bool = False) -> None:
+        """Copies a path of a volume into another volume, all of it or nothing."""
+        ...
+
     def files(self, name: str, path: str = "/") -> Iterator[FolderEntry]:
         """What is in a folder of a volume, by name."""
         ...

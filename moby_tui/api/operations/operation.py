@@ -1,15 +1,16 @@
-"""What an operation of the API is, and the decorators that declare one.
+"""The class of the API's operations, and the decorators that declare one.
 
-A declaration is a method of a family's protocol, with types and defaults, under a decorator that has HTTP method and path::
+A declaration is a method of a family's protocol, with types and defaults. Its decorator has the HTTP method and the path::
 
     class Volumes(Protocol):
         @delete("/volumes/{name}", errors=(404, 409))
         async def remove(self, name: str, *, force: bool = False) -> None:
             \"""Removes a volume that no container uses.\"""
 
-Where a parameter travels follows from its name and type: a variable of the path has its name; a struct is the JSON body; an iterator of
-bytes is the body as it is; ``auth`` is the header X-Registry-Auth; all else is a field of the query with the parameter's name. ``fields``
-says what differs. Types are looked up at an operation's first use: a process pays for the operations that it calls.
+A parameter's name and type say how it is sent: a parameter that the path names is a part of the path; a struct is the JSON body; an iterator
+of bytes is the body, unchanged; ``auth`` is the header X-Registry-Auth; any other is a field of the query with the parameter's name.
+Arguments of the decorator (``fields``) declare a parameter that is sent otherwise. An operation evaluates its types at its first use, so
+that a process evaluates those of the operations that it calls.
 """
 
 from __future__ import annotations
@@ -28,48 +29,49 @@ from moby_tui.schema.image import Progress
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: What an answer's body is: ``other`` answers have code of their own on both sides.
+#: The kind of an answer's body. An answer of the kind ``other`` is written by a handler of the server and read by a method of the client.
 Form = Literal["nothing", "json", "lines", "progress", "bytes", "other"]
 
-#: Nobody misses the rest of these when the client is gone.
+#: An operation with one of these methods is cancelled when its client goes away, unless it says otherwise.
 _READING: Final = ("GET", "HEAD", "PUT")
 TAR: Final = "application/x-tar"
 LINES: Final = "application/x-ndjson"
 
 
 class Details(TypedDict, total=False):
-    """What a declaration may tell beside path and fields."""
+    """The keywords of a declaration."""
 
-    #: of success, if it is not 200, or 204 for a method that returns nothing
+    #: the HTTP status of success, if it is not 200, or 204 for a method that returns nothing
     status: int
-    #: of the refusals that Docker documents, beside 400 and 500
+    #: the HTTP statuses of refusals that Docker documents, beside 400 and 500
     errors: Sequence[int]
     #: the first version of the API that has the operation
     since: str
-    #: it stops when its client goes away, as GET, HEAD and PUT do; the others run to their end
+    #: True: the operation is cancelled when its client goes away, as GET, HEAD and PUT are; others run to their end
     abandoned: bool
-    #: it is as long as something else: over TCP it stops at a half-close too, which a client that goes away looks like
+    #: True: the operation lasts as long as what it watches. Over TCP it is then cancelled at a half-close too: the server cannot tell that
+    #: from a #: client that goes away
     lasting: bool
-    #: the struct that parameters make up together
+    #: the struct whose attributes the parameters are, if several parameters make up the JSON body
     body: type
     #: the type of the answer's document, if the method returns another
     answer: Any
-    #: the member of the answer that the method returns, if it is not the whole
+    #: the member of the answer's document that the method returns, if it does not return the whole
     gives: str
-    #: the type of an answer that is no JSON
+    #: the media type of an answer that is not JSON
     media: str
-    #: the type of an answer of one JSON document a line, if it is not LINES
+    #: the media type of an answer with one JSON document in each line, if it is not LINES
     lines: str
-    #: the type of a body that is no JSON
+    #: the media type of a request's body that is not JSON
     uploads: str
-    #: what to call an operation that only moby has, if another engine does not know it
+    #: the name of an operation that only moby has, for the error that another engine does not have it
     needs: str
-    #: what it does, if no method's docstring says it
+    #: the sentence for the OpenAPI document, if it is not the first one of the method's docstring
     meaning: str
 
 
 class Operation:
-    """One operation: HTTP method and path, and the method of the client that it is, if it is one."""
+    """One operation: its HTTP method and path, and the method of the client that calls it, if there is one."""
 
     def __init__(
         self,
@@ -101,7 +103,7 @@ class Operation:
 
     @property
     def meaning(self) -> str:
-        """What the operation does, in a sentence."""
+        """One sentence that says what the operation does."""
         return _first_sentence(self._details.get("meaning") or (self._function.__doc__ if self._function else "") or "")
 
     @cached_property
@@ -110,7 +112,10 @@ class Operation:
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
-        """In the order of the signature; behind them what only the server reads. Raises ``TypeError`` for a faulty declaration."""
+        """The parameters in the order of the signature, then the fields that only the server reads.
+
+        Raises ``TypeError`` for a declaration that contradicts itself.
+        """
         if self._function is None:
             return parameters.of_a_route(self.path, self._declared)
         named, together = self.signature.parameters, "body" in self._details
@@ -125,17 +130,17 @@ class Operation:
 
     @cached_property
     def uploads(self) -> str:
-        """The type of a body of bytes; empty without one."""
+        """The media type of a body of bytes; empty without one."""
         return self._details.get("uploads") or (TAR if any(one.place == "upload" for one in self.parameters) else "")
 
     @cached_property
     def members(self) -> dict[str, str]:
-        """For parameters that make up the body: the attribute of the body that each is."""
+        """From each parameter that is an attribute of the body to that attribute's name."""
         return {one.name: one.wire for one in self.parameters if one.place == "member"}
 
     @cached_property
     def options(self) -> dict[str, tuple[type, tuple[str, ...]]]:
-        """For parameters that are structs, but fields of the query on the wire: type and members of each."""
+        """From each parameter that is a struct, and is sent as fields of the query, to its type and the names of those attributes."""
         options: dict[str, tuple[type, tuple[str, ...]]] = {}
         for one in self._declared:
             name, dot, member = one.parameter.partition(".")
@@ -146,7 +151,7 @@ class Operation:
 
     @cached_property
     def signature(self) -> Signature:
-        """Of the method, without ``self``."""
+        """The signature of the method, without ``self``."""
         assert self._function is not None
         whole = signature(self._function)
         return whole.replace(parameters=list(whole.parameters.values())[1:])
@@ -163,6 +168,7 @@ class Operation:
 
     @cached_property
     def form(self) -> Form:
+        """The kind of the answer's body."""
         returned = self._types.get("return", NoneType)
         if self.gives:
             return "json"
@@ -179,13 +185,16 @@ class Operation:
 
     @cached_property
     def status(self) -> int:
-        """Of success."""
+        """The HTTP status of success."""
         silent = self._function is not None and self._types.get("return") is NoneType
         return self._details.get("status") or (204 if silent else 200)
 
     @cached_property
     def bind(self) -> Callable[..., dict[str, Any]]:
-        """From the arguments of a call to a value for each parameter; raises ``TypeError`` as the call of a function does."""
+        """A function that returns a value for each parameter from the arguments of a call, defaults included.
+
+        It raises ``TypeError`` for arguments that the method does not have, as a call of the method does.
+        """
         expected = self.signature
 
         def bound(*positional: Any, **named: Any) -> dict[str, Any]:
@@ -209,7 +218,7 @@ def _declaration(method: str, path: str, declared: Sequence[Field], **details: U
 
 
 def get(path: str, *declared: Field, **details: Unpack[Details]) -> Callable[[F], F]:
-    """An operation of a family: a parameter that ``declared`` does not name is as name and type say."""
+    """Declares a GET operation. ``declared`` are the parameters that are not sent as their name and type say."""
     return _declaration("GET", path, declared, **details)
 
 
@@ -230,13 +239,13 @@ def delete(path: str, *declared: Field, **details: Unpack[Details]) -> Callable[
 
 
 def operation_of(function: Callable[..., Any]) -> Operation:
-    """The declaration of a family's method; raises ``KeyError`` for one that is made of others."""
+    """The operation that a method of a family declares. Raises ``KeyError`` for a method that declares none, but calls others."""
     operation: Operation = function.__dict__["operation"]
     return operation
 
 
 def operations_of(family: type) -> Iterator[Operation]:
-    """In the order of the declarations."""
+    """The operations of a family, in the order of their declarations."""
     for member in vars(family).values():
         if operation := getattr(member, "__dict__", {}).get("operation"):
             yield operation

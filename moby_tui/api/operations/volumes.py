@@ -60,6 +60,19 @@ class Volumes(Protocol):
         """Copies a volume with all that is in it."""
         ...
 
+    @post(
+        "/moby/volumes/{name}/copy",
+        field("path", kind="path"),
+        field("to_path", "toPath", kind="path"),
+        field("follow_link", "followLink"),
+        errors=(404,),
+        abandoned=True,
+        needs="volume cp between volumes",
+    )
+    async def copy(self, name: str, path: str, to: str, to_path: str, *, follow_link: bool = False) -> None:
+        """Copies a path of a volume into another volume, all of it or nothing."""
+        ...
+
     @get("/moby/volumes/{name}/files", field("path", kind="path"), errors=(404,), needs="volume files")
     def files(self, name: str, path: str = "/") -> AsyncIterator[FolderEntry]:
         """What is in a folder of a volume, by name."""

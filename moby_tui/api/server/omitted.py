@@ -14,7 +14,7 @@ Json = dict[str, Any]
 _CONFIG = ("ArgsEscaped", "ExposedPorts", "Healthcheck", "MacAddress", "NetworkDisabled", "Shell", "StopSignal", "StopTimeout")
 _HEALTHCHECK = ("Test", "Interval", "Timeout", "StartPeriod", "StartInterval", "Retries")
 _HOST = ("Annotations", "Init", "Mounts", "Runtime", "Secrets", "StorageOpt", "Sysctls", "Tmpfs", "Umask")
-_MOUNT = ("BindOptions", "Consistency", "ImageOptions", "ReadOnly", "Source", "TmpfsOptions", "VolumeOptions")
+_MOUNT = ("BindOptions", "Consistency", "IDMap", "ImageOptions", "ReadOnly", "Source", "TmpfsOptions", "VolumeOptions")
 _MOUNT_OPTIONS = {
     "BindOptions": ("Propagation", "NonRecursive", "CreateMountpoint", "ReadOnlyNonRecursive", "ReadOnlyForceRecursive"),
     "ImageOptions": ("Subpath",),

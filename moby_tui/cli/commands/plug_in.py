@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from moby_tui.api.client.tls import Tls
 
 #: By which a plug-in knows who called it (docker/cli, cli-plugins/metadata).
-_CALLER = "DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND"
+CALLER = "DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND"
 
 
 def run(path: Path, words: Sequence[str]) -> int:
@@ -31,7 +31,7 @@ def run(path: Path, words: Sequence[str]) -> int:
     former = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         if host:
-            return asyncio.run(_execute(path, [*_options(host, tls), *words]))
+            return asyncio.run(_execute(path, [*global_options(host, tls), *words]))
         return session.call(lambda client: _serve(client, path, words))
     finally:
         signal.signal(signal.SIGINT, former)
@@ -41,10 +41,10 @@ async def _serve(client: Client, path: Path, words: Sequence[str]) -> int:
     from moby_tui.api.server.serve import serving_privately
 
     async with serving_privately(client) as socket:
-        return await _execute(path, [*_options(f"unix://{socket}", None), *words])
+        return await _execute(path, [*global_options(f"unix://{socket}", None), *words])
 
 
-def _options(host: str, tls: Tls | None) -> list[str]:
+def global_options(host: str, tls: Tls | None) -> list[str]:
     """docker's global options, which every plug-in knows."""
     options = ["--host", host]
     if tls is not None:
@@ -54,7 +54,7 @@ def _options(host: str, tls: Tls | None) -> list[str]:
 
 
 async def _execute(path: Path, words: Sequence[str]) -> int:
-    process = await asyncio.create_subprocess_exec(path, *words, env={**os.environ, _CALLER: sys.argv[0]})
+    process = await asyncio.create_subprocess_exec(path, *words, env={**os.environ, CALLER: sys.argv[0]})
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, process.terminate)
     try:

@@ -111,8 +111,10 @@ def cp(options: VolumeCpOptions, source: str, target: str) -> None:
 
     (from_volume, from_path), (to_volume, to_path) = split(source), split(target)
     if from_volume and to_volume:
-        raise InvalidArgument("copying between volumes is not supported; clone one, or copy to the local file system first")
-    if from_volume:
+        session.call(
+            lambda client: client.volumes.copy(from_volume, from_path, to_volume, to_path, follow_link=options.follow_link)
+        )
+    elif from_volume:
         session.call(
             lambda client: copy_out(
                 client.volumes, from_volume, from_path, to_path, follow=options.follow_link, owners=options.archive

@@ -66,10 +66,11 @@ VOLUME = Noun(
         VolumeCpOptions,
         Argument("source", "VOLUME:SRC_PATH|SRC_PATH|-", completes="paths in volumes"),
         Argument("target", "VOLUME:DEST_PATH|DEST_PATH|-", completes="paths in volumes"),
-        help="Copy files/folders between a volume and the local filesystem ('-' is a tar archive on STDIN or STDOUT).",
+        help="Copy files/folders between volumes, or a volume and the local filesystem ('-' is a tar archive on STDIN or STDOUT).",
         examples=(
             "moby volume cp data:/dump.sql .",
             "moby volume cp ./seed/. data:/",
+            "moby volume cp data:/uploads backup:/2026",
         ),
     ),
     Command(
@@ -81,6 +82,7 @@ VOLUME = Noun(
         examples=(
             "moby volume create data",
             "moby volume create -o type=tmpfs -o device=tmpfs -o o=size=64m scratch",
+            "moby volume create -o uid=1000 -o gid=1000 -o mode=0750 uploads",
         ),
     ),
     Command(

@@ -6,9 +6,12 @@ import asyncio
 import os
 import select
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
-from moby_tui.cli.terminal.detach import DetachFilter
 from moby_tui.schema.stream import STDERR, Stream
+
+if TYPE_CHECKING:
+    from moby_tui.cli.terminal.detach import DetachFilter
 
 _CHUNK = 65536
 
@@ -52,12 +55,12 @@ async def write_output(fd: int, data: bytes) -> None:
 
 
 class Attachment:
-    """The two directions between this process and a stream. With ``keys`` the caller can leave a terminal."""
+    """The two directions between this process and a stream. ``detach`` watches the input of a terminal for the keys that leave it."""
 
-    def __init__(self, stream: Stream, *, stdin: bool, keys: bytes) -> None:
+    def __init__(self, stream: Stream, *, stdin: bool, detach: DetachFilter | None) -> None:
         self._stream = stream
         self._stdin = stdin
-        self._detach = DetachFilter(keys) if stream.tty and keys else None
+        self._detach = detach if stream.tty else None
 
     async def run(self) -> bool:
         """Pumps until the process's output ends, or the caller's keys leave it; True in the latter case."""

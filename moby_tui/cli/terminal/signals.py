@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from moby_tui.cli.session import Leave
-from moby_tui.cli.terminal import raw
 from moby_tui.errors import MobyError
 
 #: Signals that are passed on: requests from others, not those that the kernel sends for the process's own doing.
@@ -61,6 +60,9 @@ def own_terminal(resize: Callable[[int, int], Awaitable[None]]) -> Iterator[None
 
     SIGTERM and SIGHUP end this process with 128 and their number, the terminal restored.
     """
+    # imported here, since commands without a terminal pass signals on, and no more
+    from moby_tui.cli.terminal import raw
+
     calls = _Calls()
     task = asyncio.current_task()
     assert task is not None

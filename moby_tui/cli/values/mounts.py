@@ -14,7 +14,7 @@ from moby_tui.schema.container import BindOptions, ImageMountOptions, Mount, Tmp
 #: The types that have options of their own.
 _FAMILIES = ("volume", "bind", "image", "tmpfs")
 #: The keys that mean true where no value is given.
-_BARE = frozenset(("readonly", "ro", "volume-nocopy", "bind-nonrecursive", "bind-create-src"))
+_BARE = frozenset(("readonly", "ro", "volume-nocopy", "bind-nonrecursive", "bind-create-src", "idmap"))
 _OCTAL = re.compile(r"[0-7]{1,10}", re.ASCII)
 #: As Go's strconv.ParseBool reads them.
 _TRUE, _FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")
@@ -114,11 +114,16 @@ def _set(mount: Mount, key: str, value: str) -> None:
             mount.target = value
         case "readonly" | "ro":
             mount.read_only = _boolean(key, value)
+        case "idmap":
+            mount.id_map = _id_map(value)
         case "consistency":
             mount.consistency = value.lower()
         case "bind-propagation" | "bind-recursive" | "bind-nonrecursive" | "bind-create-src":
             mount.bind_options = mount.bind_options or BindOptions()
             _set_bind(mount.bind_options, key, value)
+        case "uid" | "gid" | "mode":
+            mount.volume_options = mount.volume_options or VolumeOptions()
+            _set_volume(mount.volume_options, "volume-opt", f"{key}={value}")
         case "volume-nocopy" | "volume-subpath" | "volume-label" | "volume-driver" | "volume-opt":
             mount.volume_options = mount.volume_options or VolumeOptions()
             _set_volume(mount.volume_options, key, value)
@@ -129,6 +134,13 @@ def _set(mount: Mount, key: str, value: str) -> None:
             mount.image_options = ImageMountOptions(subpath=value)
         case _:
             raise InvalidArgument(f"unexpected key '{key}' in '{key}={value}'")
+
+
+def _id_map(value: str) -> str:
+    """The option as the engine reads it: podman's ``idmap``, ``idmap=true`` and ``idmap=uids=…;gids=…``."""
+    if value in (*_TRUE, *_FALSE):
+        return "idmap" if value in _TRUE else ""
+    return f"idmap={value}"
 
 
 def _set_bind(options: BindOptions, key: str, value: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from functools import lru_cache
 
 _KINDS = {
     stat.S_IFREG: 0,
@@ -25,6 +26,7 @@ def of(mode: int) -> int:
     return mode & 0o777 | special | _KINDS.get(stat.S_IFMT(mode), 0)
 
 
+@lru_cache
 def read(mode: int) -> int:
     """The mode of stat(2) for a FileMode. Raises ``ValueError`` for a kind of object that Linux does not have."""
     kind = _BY_BITS.get(mode & _KIND_BITS)

@@ -137,12 +137,17 @@ def data(fd: int, size: int) -> Iterator[bytes]:
     """Exactly ``size`` bytes of the regular file ``fd``, and the padding. If the file is truncated meanwhile, zeros take the rest."""
     reading = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY)
     try:
-        remaining = size
-        while remaining:
-            piece = os.read(reading, min(_CHUNK, remaining)) or bytes(min(_CHUNK, remaining))
-            remaining -= len(piece)
-            yield piece
+        yield from contents(reading, size)
     finally:
         os.close(reading)
+
+
+def contents(fd: int, size: int) -> Iterator[bytes]:
+    """As ``data``, of a file that is open for reading, from where it stands."""
+    remaining = size
+    while remaining:
+        piece = os.read(fd, min(_CHUNK, remaining)) or bytes(min(_CHUNK, remaining))
+        remaining -= len(piece)
+        yield piece
     if size % _BLOCK:
         yield bytes(-size % _BLOCK)

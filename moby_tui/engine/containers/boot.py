@@ -6,7 +6,7 @@ import asyncio
 import logging
 from contextlib import suppress
 
-from moby_tui.engine.containers import ending
+from moby_tui.engine.containers.ending import ending
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import restarting, resuming
 from moby_tui.engine.store.records.containers import ContainerRecord

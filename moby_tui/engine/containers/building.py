@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager, suppress
 
 import msgspec
 
-from moby_tui.engine.containers import ending
 from moby_tui.engine.containers.commit import mount_points
 from moby_tui.engine.containers.creation import creation
+from moby_tui.engine.containers.ending import ending, exit_wait
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import start as starting
 from moby_tui.engine.kernel.path import open_in_root, path_in
@@ -88,7 +88,7 @@ class ContainerSteps:
             host_config=_host(step),
         )
         record = await _created(parts, asked, step)
-        waiting = ending.wait(parts, record, "next-exit")
+        waiting = exit_wait.wait(parts, record, "next-exit")
         try:
             await starting.start(parts, record, trees=step.trees)
             began(record.id)
@@ -121,7 +121,7 @@ async def _run(parts: Parts, record: ContainerRecord, output: Callable[[int, byt
     """Attached before it starts, waited for before it could end: no byte and no exit is missed."""
     attachments = parts.files(record).attachments
     stream = await attachment.attach_before_start(attachments, AttachOptions(), tty=False)
-    waiting = ending.wait(parts, record, "next-exit")
+    waiting = exit_wait.wait(parts, record, "next-exit")
     try:
         await starting.start(parts, record, trees=trees)
         async for descriptor, data in stream.output():

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from moby_tui.engine.containers.network_state import read_network, write_network
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel import fault, namespaces
 from moby_tui.engine.protocol import control
 from moby_tui.engine.resources.networks import endpoints, files
@@ -44,7 +43,7 @@ async def connect(parts: Parts, ref: str, container: str, asked: EndpointSetting
         if network.name in places:
             raise Forbidden(f"endpoint with name {record.name} already exists in network {network.name}")
         places |= {network.name: settings}
-        if not view.current_state(parts, record).alive:
+        if not parts.current_state(record).alive:
             _keep(parts, record, places)
             return
         if parts.networks.sandboxes.is_member(record.id, network.id):
@@ -55,7 +54,7 @@ async def connect(parts: Parts, ref: str, container: str, asked: EndpointSetting
             fault.point("connect.made")
             _keep(parts, record, places)
             fault.point("networks.connect kept")
-            await _settle_inside(parts, record, given, namespace)
+            await _settle_inside(parts, record, given, namespace, Place(network, given.endpoints[network.name]))
             fault.point("networks.connect settled")
         parts.networks.publish_connection("connect", network, record.id)
 
@@ -73,8 +72,9 @@ async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = Fa
         raise Forbidden("container cannot be disconnected from host network or connected to host network")
     async with changing(parts, record) as record:
         places = _places(record)
-        running = view.current_state(parts, record).alive
+        running = parts.current_state(record).alive
         given = read_network(parts.files(record)) if running else NetworkState({}, {})
+        former = Place(network, given.endpoints.get(network.name) or EndpointSettings())
         if network.name not in places and network.name not in given.endpoints:
             raise MobyError(f"container {record.id} is not connected to network {network.name}")
         if running:
@@ -84,7 +84,7 @@ async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = Fa
         fault.point("networks.disconnect kept")
         if running:
             with suppress(Conflict), open_namespace(parts, record) as namespace:
-                await _settle_inside(parts, record, given, namespace)
+                await _settle_inside(parts, record, given, namespace, former)
             fault.point("networks.disconnect settled")
             parts.networks.publish_connection("disconnect", network, record.id)
 
@@ -211,10 +211,15 @@ async def _remove_interface(parts: Parts, record: ContainerRecord, interface: st
             await parts.networks.sandboxes.remove_interface(namespace, interface)
 
 
-async def _settle_inside(parts: Parts, record: ContainerRecord, given: NetworkState, namespace: int) -> None:
-    """Sets the container's default routes and its hosts file by the networks that it is in now."""
+async def _settle_inside(parts: Parts, record: ContainerRecord, given: NetworkState, namespace: int, changed: Place) -> None:
+    """Sets the container's default routes and its hosts file by the networks that it is in now.
+
+    ``changed`` is the place that was added or removed. The routes stay as they are unless it has, or had, the gateway.
+    """
     places = [Place(parts.networks.find(settings.network_id), settings) for settings in given.endpoints.values()]
-    await parts.networks.sandboxes.set_default_routes(namespace, places, given.endpoints, given.interfaces)
+    others = [place for place in places if place.network.id != changed.network.id]
+    if endpoints.gateway_of([changed, *others]) is changed:
+        await parts.networks.sandboxes.set_default_routes(namespace, places, given.endpoints, given.interfaces)
     _write_hosts(parts, record, given)
 
 

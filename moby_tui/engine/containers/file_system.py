@@ -11,7 +11,6 @@ import msgspec
 
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import isolation
-from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel import mount as kernel
 from moby_tui.engine.kernel import overlay
 from moby_tui.engine.kernel.path import FILE, FOLDER, make_in_root
@@ -32,8 +31,8 @@ _COPY = kernel.OPEN_TREE_CLONE | kernel.OPEN_TREE_CLOEXEC | kernel.AT_EMPTY_PATH
 @asynccontextmanager
 async def opened(parts: Parts, record: ContainerRecord, *, mounts: bool) -> AsyncIterator[int]:
     """Yields a descriptor of the root. With ``mounts`` that of a container that does not run has its volumes, binds and images mounted."""
-    state = view.current_state(parts, record)
-    view.check_settled(record, state)
+    state = parts.current_state(record)
+    parts.check_settled(record, state)
     parts.check_reachable(record, state)
     if state.alive:
         try:
@@ -60,17 +59,22 @@ async def opened(parts: Parts, record: ContainerRecord, *, mounts: bool) -> Asyn
 @asynccontextmanager
 async def _mounted(parts: Parts, record: ContainerRecord, files: ContainerPaths, *, mounts: bool) -> AsyncIterator[int]:
     roots = [snapshot.mount(parts.layers(record), files.upper, files.work)]
-    held = None
+    held, namespaces = None, dict[str, int]()
     try:
         if mounts:
             held = await parts.volumes.mounts.hold(record.mounts)
             record = msgspec.structs.replace(record, mounts=held.with_places(record.mounts))
             binds = _mounts(parts, record)
+            for bind in binds:
+                if bind.uid_mappings:
+                    user, network = await parts.launcher.make_user_namespace(bind.uid_mappings, bind.gid_mappings)
+                    namespaces[bind.destination] = user
+                    os.close(network)
             # the thread adds the copy to ``roots`` itself, so that it is closed also if the caller is cancelled meanwhile
-            await in_thread(lambda: roots.append(_with_mounts(record, binds, roots[0])))
+            await in_thread(lambda: roots.append(_with_mounts(record, binds, namespaces, roots[0])))
         yield roots[-1]
     finally:
-        for fd in roots:
+        for fd in (*roots, *namespaces.values()):
             os.close(fd)
         if held is not None:
             held.close()
@@ -78,17 +82,23 @@ async def _mounted(parts: Parts, record: ContainerRecord, files: ContainerPaths,
 
 
 def _mounts(parts: Parts, record: ContainerRecord) -> list[Mount]:
-    """The bind mounts of the next start. A tmpfs is empty until then, and left out."""
+    """The bind mounts of the next start. A tmpfs is empty until then, and left out.
+
+    Owners are shown without the container's user namespace, which there is not yet; an ID-mapped mount has its own map.
+    """
     own = [mount for mount in spec.own_files(record, _names(parts, record)) if os.path.exists(mount.source)]
-    asked = spec.asked_mounts(record, parts.mounted_images(record), {})
+    asked = spec.asked_mounts(record, parts.mounted_images(record), {}, [], [])
     return own + [mount for mount in asked if mount.type == "bind"]
 
 
-def _with_mounts(record: ContainerRecord, mounts: list[Mount], root: int) -> int:
-    """A copy of the root's mount, with the container's mounts in it. Raises ``MobyError``."""
+def _with_mounts(record: ContainerRecord, mounts: list[Mount], namespaces: dict[str, int], root: int) -> int:
+    """A copy of the root's mount, with the container's mounts in it. Raises ``MobyError``.
+
+    ``namespaces`` are the user namespaces of ID-mapped mounts, by destination.
+    """
     _make_sources(record)
     with ExitStack() as stack:
-        trees = [(mount.destination, _open_tree(mount, stack)) for mount in mounts]
+        trees = [(mount.destination, _open_tree(mount, namespaces.get(mount.destination, -1), stack)) for mount in mounts]
         try:
             return overlay.in_own_namespace(lambda: _assemble(root, trees, read_only=record.host_config.readonly_rootfs))
         except OSError as error:
@@ -113,20 +123,24 @@ def _names(parts: Parts, record: ContainerRecord) -> ContainerPaths:
     return parts.files(record)
 
 
-def _open_tree(mount: Mount, stack: ExitStack) -> int:
+def _open_tree(mount: Mount, user_namespace: int, stack: ExitStack) -> int:
     """A detached mount of one mount, as at a start, but private: mounts that are made in it are not propagated."""
     options = MountOptions(mount.options)
     try:
         if mount.subpath or mount.layers is not None:
             tree, _ = own_source.open_own(
-                mount, options, -1, ([], []), lambda part: open_bind_source("", options, -1, directory=part)
+                mount,
+                options,
+                user_namespace,
+                ([], []),
+                lambda part: open_bind_source("", options, user_namespace, directory=part),
             )
         else:
-            tree, _ = open_bind_source(mount.source, options)
+            tree, _ = open_bind_source(mount.source, options, user_namespace)
         stack.callback(os.close, tree)
         kernel.mount_setattr(tree, "", kernel.AT_EMPTY_PATH | kernel.AT_RECURSIVE, propagation=kernel.MS_PRIVATE)
     except OSError as error:
-        raise MobyError(f"cannot mount {mount.source} at {mount.destination}: {error.strerror}") from error
+        raise MobyError(f"cannot mount {mount.source} at {mount.destination}: {error.strerror or error}") from error
     return tree
 
 

@@ -18,7 +18,7 @@ from moby_tui.engine.store.containers import ContainerStore
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import ContainerPaths, Paths
 from moby_tui.engine.store.records.containers import ContainerRecord
-from moby_tui.engine.store.state import DAMAGED, State
+from moby_tui.engine.store.state import DAMAGED, State, now
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, Unavailable
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ _AT_A_TIME = 32
 _LOOK_SECONDS = 0.02
 #: What a state says as its error whose file cannot be read.
 DAMAGED_STATE = "its state file is damaged: whether it ran to its end, and how it ended, is not known"
+#: The exit code of a container that was killed: 128 and SIGKILL.
+KILLED = 137
 #: As dockerd has it, of a container whose end it could not learn.
 _UNKNOWN_EXIT = 255
 
@@ -168,6 +170,15 @@ class Parts(msgspec.Struct, frozen=True):
         unfinished = state.alive or state.pid != 0
         return unfinished and (state.boot != self.boot or not self._is_watched(files, state))
 
+    def current_state(self, record: ContainerRecord) -> State:
+        """The state to show: that of an orphan is shown as it will be after the cleaning up."""
+        state = self.state(record)
+        if not self.is_orphan(record, state):
+            return state
+        if not state.alive:
+            return State(started_at=state.started_at)
+        return State(status="exited", started_at=state.started_at, finished_at=now(), exit_code=KILLED)
+
     def _is_watched(self, files: ContainerPaths, state: State) -> bool:
         return monitor_process.is_alive(files.monitor_lock) or monitor_process.is_cut_off(state.monitor, files.monitor_lock)
 
@@ -187,6 +198,11 @@ class Parts(msgspec.Struct, frozen=True):
             raise Unavailable(
                 f"the state file of container {record.name} is damaged: it can be stopped, killed and removed, nothing else"
             )
+
+    def check_settled(self, record: ContainerRecord, state: State) -> None:
+        """Raises ``Conflict`` for a container that waits for its restart."""
+        if state.status == "restarting":
+            raise Conflict(f"Container {record.id} is restarting, wait until the container is running")
 
     def cut_off(self, record: ContainerRecord) -> Unavailable:
         return Unavailable(

@@ -17,7 +17,6 @@ from moby_tui.engine.containers import wire
 from moby_tui.engine.containers.connections import changing, hand_over
 from moby_tui.engine.containers.network_state import read_network, write_network
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.policy import admission
 from moby_tui.engine.protocol import control
@@ -56,7 +55,7 @@ async def change(parts: Parts, record: ContainerRecord, asked: PortChanges) -> P
     _check(record, asked)
     publish = wire.ports_to_keep(asked.publish)
     async with changing(parts, record) as record:
-        running = view.current_state(parts, record).alive
+        running = parts.current_state(record).alive
         given = read_network(parts.files(record)) if running else NetworkState({}, {})
         kept = _without(record, given, unwanted)
         withdrawn = await _withdraw(parts, record, unwanted) if running else []

@@ -1,6 +1,6 @@
 """The containers of one engine: the client protocol's ``Containers``.
 
-What ``ps`` does not need is imported by the method that needs it.
+Runs in an engine. A method imports the modules that ``ps`` does not need, so that a command imports those of the methods that it calls.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import settling
-from moby_tui.engine.containers.views import view
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.tasks import in_thread
@@ -45,7 +44,7 @@ from moby_tui.schema.container import (
 from moby_tui.schema.stream import STDERR, STDOUT, Stream
 
 if TYPE_CHECKING:
-    from moby_tui.engine.containers.ending import ExitWait
+    from moby_tui.engine.containers.ending.exit_wait import ExitWait
     from moby_tui.engine.kernel.ids import Owners
     from moby_tui.engine.protocol.control import Request
     from moby_tui.schema.files import FolderEntry
@@ -53,28 +52,33 @@ if TYPE_CHECKING:
 
 
 class ContainerService(Runs):
-    """Every method takes a full id, a name, or a unique prefix of an id, and raises ``NotFound`` where there is none."""
+    """The containers of one engine. ``ref`` is an id, a name, or a prefix of one id; each method raises ``NotFound`` for an unknown one."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    # what there is
+    # lists
 
     async def list(
         self, *, all: bool = False, limit: int = 0, size: bool = False, filters: Filters | None = None
     ) -> list[ContainerSummary]:
-        """The running ones, newest first; with ``all``, a limit or a filter for a state the others too."""
+        """The running containers, newest first. With ``all``, a limit, or a filter ``status`` or ``exited``: all containers.
+
+        Raises ``InvalidArgument`` for an unknown filter.
+        """
+        from moby_tui.engine.containers.views import view
+
         filters = filters or {}
         view.check_filters(filters)
         for name in (*filters.get("since", []), *filters.get("before", [])):
-            self._parts.get(name)
+            self._parts.get(name)  # raises NotFound
         await self._parts.managers.mend_networks()
         everything = all or limit > 0 or "status" in filters or "exited" in filters
         rows: list[ContainerSummary] = []
         records = self._parts.list()
         linked = _link_names(records)
         for record in records:
-            state = view.current_state(self._parts, record)
+            state = self._parts.current_state(record)
             if (everything or state.alive) and view.matches(self._parts, record, state, filters):
                 row = view.summary(self._parts, record, state, linked.get(record.id, ()))
                 if size:
@@ -88,16 +92,17 @@ class ContainerService(Runs):
         from moby_tui.engine.containers.views.inspection import inspect
 
         record = self._parts.get(ref)
-        seen = inspect(self._parts, record, view.current_state(self._parts, record))
+        inspected = inspect(self._parts, record, self._parts.current_state(record))
         if size:
-            seen.size_rw, seen.size_root_fs = await self._sizes(record)
-        return seen
+            inspected.size_rw, inspected.size_root_fs = await self._sizes(record)
+        return inspected
 
     async def _sizes(self, record: ContainerRecord) -> tuple[int, int]:
+        """The bytes of the container's own layer, and those with its image."""
         written = await asyncio.to_thread(_disk_use, str(self._parts.files(record).upper))
         return written, written + (await self._parts.images.inspect(record.image_id)).size
 
-    # life
+    # creation, start, end
 
     async def create(self, config: ContainerCreate, *, name: str = "", platform: str = "") -> ContainerCreated:
         from moby_tui.engine.containers.creation import creation
@@ -106,7 +111,7 @@ class ContainerService(Runs):
             return await creation.create(self._parts, config, name, platform)
 
     async def fetch_image(self, reference: str, platform: str) -> None:
-        """For ``run``."""
+        """Pulls an image that is missing, for ``run``."""
         async for _ in self._parts.images.pull(reference, platform=platform):
             pass
 
@@ -116,12 +121,12 @@ class ContainerService(Runs):
         await starting.start(self._parts, self._parts.get(ref))
 
     async def stop(self, ref: str, *, timeout: int | None = None, signal: str = "") -> None:
-        from moby_tui.engine.containers import ending
+        from moby_tui.engine.containers.ending import ending
 
         await ending.stop(self._parts, self._parts.get(ref), timeout, signal)
 
     async def restart(self, ref: str, *, timeout: int | None = None, signal: str = "") -> None:
-        from moby_tui.engine.containers import ending
+        from moby_tui.engine.containers.ending import ending
         from moby_tui.engine.containers.start import start as starting
 
         record = self._parts.get(ref)
@@ -134,7 +139,8 @@ class ContainerService(Runs):
         self._parts.event("restart", record)
 
     async def kill(self, ref: str, *, signal: str = "KILL") -> None:
-        from moby_tui.engine.containers import ending, stop_signal
+        from moby_tui.engine.containers import stop_signal
+        from moby_tui.engine.containers.ending import ending
 
         await ending.kill(self._parts, self._parts.get(ref), stop_signal.parse_signal(signal or "KILL"))
 
@@ -150,10 +156,10 @@ class ContainerService(Runs):
 
     async def _freeze(self, ref: str, operation: Request, action: str, *, unwanted: str) -> None:
         record = self._parts.get(ref)
-        state = view.current_state(self._parts, record)
+        state = self._parts.current_state(record)
         if not state.alive:
             raise Conflict(f"container {record.id} is not running")
-        view.check_settled(record, state)
+        self._parts.check_settled(record, state)
         if state.status == unwanted:
             raise Conflict(f"container {record.id} is {'already' if unwanted == 'paused' else 'not'} paused")
         await self._parts.request(record, operation)
@@ -174,7 +180,7 @@ class ContainerService(Runs):
             from moby_tui.engine.protocol.control import Rename
 
             connections.rename(self._parts, renamed)
-            # one that ends just now, or does not answer, is renamed all the same
+            # the rename holds if the container ends now, or if its monitor does not answer
             with suppress(MobyError):
                 await self._parts.request(renamed, Rename(name=name))
         self._parts.event("rename", renamed, oldName=f"/{former}")
@@ -190,7 +196,7 @@ class ContainerService(Runs):
         return await ports.change(self._parts, self._parts.get(ref), changes)
 
     async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
-        from moby_tui.engine.containers import ending
+        from moby_tui.engine.containers.ending import ending
 
         await ending.remove(self._parts, self._parts.get(ref), force=force, volumes=volumes)
 
@@ -200,8 +206,8 @@ class ContainerService(Runs):
         await links.remove(self._parts, name)
 
     async def prune(self, *, filters: Filters | None = None) -> ContainersPruned:
-        """Removes those that do not run. Filters: label, label!, until."""
-        from moby_tui.engine.containers import ending
+        """Removes the containers that do not run. Filters: label, label!, until."""
+        from moby_tui.engine.containers.ending import ending
 
         pruned = ContainersPruned(containers_deleted=[])
         for record, size in await self._prunable(filters):
@@ -212,14 +218,15 @@ class ContainerService(Runs):
         return pruned
 
     async def prunable(self, *, filters: Filters | None = None) -> ContainersPruned:
-        """What ``prune`` would remove now."""
-        found = await self._prunable(filters)
+        """The containers that ``prune`` would remove now."""
+        prunable = await self._prunable(filters)
         return ContainersPruned(
-            containers_deleted=[record.id for record, _ in found], space_reclaimed=sum(size for _, size in found)
+            containers_deleted=[record.id for record, _ in prunable], space_reclaimed=sum(size for _, size in prunable)
         )
 
     async def _prunable(self, filters: Filters | None) -> builtins.list[tuple[ContainerRecord, int]]:
-        """With what each takes on disk."""
+        """The containers that ``prune`` removes, each with its bytes on disk. Raises ``InvalidArgument`` for an unknown filter."""
+        from moby_tui.engine.containers.views import view
         from moby_tui.engine.kernel.trees import Meter
         from moby_tui.engine.resources.images.describe import timestamp
 
@@ -230,28 +237,31 @@ class ContainerService(Runs):
         before = min(map(timestamp, given.get("until", ())), default=float("inf"))
         unwanted = [{"label": [label]} for label in given.get("label!", ())]
         labels = {"label": given.get("label", [])}
-        found = []
+        prunable = []
         for record in self._parts.list():
-            state = view.current_state(self._parts, record)
+            state = self._parts.current_state(record)
             wanted = not state.alive and record.created < before and view.matches(self._parts, record, state, labels)
             if wanted and not any(view.matches(self._parts, record, state, label) for label in unwanted):
-                found.append((record, await asyncio.to_thread(Meter().of, self._parts.files(record).data)))
-        return found
+                prunable.append((record, await asyncio.to_thread(Meter().of, self._parts.files(record).data)))
+        return prunable
 
     async def wait(self, ref: str, *, condition: str = "not-running") -> ExitWait:
-        from moby_tui.engine.containers import ending
+        from moby_tui.engine.containers.ending import exit_wait
 
-        return ending.wait(self._parts, self._parts.get(ref), condition)
+        return exit_wait.wait(self._parts, self._parts.get(ref), condition)
 
     # streams
 
     async def attach(self, ref: str, options: AttachOptions) -> Stream:
-        """A created container may be attached to: its stream then begins with the first byte that it writes."""
+        """Attaches to a running or created container. The stream of a created one begins with the first byte that the container writes.
+
+        Raises ``Conflict`` for a container that is paused or waits for its restart.
+        """
         from moby_tui.engine.runtime.client import attachment
 
         record = self._parts.get(ref)
         attachment.parse_detach_keys(options.detach_keys)
-        if view.current_state(self._parts, record).status == "paused":
+        if self._parts.current_state(record).status == "paused":
             raise Conflict(f"container {record.name} is paused, unpause the container before attach")
         if options.logs or not options.stream:
             return await self._attach_with_history(record, options)
@@ -262,7 +272,7 @@ class ContainerService(Runs):
         from moby_tui.engine.runtime.client import monitor as monitor_client
 
         files = self._parts.files(record)
-        state = view.current_state(self._parts, record)
+        state = self._parts.current_state(record)
         if state.status == "restarting":
             raise Conflict("You cannot attach to a restarting container, wait until it is running")
         self._parts.check_reachable(record, state)
@@ -274,11 +284,11 @@ class ContainerService(Runs):
         return stream
 
     async def _attach_with_history(self, record: ContainerRecord, options: AttachOptions) -> Stream:
-        """What was written so far, then, if asked for, what is written from now on."""
-        status = view.current_state(self._parts, record).status
+        """A stream of the log so far and, with ``options.stream``, of what the container writes from now on."""
+        status = self._parts.current_state(record).status
         live = await self._attach_live(record, options) if options.stream else None
         if live is not None and status == "created":
-            # it has written nothing yet
+            # it has no log yet
             return live
         from moby_tui.engine.containers import logs
         from moby_tui.engine.containers.views.history import history_stream
@@ -296,7 +306,7 @@ class ContainerService(Runs):
         files = self._parts.files(record)
 
         def alive() -> bool:
-            return files.data.exists() and view.current_state(self._parts, record).alive
+            return files.data.exists() and self._parts.current_state(record).alive
 
         async for stream, line in logs.read(record, files, options, alive):
             yield (STDOUT if stream == STDOUT else STDERR), line
@@ -318,10 +328,10 @@ class ContainerService(Runs):
         from moby_tui.engine.containers.views.processes import top
 
         record = self._parts.get(ref)
-        state = view.current_state(self._parts, record)
+        state = self._parts.current_state(record)
         if not state.alive:
             raise Conflict(f"container {record.id} is not running")
-        view.check_settled(record, state)
+        self._parts.check_settled(record, state)
         self._parts.event("top", record)
         return await top(self._parts.cgroup_path(record), ps_args or "-ef")
 
@@ -362,9 +372,9 @@ class ContainerService(Runs):
 
         record = self._parts.get(ref)
         async with self._opened(record) as root:
-            found = listing(root, path, "container", self._owners(record))
-            while some := await in_thread(lambda: list(itertools.islice(found, 1000))):
-                for entry in some:
+            entries = listing(root, path, "container", self._owners(record))
+            while batch := await in_thread(lambda: list(itertools.islice(entries, 1000))):
+                for entry in batch:
                     yield entry
 
     async def archive_stat(self, ref: str, path: str) -> PathStat:
@@ -378,9 +388,9 @@ class ContainerService(Runs):
 
         record = self._parts.get(ref)
         async with self._opened(record) as root:
-            found = await asyncio.to_thread(archive.stat, root, path)
+            status = await asyncio.to_thread(archive.stat, root, path)
         self._parts.event("archive-path", record)
-        return found, self._read_archive(record, path)
+        return status, self._read_archive(record, path)
 
     async def _read_archive(self, record: ContainerRecord, path: str) -> AsyncIterator[bytes]:
         from moby_tui.engine.archive import files as archive
@@ -453,49 +463,59 @@ class ContainerService(Runs):
                 yield piece
 
     def _opened(self, record: ContainerRecord, *, mounts: bool = True) -> AbstractAsyncContextManager[int]:
-        # few commands come here
+        """The container's root file system as a descriptor, for as long as the block runs; without ``mounts`` its layers alone."""
+        # imported here, since few commands read files of a container
         from moby_tui.engine.containers import file_system
 
         return file_system.opened(self._parts, record, mounts=mounts)
 
     def _owners(self, record: ContainerRecord) -> Owners:
-        """How to read the owners in a container's root: on disk they are its own ids, in its mounts the host's."""
+        """Translates owners in the container's root: files of its layers have ids of its user namespace, files in its mounts ids of the
+        host."""
         from moby_tui.engine.kernel.ids import Owners
 
-        if not record.host_config.userns_mode or not view.current_state(self._parts, record).alive:
+        if not record.host_config.userns_mode or not self._parts.current_state(record).alive:
             return Owners()
         from moby_tui.engine.containers.start import isolation
 
         return Owners(*isolation.maps_of(self._parts, record))
 
-    # the engine's side
+    # for the engine
 
     async def settle(self, unborn: Iterable[str] = ()) -> None:
-        """Puts right what killed monitors, killed creators (``unborn``) and the last shutdown left."""
+        """Cleans up after killed monitors, after a crash of the machine, and after killed creators of containers.
+
+        ``unborn`` are the ids of containers whose creator was killed before it committed their rows.
+        """
         settling.discard_unborn(self._parts, unborn)
         await settling.settle_all(self._parts)
 
     async def restore(self) -> None:
-        """A daemon begins: starts what was ended with the machine or the last daemon, where its restart policy says so."""
+        """For a daemon that begins: starts the containers that ended with the machine or with the last daemon, as their restart policies
+        say."""
         from moby_tui.engine.containers import boot
 
         await boot.restore(self._parts)
 
     async def shut_down(self, timeout: int) -> None:
-        """A daemon ends, and its containers with it; the next one starts them again."""
+        """For a daemon that ends: stops its containers. The next daemon starts them again.
+
+        ``timeout`` is in seconds.
+        """
         from moby_tui.engine.containers import boot
 
         await boot.shut_down(self._parts, timeout)
 
     def using_image(self, image_id: str) -> builtins.list[tuple[str, bool]]:
-        """The containers made of an image or with it mounted, and whether each runs."""
+        """The ids of the containers that were made of an image or that mount it, and whether each runs."""
         return [
-            (record.id, view.current_state(self._parts, record).alive)
+            (record.id, self._parts.current_state(record).alive)
             for record in self._parts.list()
             if record.image_id == image_id or any(mount.type == "image" and mount.name == image_id for mount in record.mounts)
         ]
 
     def using_volume(self, name: str) -> builtins.list[str]:
+        """The ids of the containers that mount a volume, whether or not they run."""
         return [
             record.id
             for record in self._parts.list()
@@ -510,7 +530,7 @@ class ContainerService(Runs):
 
 
 def _link_names(records: builtins.list[ContainerRecord]) -> dict[str, builtins.list[str]]:
-    """For each container's id, what those that link to it call it."""
+    """From the id of each container to the names by which other containers link to it."""
     if not any(record.host_config.links for record in records):
         return {}
     from moby_tui.engine.containers import links
@@ -519,7 +539,7 @@ def _link_names(records: builtins.list[ContainerRecord]) -> dict[str, builtins.l
 
 
 def _disk_use(folder: str) -> int:
-    """Bytes of the files below a folder; a name that vanishes meanwhile counts nothing."""
+    """The bytes of the files below a folder. A file that is removed meanwhile is not counted."""
     total = 0
     try:
         with os.scandir(folder) as entries:

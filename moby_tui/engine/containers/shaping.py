@@ -6,7 +6,6 @@ from moby_tui.engine.containers import wire
 from moby_tui.engine.containers.connections import changing, open_namespace
 from moby_tui.engine.containers.network_state import read_network, write_network
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.views import view
 from moby_tui.engine.resources.networks.operation import shaping
 from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState, Shape
 from moby_tui.engine.tasks import in_thread
@@ -47,7 +46,7 @@ async def shape(parts: Parts, container: str, requested: api.Shape) -> None:
 
 
 def _given(parts: Parts, record: ContainerRecord) -> NetworkState:
-    if not view.current_state(parts, record).alive:
+    if not parts.current_state(record).alive:
         raise Conflict(f"container {record.id} is not running")
     mode = record.host_config.network_mode
     if mode.startswith("container:"):

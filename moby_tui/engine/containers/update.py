@@ -7,7 +7,6 @@ import msgspec
 from moby_tui.engine.containers import wire
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import restarting
-from moby_tui.engine.containers.views import view
 from moby_tui.engine.policy import lifecycle, limits
 from moby_tui.engine.protocol import configuration, control
 from moby_tui.engine.runtime.configuration import resources
@@ -41,7 +40,7 @@ async def update(parts: Parts, record: ContainerRecord, asked: ContainerUpdate) 
     try:
         record = parts.get(record.id)
         record.host_config = _merge(record, asked, changed)
-        if view.current_state(parts, record).alive:
+        if parts.current_state(record).alive:
             await _apply(parts, record, changed)
         parts.store.update(record)
         if asked.restart_policy.name:

@@ -16,14 +16,14 @@ from moby_tui.engine.policy import lifecycle, limits, namespaces
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, DeviceMapping, EndpointSettings, HostConfig, Ulimit
 
-_PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
+_PORT = r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?"
 #: Any name that the kernel takes, as in Docker, but without control characters: one could begin a new line in /etc/hosts.
-_HOST_NAME = re.compile(r"[^\x00-\x1f\x7f]*")
-_MAC = re.compile(r"[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}")
+_HOST_NAME = r"[^\x00-\x1f\x7f]*"
+_MAC = r"[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}"
 _HOST_NAME_LENGTH = 64
 #: ``c 13:* rwm`` (cgroup-v1/devices.rst).
-DEVICE_RULE = re.compile(r"([acb]) ([0-9]{1,8}|\*):([0-9]{1,8}|\*) ([rwm]{1,3})")
-_GROUP = re.compile(r"[^:\s]+")
+DEVICE_RULE = r"([acb]) ([0-9]{1,8}|\*):([0-9]{1,8}|\*) ([rwm]{1,3})"
+_GROUP = r"[^:\s]+"
 
 
 def check(asked: ContainerCreate) -> tuple[ContainerCreate, list[str]]:
@@ -44,7 +44,7 @@ def check(asked: ContainerCreate) -> tuple[ContainerCreate, list[str]]:
     lifecycle.check_health(asked)
     _check_devices(host.devices or [])
     for rule in host.device_cgroup_rules or []:
-        _require(bool(DEVICE_RULE.fullmatch(rule)), f"invalid device cgroup rule format: '{rule}'")
+        _require(bool(re.fullmatch(DEVICE_RULE, rule)), f"invalid device cgroup rule format: '{rule}'")
     _check_parent(host.cgroup_parent)
     _check_sysctls(host)
     _check_network(asked)
@@ -76,7 +76,7 @@ def _check_config(config: ContainerConfig) -> None:
     for kind, name in (("hostname", config.hostname), ("domainname", config.domainname)):
         fits = len(os.fsencode(name)) <= _HOST_NAME_LENGTH
         _require(fits, f"invalid {kind}: {name[:80]!r} is longer than {_HOST_NAME_LENGTH} bytes")
-        _require(bool(_HOST_NAME.fullmatch(name)), f"invalid {kind} format: {name!r}; no control character can be in it")
+        _require(bool(re.fullmatch(_HOST_NAME, name)), f"invalid {kind} format: {name!r}; no control character can be in it")
     for entry in config.env or []:
         _require(not entry.startswith("=") and bool(entry), f"invalid environment variable: {entry}")
     timeout = config.stop_timeout
@@ -96,7 +96,7 @@ def _check_process(host: HostConfig) -> None:
     for limit in host.ulimits or []:
         _check_ulimit(limit)
     for group in host.group_add or []:
-        _require(bool(_GROUP.fullmatch(group)), f"invalid group {group!r}: give a name or a number")
+        _require(bool(re.fullmatch(_GROUP, group)), f"invalid group {group!r}: give a name or a number")
 
 
 def _check_ulimit(limit: Ulimit) -> None:
@@ -161,7 +161,7 @@ def _check_network(asked: ContainerCreate) -> None:
         name, _, address = entry.partition(":")
         _require(bool(name) and (address == "host-gateway" or _is_address(address)), f'bad format for add-host: "{entry}"')
     address = asked.mac_address
-    _require(not address or bool(_MAC.fullmatch(address)), f"invalid MAC address: {address}; write it as 02:42:ac:11:00:02")
+    _require(not address or bool(re.fullmatch(_MAC, address)), f"invalid MAC address: {address}; write it as 02:42:ac:11:00:02")
     for endpoint in ((asked.networking_config and asked.networking_config.endpoints_config) or {}).values():
         if endpoint is not None:
             _check_endpoint(endpoint)
@@ -169,11 +169,11 @@ def _check_network(asked: ContainerCreate) -> None:
 
 def _check_endpoint(endpoint: EndpointSettings) -> None:
     address = endpoint.mac_address
-    _require(not address or bool(_MAC.fullmatch(address)), f"invalid MAC address: {address}; write it as 02:42:ac:11:00:02")
+    _require(not address or bool(re.fullmatch(_MAC, address)), f"invalid MAC address: {address}; write it as 02:42:ac:11:00:02")
 
 
 def _check_port(text: str, what: str, *, least: int = 1) -> None:
-    match = _PORT.fullmatch(text)
+    match = re.fullmatch(_PORT, text, flags=re.IGNORECASE)
     if match is None:
         raise InvalidArgument(f"{what}: {text!r}; write it as 80, 80/tcp or 8000-8010/udp")
     first, last = int(match[1]), int(match[2] or match[1])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import ContainerCreate, RestartPolicy
 
 _LEAST_NANOSECONDS = 1_000_000
-#: The values of Podman's ``--health-on-failure``, and our annotation that keeps it.
+#: The values of Podman's ``--health-on-failure``.
 _ACTIONS = ("none", "kill", "restart", "stop")
-_ANNOTATION = "moby.health-on-failure"
+#: The annotation by which a client without that option asks for it.
+HEALTH_ON_FAILURE = "moby.health-on-failure"
 
 
 def check_restart(policy: RestartPolicy, *, auto_remove: bool) -> None:
@@ -27,10 +30,15 @@ def check_restart(policy: RestartPolicy, *, auto_remove: bool) -> None:
         raise InvalidArgument("can't create 'AutoRemove' container with restart policy")
 
 
+def on_failure(asked: ContainerCreate) -> str | msgspec.UnsetType:
+    """What is to be done to the container when it is unhealthy: one of ``_ACTIONS`` if the request is valid; unset if it does not say."""
+    return asked.healthcheck_on_failure_action or (asked.host_config.annotations or {}).get(HEALTH_ON_FAILURE) or msgspec.UNSET
+
+
 def check_health(asked: ContainerCreate) -> None:
     """Raises ``InvalidArgument``."""
     check = asked.healthcheck
-    action = asked.healthcheck_on_failure_action or (asked.host_config.annotations or {}).get(_ANNOTATION) or "none"
+    action = on_failure(asked) or "none"
     if action not in _ACTIONS:
         raise InvalidArgument(f"invalid action {action!r} for an unhealthy container: use none, kill, restart or stop")
     if action == "restart" and asked.host_config.auto_remove:

@@ -12,7 +12,6 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from moby_tui.engine.kernel.cgroup import Layout, detect
-from moby_tui.engine.kernel.cgroup.features import BLOCK_WEIGHTS, has
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import Resources
 
@@ -22,7 +21,7 @@ _MEGABYTE = 1024 * 1024
 _LEAST_MEMORY = 6 * _MEGABYTE
 _NANO = 1_000_000_000
 _CPU_SHARES = (2, 262144)
-_RANGES = re.compile(r"\d{1,6}(?:-\d{1,6})?(?:,\d{1,6}(?:-\d{1,6})?)*")
+_RANGES = r"\d{1,6}(?:-\d{1,6})?(?:,\d{1,6}(?:-\d{1,6})?)*"
 #: For each field the kernel's feature that it needs, and the warning if the kernel lacks it.
 _NO_CGROUP = "or the cgroup is not mounted."
 _DISCARDED = {
@@ -41,9 +40,9 @@ _DISCARDED = {
     "cpu_quota": ("cpu quota", "Your kernel does not support CPU CFS scheduler. CPU period/quota discarded."),
     "cpuset_cpus": ("cpuset", f"Your kernel does not support cpuset {_NO_CGROUP} Cpuset discarded."),
     "cpuset_mems": ("cpuset", f"Your kernel does not support cpuset {_NO_CGROUP} Cpuset discarded."),
-    "blkio_weight": (BLOCK_WEIGHTS, f"Your kernel does not support Block I/O weight {_NO_CGROUP} Weight discarded."),
+    "blkio_weight": ("block weights", f"Your kernel does not support Block I/O weight {_NO_CGROUP} Weight discarded."),
     "blkio_weight_device": (
-        BLOCK_WEIGHTS,
+        "block weights",
         f"Your kernel does not support Block I/O weight_device {_NO_CGROUP} Weight-device discarded.",
     ),
     "blkio_device_read_bps": (
@@ -137,7 +136,7 @@ def _check_real_time(asked: Resources) -> None:
     if not period and not runtime:
         return
     _require(not (period and runtime > period), "cpu real-time runtime cannot be higher than cpu real-time period")
-    there = has(detect(), "cpu real-time")
+    there = _has(detect(), "cpu real-time")
     _require(not period or there, "Your kernel does not support cgroup cpu real-time period")
     _require(not runtime or there, "Your kernel does not support cgroup cpu real-time runtime")
 
@@ -145,7 +144,7 @@ def _check_real_time(asked: Resources) -> None:
 def _check_set(asked: str, what: str, option: str, online: str) -> None:
     if not asked:
         return
-    _require(bool(_RANGES.fullmatch(asked)), f"Invalid value {asked} for cpuset {option}")
+    _require(bool(re.fullmatch(_RANGES, asked)), f"Invalid value {asked} for cpuset {option}")
     try:
         with open(online, encoding="utf-8") as file:
             available = file.read().strip()
@@ -188,12 +187,20 @@ def _enforceable(asked: R) -> tuple[R, list[str]]:
     layout = detect()
     settled, warnings = _enforceable_memory(asked, layout)
     _require(
-        not asked.nano_cpus or has(layout, "cpu quota"),
+        not asked.nano_cpus or _has(layout, "cpu quota"),
         "NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler or the cgroup is not mounted",
     )
-    lacking = [name for name in names if not has(layout, _DISCARDED[name][0])]
+    lacking = [name for name in names if not _has(layout, _DISCARDED[name][0])]
     warnings += dict.fromkeys(_DISCARDED[name][1] for name in lacking)
     return replace(settled, **{name: _NOTHING[name] for name in lacking}), warnings
+
+
+def _has(layout: Layout, feature: str) -> bool:
+    """True if the control groups of this machine have the feature (a name of ``kernel/cgroup/features.py``)."""
+    # imported here, since few containers have limits
+    from moby_tui.engine.kernel.cgroup.features import has
+
+    return has(layout, feature)
 
 
 _NOTHING: dict[str, object] = {name: getattr(Resources(), name) for name in _DISCARDED}
@@ -209,10 +216,10 @@ def _is_limit(name: str, value: object) -> bool:
 def _enforceable_memory(asked: R, layout: Layout) -> tuple[R, list[str]]:
     if not asked.memory:
         return asked, []
-    if not has(layout, "memory"):
+    if not _has(layout, "memory"):
         text = f"Your kernel does not support memory limit capabilities {_NO_CGROUP} Limitation discarded."
         return replace(asked, memory=0, memory_swap=-1), [text]
-    if asked.memory_swap != -1 and not has(layout, "memory swap"):
+    if asked.memory_swap != -1 and not _has(layout, "memory swap"):
         text = f"Your kernel does not support swap limit capabilities {_NO_CGROUP} Memory limited without swap."
         return replace(asked, memory_swap=-1), [text]
     return asked, []

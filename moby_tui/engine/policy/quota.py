@@ -1,7 +1,7 @@
 """``--storage-opt size=`` and the volume option ``size``: limits on disk space.
 
 They are enforced by the project quotas of the data root's file system. Where that has none, what is limited lies on a file system of its own,
-in a sparse file (``kernel/loop_device.py``).
+in a sparse file (``kernel/file_systems/loop_device.py``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from moby_tui.engine.kernel import project_quota
+from moby_tui.engine.kernel.file_systems import project_quota
 from moby_tui.engine.kernel.trees import closing
 from moby_tui.errors import InvalidArgument, MobyError
 
@@ -83,7 +83,7 @@ def make_image(image: Path, size: int, *, refusal: str) -> None:
 
 def mount_image(image: Path, target: Path) -> None:
     """Mounts such a file system. Blocking. Raises ``MobyError``."""
-    from moby_tui.engine.kernel import loop_device
+    from moby_tui.engine.kernel.file_systems import loop_device
 
     try:
         loop_device.mount(str(image), str(target))

@@ -83,7 +83,7 @@ def _parse_private(mode: str, text: str) -> UserNamespace:
     if not uids and not uid_name:
         raise InvalidArgument(f"invalid userns mode: {mode}: give uidmapping or subuidname")
     for ids in (uids, gids):
-        _check_rows(ids)
+        check_rows(ids)
     return UserNamespace(kind="private", uids=uids, gids=gids, uid_name=uid_name, gid_name=gid_name)
 
 
@@ -95,7 +95,7 @@ def _row(text: str) -> dict[str, int]:
     return {"containerID": int(parts[0]), "hostID": int(parts[1]), "size": int(parts[2]) if len(parts) == 3 else 1}
 
 
-def _check_rows(ids: IdMap) -> None:
+def check_rows(ids: IdMap) -> None:
     """Raises ``InvalidArgument`` for maps that the kernel refuses with a bare EINVAL."""
     if len(ids) > _MAX_ROWS:
         raise InvalidArgument(f"an id map has at most {_MAX_ROWS} rows")

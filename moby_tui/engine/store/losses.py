@@ -15,7 +15,7 @@ from moby_tui.engine.store.records import record_files
 from moby_tui.errors import MobyError
 
 #: A container's folder; what else lies there (lost+found) is none of ours.
-_ID = re.compile(r"[0-9a-f]{64}")
+_ID = r"[0-9a-f]{64}"
 
 
 class DatabaseLost(MobyError):
@@ -106,13 +106,13 @@ def check_complete(paths: Paths, database: Database) -> list[str]:
 
 def container_ids(paths: Paths) -> list[str]:
     """Of the folders that are there."""
-    return [name for name in _names(paths.data_root / "containers") if _ID.fullmatch(name)]
+    return [name for name in _names(paths.data_root / "containers") if re.fullmatch(_ID, name)]
 
 
 def recorded_images(paths: Paths) -> set[str]:
     """The ids of the images that have a record of their own."""
     names = {name.removesuffix(".json") for name in _names(paths.data_root / "images")}
-    return {f"sha256:{name}" for name in names if _ID.fullmatch(name)}
+    return {f"sha256:{name}" for name in names if re.fullmatch(_ID, name)}
 
 
 def volume_names(paths: Paths) -> list[str]:

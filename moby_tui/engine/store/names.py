@@ -7,7 +7,7 @@ import re
 
 from moby_tui.errors import InvalidArgument
 
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_NAME = r"[a-zA-Z0-9][a-zA-Z0-9_.-]+"
 
 _ADJECTIVES = """
 able airy alert amber ample apt arctic ardent azure balmy bold brave bright brisk broad calm candid chief civil clear clever
@@ -32,7 +32,7 @@ sagan shannon somerville tesla thales thompson torvalds turing volta watt wiles 
 def check_name(name: str) -> str:
     """The name, without a leading slash. Raises ``InvalidArgument`` where a container cannot be called so."""
     bare = name.removeprefix("/")
-    if not _NAME.fullmatch(bare):
+    if not re.fullmatch(_NAME, bare):
         raise InvalidArgument(f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
     return bare
 

@@ -9,8 +9,10 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.suggester import SuggestFromList
+from textual.suggester import Suggester, SuggestFromList
 from textual.widgets import Button, Checkbox, Input, Static
+
+from moby_tui.screens.dialogs.paths import PathSuggester
 
 #: What was answered, by the ids of the fields; of a switch ``yes`` or nothing.
 Answers = dict[str, str]
@@ -19,7 +21,10 @@ YES = "yes"
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One line to fill in, or with ``switch`` a question of yes or no. ``choices`` are offered by up, down and completion."""
+    """One line to fill in, or with ``switch`` a question of yes or no. ``choices`` are offered by up, down and completion.
+
+    ``path``: files and folders of this machine are completed.
+    """
 
     id: str
     label: str
@@ -27,13 +32,16 @@ class Field:
     hint: str = ""
     choices: Sequence[str] = ()
     switch: bool = False
+    path: bool = False
 
 
 class Line(Input):
     """A line whose choices up and down go through."""
 
     def __init__(self, field: Field) -> None:
-        suggester = SuggestFromList(field.choices, case_sensitive=True) if field.choices else None
+        suggester: Suggester | None = PathSuggester() if field.path else None
+        if field.choices:
+            suggester = SuggestFromList(field.choices, case_sensitive=True)
         super().__init__(field.value, placeholder=field.hint, suggester=suggester, compact=True, id=f"field-{field.id}")
         self._choices = list(field.choices)
 

@@ -227,6 +227,7 @@ def _storage(container: ContainerInspect, preset: ContainerConfig, *, keep: bool
 def _mount(mount: Mount) -> str:
     parts = [f"type={mount.type}", *([f"source={mount.source}"] if mount.source else []), f"target={mount.target}"]
     parts += ["readonly"] if mount.read_only else []
+    parts += [mount.id_map] if mount.id_map else []
     if bind := mount.bind_options:
         parts += [f"bind-propagation={bind.propagation}"] if bind.propagation else []
         parts += ["bind-recursive=disabled"] if bind.non_recursive else []

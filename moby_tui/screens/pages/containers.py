@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
@@ -11,8 +14,14 @@ from textual.containers import Vertical
 from textual.timer import Timer
 from textual.widget import Widget
 
+from moby_tui.errors import MobyError
+from moby_tui.schema.container import ContainerCreate
+from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On
 from moby_tui.screens.dialogs.confirm import Notice
+from moby_tui.screens.forms import running
+from moby_tui.screens.forms.request import RunRequest
+from moby_tui.screens.onboarding.offers import HELLO, look, offers
 from moby_tui.screens.pages.list_page import ListPage
 from moby_tui.screens.pages.page import Question
 from moby_tui.screens.pages.shared.running import RunningPage
@@ -25,11 +34,14 @@ from moby_tui.screens.widgets.container_detail import ContainerDetail
 from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.inspect_view import InspectView
+from moby_tui.screens.widgets.lines.offers_view import OffersView
 from moby_tui.screens.widgets.log_panel import LogPanel
 from moby_tui.screens.widgets.log_stream import LogStream
 
 #: A burst of changes is drawn once; seconds.
 GATHER = 0.08
+#: Lines of what a program has said.
+MOST_SAID = 20
 #: A container that is to be removed is kept this long; seconds.
 KEPT = 60.0
 
@@ -44,7 +56,7 @@ class ContainersPage(ListPage[Container], RunningPage, WiringPage):
     mode = "containers"
     noun = "container"
     heading = "Containers"
-    PARTS: ClassVar[tuple[type[Widget], ...]] = (ContainerTable, LogStream, LogPanel, InspectView)
+    PARTS: ClassVar[tuple[type[Widget], ...]] = (ContainerTable, OffersView, LogStream, LogPanel, InspectView)
     ACTIONS: ClassVar[tuple[Action, ...]] = (
         Action(
             id="container.start",
@@ -285,7 +297,8 @@ class ContainersPage(ListPage[Container], RunningPage, WiringPage):
         self._detail_of = ""
 
     def content(self) -> Iterable[Widget]:
-        yield Vertical(ContainerTable(id="containers"), FilterBar("filter", "words · !not", id="container-filter"), id="list")
+        bar = FilterBar("filter", "words · !not", id="container-filter")
+        yield Vertical(ContainerTable(id="containers"), OffersView(id="offers"), bar, id="list")
         yield ContainerDetail(self.session, self._stats, id="detail")
 
     def on_mount(self) -> None:
@@ -319,9 +332,61 @@ class ContainersPage(ListPage[Container], RunningPage, WiringPage):
         total = len(self.session.model)
         panel.border_subtitle = f"{len(rows)} of {total}" if self._query else f"{total}" if total else "none yet · moby run IMAGE"
         self.query_one(FilterBar).count(f"{len(rows)} of {total}")
+        self._offer(empty=not total)
         if self._detail_of in touched:
             self._show_detail(self._detail_of, again=True)
         self._want()
+
+    # Without containers
+
+    def _offer(self, *, empty: bool) -> None:
+        """In place of an empty list stands what can be done, once the engine has answered."""
+        shown = empty and self.session.connection.up
+        if shown == self.has_class("-offers"):
+            return
+        self.set_class(shown, "-offers")
+        view, table = self.query_one(OffersView), self.query_one(ContainerTable)
+        if shown:
+            self._look_for_offers()
+            if table.has_focus:
+                view.focus()
+        elif view.has_focus:
+            table.focus()
+
+    @work(group="offers", exclusive=True)
+    async def _look_for_offers(self) -> None:
+        found = await asyncio.to_thread(look, os.getcwd())
+        missing = "compose goes to the engine of the start: start the dashboard on this one" if self.session.engine_name else ""
+        if found.compose and not missing:
+            missing = self.workspace.command_line.compose.missing()
+        engine, read_only = self.session.connection.engine, self.session.read_only
+        self.query_one(OffersView).tell(offers(found, engine=engine, read_only=read_only, compose_missing=missing))
+
+    @on(OffersView.Taken)
+    def _taken(self, event: OffersView.Taken) -> None:
+        if event.offer.id == "hello":
+            request = RunRequest("", ContainerCreate(image=HELLO))
+            run = lambda: running.run(self.session.client, request)  # noqa: E731
+            self.attempt("Run", run, f"{HELLO} has run: its log is below", command=f"moby run -d {HELLO}")
+        elif event.offer.id == "pull":
+            self.workspace.guide.act("images", "image.pull")
+        elif event.offer.id == "run":
+            self.run_form()
+        elif event.offer.id == "build":
+            self.workspace.guide.go("build", os.getcwd())
+        else:
+            self._compose_up(event.offer.path)
+
+    def _compose_up(self, file: str) -> None:
+        async def up() -> None:
+            code, said = await self.workspace.command_line.compose.up(self.session.client, file)
+            if code:
+                lines = [text.clean(line) for line in said.splitlines()[-MOST_SAID:]]
+                self.app.push_screen(Notice(f"docker compose up: exit code {code}", "\n".join(lines)))
+                raise MobyError(f"docker compose up has ended with exit code {code}")
+
+        self.notify("docker compose up: it goes on in the background", markup=False)
+        self.attempt("Compose", up, "docker compose up: done", command=shlex.join(["moby", "compose", "-f", file, "up", "-d"]))
 
     def _restyle(self) -> None:
         self.query_one(ContainerTable).restyle()

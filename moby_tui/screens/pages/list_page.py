@@ -51,6 +51,9 @@ class ListPage(Page, Generic[R]):
         ),
     )
 
+    #: The list, once it has been looked for.
+    _list: ObjectTable[Any] | None = None
+
     def table(self) -> ObjectTable[Any]:
         """The list."""
         return self.query_one(ObjectTable)
@@ -82,7 +85,10 @@ class ListPage(Page, Generic[R]):
         """The rows that a command names, else the marked ones, else the one under the cursor."""
         if self._named is not None:
             return self._named
-        table = self.query(ObjectTable).first() if self.query(ObjectTable) else None
+        table = self._list
+        if table is None or not table.is_attached:
+            # kept, since each key that is offered asks for the rows, and the search goes through all widgets
+            table = self._list = next(iter(self.query(ObjectTable)), None)
         if table is None:
             return []
         rows = (self.find(identifier) for identifier in table.marked or [table.chosen])

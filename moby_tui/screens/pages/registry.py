@@ -44,6 +44,7 @@ PAGES: tuple[Entry, ...] = (
         "The containers, and the log, use, processes and settings of one",
     ),
     Entry("images", "Images", "2", "images:ImagesPage", "The images"),
+    Entry("build", "Build", "B", "build:BuildPage", "Builds: stages, steps and output as they come, and the line that fails"),
     Entry("volumes", "Volumes", "3", "volumes:VolumesPage", "The volumes and the containers that use them"),
     Entry("networks", "Networks", "4", "networks:NetworksPage", "The networks and the containers in them"),
     Entry(

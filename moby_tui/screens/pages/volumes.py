@@ -139,7 +139,7 @@ class VolumesPage(ResourcePage[Volume], PruningPage):
         Action(
             id="volume.sizes",
             title="Sizes",
-            keys="B",
+            keys="b",
             tooltip="Count again how many bytes each volume takes",
             footer=False,
         ),

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from textual.screen import Screen
 
-from moby_tui.screens.forms.request import ReadRun
+from moby_tui.screens.command_line import CommandLine
 from moby_tui.screens.preferences import Preferences
 from moby_tui.screens.problems.watch import ProblemWatch
 from moby_tui.screens.session.session import Session
@@ -32,6 +32,10 @@ class Guide(Protocol):
         """Makes a change to the preferences, here and in the person's file."""
         ...
 
+    def act(self, mode: str, action: str) -> None:
+        """Goes to a page and does one of its actions there."""
+        ...
+
     def go(self, mode: str, *words: str, hold_keys: bool = False) -> None:
         """Goes to a page, which is given the words (see ``Page.arrive``). Returns at once.
 
@@ -45,7 +49,7 @@ class Guide(Protocol):
 class Workspace:
     """Shared by all pages. ``tabs`` gives what the top line of a page names; its argument is the page's ``mode``.
 
-    ``read_run`` is the command line's parser of ``run``.
+    ``command_line`` is what the dashboard has of one.
     """
 
     session: Session
@@ -54,4 +58,4 @@ class Workspace:
     tabs: Callable[[str], tuple[Tab, ...]]
     guide: Guide
     problems: ProblemWatch
-    read_run: ReadRun
+    command_line: CommandLine

@@ -33,19 +33,21 @@ class ContainerDetail(Horizontal):
         self._session = session
         self._stats = stats
         self._of = ""
+        self._told = ""
         self._probes, self._probes_of = Probes(), ""
+        self._plots = StatsPanel(full=True, id="use-plots"), StatsPanel(full=False, id="side-plots")
 
     def compose(self) -> ComposeResult:
         with TabbedContent(initial="logs"):
             with TabPane("Logs", id="logs"):
                 yield LogPanel(self._session, id="log-panel")
             with TabPane("Use", id="use"):
-                yield StatsPanel(full=True, id="use-plots")
+                yield self._plots[0]
             with TabPane("Processes", id="processes"):
                 yield ProcessTable(id="process-table")
             with TabPane("Inspect", id="inspect"):
                 yield InspectView(id="inspect-tree")
-        yield StatsPanel(full=False, id="side-plots")
+        yield self._plots[1]
 
     def on_mount(self) -> None:
         self.set_interval(ASK_EVERY, self._ask)
@@ -76,7 +78,10 @@ class ContainerDetail(Horizontal):
     def show_age(self) -> None:
         """The line below: image, state and its age."""
         one = self._container
-        self.border_subtitle = Content(f"{one.image} · {one.describe(time.time())}" if one else "")
+        told = f"{one.image} · {one.describe(time.time())}" if one else ""
+        if told != self._told:  # Textual draws all that is within the border anew
+            self._told = told
+            self.border_subtitle = Content(told)
 
     def show_use(self) -> None:
         """The plots, or why there are no figures."""
@@ -85,7 +90,7 @@ class ContainerDetail(Horizontal):
             history, missing = self._stats.histories.get(one.id), "waiting for figures"
         elif one is not None:
             missing = f"no figures: it is {one.describe_state()}"
-        for panel in self.query(StatsPanel):
+        for panel in self._plots:
             if panel.size.width:
                 panel.show(history, missing)
 
@@ -145,7 +150,7 @@ class ContainerDetail(Horizontal):
                 self.log.debug(f"no probes of {identifier[:12]}: {error}")
                 return
         if identifier == self._of:
-            self.query_one("#use-plots", StatsPanel).show_probes(probes)
+            self._plots[0].show_probes(probes)
 
     @work(group="top", exclusive=True)
     async def _top(self, identifier: str) -> None:

@@ -63,7 +63,7 @@ class LogPanel(Vertical):
 
     def _came(self) -> None:
         # the last lines may come when the dashboard ends, and what is in the panel is gone before the panel
-        if bool(self.query(LogStream)) and bool(self.query(FilterBar)):
+        if self.query("LogStream") and self.query("FilterBar"):
             self.query_one(LogStream).refill()
             self._count()
 

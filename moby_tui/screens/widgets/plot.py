@@ -5,6 +5,7 @@ Our own, because the plot libraries for Textual are stale (textual-plotext stand
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import ClassVar
@@ -15,6 +16,7 @@ from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.color import Color
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -31,9 +33,15 @@ def spark(values: Sequence[float], width: int, top: float) -> str:
 
 def area(values: Sequence[float], width: int, height: int, top: float) -> list[str]:
     """Rows, from the top, of the area under the last ``width`` values. What is not zero is at least an eighth of a row high."""
-    eighths = [_eighths(value, height, top) for value in values[-width:]] if width else []
-    missing = " " * (width - len(eighths))
-    return [missing + "".join(_BLOCKS[max(0, min(one - 8 * row, 8))] for one in eighths) for row in range(height - 1, -1, -1)]
+    columns = [_column(_eighths(value, height, top), height) for value in values[-width:]] if width else []
+    missing = " " * (width - len(columns))
+    return [missing + "".join(row) for row in zip(*columns, strict=True)] if columns else [missing] * height
+
+
+@functools.lru_cache(1024)
+def _column(eighths: int, height: int) -> str:
+    """A bar so many eighths of a row high, a character for each row, from the top."""
+    return "".join(_BLOCKS[max(0, min(eighths - 8 * row, 8))] for row in range(height - 1, -1, -1))
 
 
 def _eighths(value: float, height: int, top: float) -> int:
@@ -92,6 +100,9 @@ class Plot(Widget, can_focus=True):
         self._top = floor
         #: samples from the newest back to the one under the cursor; -1: no cursor
         self._back = -1
+        #: what ``_written`` returned when it was last drawn
+        self._drawn: list[str] = []
+        self._inks: dict[str, Style] = {}
 
     def show(
         self, values: Sequence[float], note: str = "", times: Sequence[float] = (), missing: str = "", *, clock: bool = False
@@ -103,7 +114,17 @@ class Plot(Widget, can_focus=True):
         self._values, self._times = list(values), list(times)
         self._note, self._missing = note, missing
         self._layout_rows()
-        self.refresh()
+        self._refresh_changed()
+
+    def _refresh_changed(self) -> None:
+        """Draws the lines that differ: of an idle container none does, once the plot is full."""
+        before, self._drawn = self._drawn, self._written()
+        if len(before) != len(self._drawn):
+            self.refresh()
+            return
+        differ = [y for y, (one, other) in enumerate(zip(before, self._drawn, strict=True)) if one != other]
+        if differ:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in differ))
 
     def point(self, index: int | None) -> None:
         """Puts the cursor on a value by its index, or takes it away."""
@@ -118,7 +139,8 @@ class Plot(Widget, can_focus=True):
     def on_resize(self) -> None:
         self._layout_rows()
         # the rows of the former width have been drawn already
-        self.refresh()
+        self._drawn = []
+        self._refresh_changed()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         self._move_to(self.size.width - 1 - event.x)
@@ -162,6 +184,17 @@ class Plot(Widget, can_focus=True):
         self._top = _round_up(max([self._floor, *shown]))
         self._rows = area(shown, self._room, height, self._top)
 
+    def _written(self) -> list[str]:
+        """A text for each line. Lines with the same text look the same, unless width, style or cursor have changed."""
+        width, height = self.size.width, len(self._rows)
+        if self._missing and not self._values:
+            plot = [self._missing, *[""] * (height - 1)]
+        else:
+            # with the height, of which the colours depend
+            plot = [f"{y}/{height}{self._label(y, height)}{row}" for y, row in enumerate(self._rows, 1)]
+        axis = [self._axis_text(width)] if self._has_axis else []
+        return ["\n".join(self._heading_parts()), *plot, *axis]
+
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if y == 0:
@@ -169,12 +202,11 @@ class Plot(Widget, can_focus=True):
         if y == len(self._rows) + 1 and self._has_axis:
             return self._axis(width)
         if y > len(self._rows):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._ground)
         if self._missing and not self._values:
             return self._missing_line(y, width)
-        low, high = (Color.from_rich_color(self._ink(name).color) for name in ("plot--low", "plot--high"))
         height = len(self._rows)
-        style = self.rich_style + Style(color=low.blend(high, (height - y) / max(height - 1, 1)).rich_color)
+        style = self._slope(y, height)
         row = self._rows[y - 1]
         pieces = [Segment(self._label(y, height), self._ink("plot--scale"))] if self._gutter else []
         if self.pointed is None:
@@ -205,6 +237,9 @@ class Plot(Widget, can_focus=True):
         return ages[0], ages[1], "now"
 
     def _axis(self, width: int) -> Strip:
+        return Strip([Segment(self._axis_text(width), self._ink("plot--scale"))], width)
+
+    def _axis_text(self, width: int) -> str:
         shown = self._times[-self._room :]
         line = [" "] * width
         first, middle, newest = self._axis_labels()
@@ -214,34 +249,58 @@ class Plot(Widget, can_focus=True):
             if len(shown) - index > len(told) + len(newest) + 1:
                 line[at : at + len(told)] = told
         line[last:] = newest
-        return Strip([Segment("".join(line)[:width], self._ink("plot--scale"))], width)
+        return "".join(line)[:width]
 
     def _missing_line(self, y: int, width: int) -> Strip:
         words = self._missing if y == 1 else ""
         line = Text(words, no_wrap=True, end="")
         line.truncate(width, overflow="ellipsis")
-        return Strip([Segment(line.plain, self._ink("plot--scale"))]).adjust_cell_length(width, self.rich_style)
+        return Strip([Segment(line.plain, self._ink("plot--scale"))]).adjust_cell_length(width, self._ground)
+
+    def notify_style_update(self) -> None:
+        self._inks.clear()
+        super().notify_style_update()
+
+    @property
+    def _ground(self) -> Style:
+        """The style of the widget itself. It and those below are kept until the styles change, since Textual makes them anew each time."""
+        if "" not in self._inks:
+            self._inks[""] = self.rich_style
+        return self._inks[""]
 
     def _ink(self, name: str) -> Style:
         """The colour of a component class without its ground."""
-        return self.rich_style + Style(color=self.get_component_rich_style(name).color)
+        if name not in self._inks:
+            self._inks[name] = self._ground + Style(color=self.get_component_rich_style(name).color)
+        return self._inks[name]
 
-    def _heading(self, width: int) -> Strip:
-        line = Text(style=self.rich_style, no_wrap=True, end="")
-        line.append(self._title, self._ink("plot--title"))
+    def _slope(self, y: int, height: int) -> Style:
+        """The colour of a row: from that of low values to that of high ones."""
+        name = f"{y} of {height}"
+        if name not in self._inks:
+            low, high = (Color.from_rich_color(self._ink(end).color) for end in ("plot--low", "plot--high"))
+            self._inks[name] = self._ground + Style(color=low.blend(high, (height - y) / max(height - 1, 1)).rich_color)
+        return self._inks[name]
+
+    def _heading_parts(self) -> tuple[str, str, str]:
+        """The value that is told, what stands beside it, and the top of the scale."""
         pointed = self.pointed
         index = len(self._values) - 1 if pointed is None else pointed
         value = self._unit(self._values[index]) if self._values else "–"
+        return value, self._note if pointed is None else self._age(pointed), f"max {self._unit(self._top)}"
+
+    def _heading(self, width: int) -> Strip:
+        value, note, top = self._heading_parts()
+        line = Text(style=self._ground, no_wrap=True, end="")
+        line.append(self._title, self._ink("plot--title"))
         line.append(f" {value}", self._ink("plot--value") + Style(bold=True))
         scale = self._ink("plot--scale")
-        note = self._note if pointed is None else self._age(pointed)
         if note:
             line.append(f" {note}", scale)
-        top = f"max {self._unit(self._top)}"
         if not self._gutter and line.cell_len + len(top) < width:
             line.pad_right(width - line.cell_len - len(top))
             line.append(top, scale)
-        return Strip(line.render(self.app.console)).adjust_cell_length(width, self.rich_style)
+        return Strip(line.render(self.app.console)).adjust_cell_length(width, self._ground)
 
     def _age(self, index: int) -> str:
         if len(self._times) != len(self._values):

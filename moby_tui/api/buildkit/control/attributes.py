@@ -62,9 +62,8 @@ def _read_frontend(attributes: Mapping[str, str], options: BuildOptions) -> None
 
 
 def _read_context(attributes: Mapping[str, str], inputs: Mapping[str, Definition], options: BuildOptions) -> None:
-    options.contexts = {
-        name: sources.named(source, inputs) for name, source in _named_contexts(attributes, options.platforms).items()
-    }
+    named = _with_prefix(attributes, "context:")
+    options.contexts = {name: sources.named(source, inputs) for name, source in named.items()}
     address = attributes.get("context", "")
     if "context" in inputs:
         address = sources.address(inputs["context"])
@@ -78,18 +77,6 @@ def _read_context(attributes: Mapping[str, str], inputs: Mapping[str, Definition
         options.dockerfile_folder = attributes.get("dockerfilekey") or (
             "dockerfile" if "context" not in inputs else options.folder
         )
-
-
-def _named_contexts(attributes: Mapping[str, str], platforms: list[str]) -> dict[str, str]:
-    """By name; ``name::platform`` counts for that platform."""
-    found: dict[str, str] = {}
-    for key, source in _with_prefix(attributes, "context:").items():
-        name, _, platform = key.partition("::")
-        if not platform or not platforms or platform in platforms:
-            if platform and len(platforms) > 1:
-                raise NotImplementedYet(f"build context {name[:80]} that differs by platform (build for one platform at a time)")
-            found[name] = source
-    return found
 
 
 def _host(attributes: Mapping[str, str]) -> HostConfig:

@@ -1,18 +1,15 @@
-"""Where a client wants a build's results and cache: as ``Output``, ``CacheTarget``, tags and annotations of ``BuildOptions``.
+"""Where a client wants a build's results: as ``Output``, tags and annotations of ``BuildOptions``.
 
-https://docs.docker.com/build/exporters/, https://docs.docker.com/build/cache/backends/
+https://docs.docker.com/build/exporters/
 """
 
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Iterable, Mapping
-from typing import Any
 
-from moby_tui.api.buildkit.wire.control_pb2 import CacheOptionsEntry, Exporter, SolveRequest
+from moby_tui.api.buildkit.wire.control_pb2 import Exporter, SolveRequest
 from moby_tui.errors import InvalidArgument, NotImplementedYet
-from moby_tui.schema.build import BuildOptions, CacheTarget, Output
+from moby_tui.schema.build import BuildOptions, Output
 
 #: The kind of an output, by the exporter's type; ``moby`` is that of the docker driver.
 _KINDS = {"moby": "image", "image": "image", "docker": "docker", "oci": "oci", "local": "local", "tar": "tar"}
@@ -54,7 +51,6 @@ def read(request: SolveRequest, options: BuildOptions) -> None:
         options.outputs.append(Output(kind=_KINDS[exporter.Type], push=_flag("push", exporter.Attrs.get("push", "false"))))
         _read_attributes(exporter, options)
     options.outputs = options.outputs or [Output(kind="cacheonly")]
-    options.cache_to = [_cache_target(entry) for entry in request.Cache.Exports]
 
 
 def names(request: SolveRequest) -> list[str]:
@@ -76,32 +72,6 @@ def _read_attributes(exporter: Exporter, options: BuildOptions) -> None:
             continue
         elif name not in _READ:
             raise NotImplementedYet(f"{name[:80]}={value[:40]} of the exporter {exporter.Type}")
-
-
-def _cache_target(entry: CacheOptionsEntry) -> CacheTarget:
-    attributes = dict(entry.Attrs)
-    everything = attributes.get("mode", "min") == "max"
-    if entry.Type == "inline":
-        return CacheTarget(kind="inline")
-    if entry.Type == "registry":
-        return CacheTarget(kind="registry", reference=attributes.get("ref", ""), everything=everything)
-    raise NotImplementedYet(f"a cache of type {entry.Type[:40]!r} over BuildKit's protocol (use type=inline or type=registry)")
-
-
-def cache_sources(attributes: Mapping[str, str], entries: Iterable[Any]) -> list[str]:
-    """The caches to look into, as ``BuildOptions.cache_from``: in the attribute ``cache-imports`` (JSON), or in the request itself."""
-    found = [(entry.Type, dict(entry.Attrs)) for entry in entries]
-    if text := attributes.get("cache-imports", ""):
-        try:
-            found += [(entry["Type"], entry["Attrs"]) for entry in json.loads(text)]
-        except (ValueError, TypeError, KeyError, RecursionError):
-            raise InvalidArgument("invalid cache-imports: it is a JSON list of entries with Type and Attrs") from None
-    names = _listed(attributes.get("cache-from", ""))
-    for kind, entry in found:
-        if kind != "registry":
-            raise NotImplementedYet(f"a cache of type {str(kind)[:40]!r} over BuildKit's protocol (use type=registry)")
-        names.append(str(entry.get("ref", "")))
-    return list(dict.fromkeys(names))
 
 
 def _listed(text: str) -> list[str]:

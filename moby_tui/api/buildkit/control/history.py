@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from moby_tui.api.buildkit.control.builds import Builds
+from moby_tui.api.buildkit.control.filters import any_of_builds
 from moby_tui.api.buildkit.control.solve import Solve
 from moby_tui.api.buildkit.wire import control_pb2 as pb
-from moby_tui.errors import NotImplementedYet
+
+#: Schemes of the addresses of repositories.
+_REPOSITORIES = ("https://", "http://", "git://", "ssh://", "git@")
 
 
 async def listen(builds: Builds, request: pb.BuildHistoryRequest) -> AsyncIterator[pb.BuildHistoryEvent]:
     """The builds so far, the latest first with ``EarlyExit``; without it also what changes, until the caller goes.
 
-    Raises ``NotImplementedYet`` for filters.
+    Raises ``InvalidArgument``, ``NotImplementedYet`` for filters.
     """
-    if any(request.Filter):
-        raise NotImplementedYet(f"the filter {request.Filter[0][:80]} of build records")
+    matches = any_of_builds(request.Filter, ("ref", "status", "repository"))
     sent: dict[str, int] = {}
     while True:
         wanted = [solve for solve in builds.all.values() if not solve.request.Internal and request.Ref in ("", solve.ref)]
         wanted = [solve for solve in wanted if not (request.ActiveOnly and solve.ended)]
+        wanted = [solve for solve in wanted if matches(partial(_look, solve), partial(_number, solve))]
         for solve in wanted[-request.Limit :] if request.Limit else wanted:
             kind = pb.COMPLETE if solve.ended else pb.STARTED
             if sent.get(solve.ref) != kind:
@@ -35,6 +39,34 @@ async def listen(builds: Builds, request: pb.BuildHistoryRequest) -> AsyncIterat
             return
         async with builds.changed:
             await builds.changed.wait()
+
+
+def _look(solve: Solve, field: str) -> str | None:
+    """A field of a build as filters see it: those of BuildKit (solver/llbsolver/history.go)."""
+    if field == "ref":
+        return solve.ref
+    if field == "status":
+        return _status(solve)
+    if field == "repository":
+        context = solve.attributes.get("context", "")
+        return solve.attributes.get("vcs:source") or (context if context.startswith(_REPOSITORIES) else None)
+    return None
+
+
+def _status(solve: Solve) -> str:
+    if not solve.ended:
+        return "running"
+    if solve.error is None:
+        return "completed"
+    return "canceled" if "context canceled" in (solve.error.message or "") else "error"
+
+
+def _number(solve: Solve, field: str) -> float:
+    if field == "startedAt":
+        return int(solve.begun)
+    if field == "completedAt":
+        return int(solve.ended)
+    return solve.ended - solve.begun if solve.ended else 0.0
 
 
 def _record(solve: Solve) -> pb.BuildHistoryRecord:

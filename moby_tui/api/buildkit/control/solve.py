@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
-from moby_tui.api.buildkit.control import attributes, exporters, failures
+from moby_tui.api.buildkit.control import attributes, caching, exporters, failures
 from moby_tui.api.buildkit.control.progress import Log, Reporter
 from moby_tui.api.buildkit.control.supplier import Supplier
 from moby_tui.api.buildkit.session.session import Session
@@ -22,6 +22,7 @@ from moby_tui.api.buildkit.wire.control_pb2 import SolveRequest
 from moby_tui.api.buildkit.wire.ops_pb2 import Definition
 from moby_tui.api.client.protocol import Client
 from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
+from moby_tui.schema.base import encode
 from moby_tui.schema.build import BuildOptions, Examined, Made, Warned
 from moby_tui.schema.image import Progress
 
@@ -57,6 +58,10 @@ class Solve:
         except GRPCError as error:
             self.error = error
             raise
+        except asyncio.CancelledError:
+            # in BuildKit's words, by which its clients know such a build
+            self.error = GRPCError(Status.CANCELLED, "context canceled")
+            raise
         finally:
             for frontend in self._frontends.values():
                 await frontend.close()
@@ -87,7 +92,7 @@ class Solve:
             raise NotImplementedYet(f"the frontend {name[:80]!r}")
         options = attributes.read(asked, inputs)
         exporters.read(self.request, options)
-        options.cache_from = exporters.cache_sources(asked, [*self.request.Cache.Imports, *caches])
+        caching.read(asked, self.request.Cache, caches, options)
         options.check = bool(asked.get("requestid"))
         options.allow = list(self.request.Entitlements)
         self.attributes |= asked
@@ -173,7 +178,10 @@ class Frontend:
         if len(made) == 1:
             answer["containerimage.descriptor"] = ""
         if not any(output.kind in ("image", "oci", "docker") for output in self._options.outputs):
-            return {}
+            answer = {}
+        if self._supplier.cache is not None:
+            # the client notes it in the index of its store
+            answer["cache.manifest"] = encode(self._supplier.cache).decode()
         return {name: value for name, value in answer.items() if value}
 
     async def close(self) -> None:
@@ -209,8 +217,6 @@ class Frontend:
 
 def config_of(made: Made) -> bytes:
     """The image's configuration as the metadata of a result has it."""
-    from moby_tui.schema.base import encode
-
     return encode(made.config)
 
 

@@ -12,7 +12,8 @@ from google.protobuf.message import DecodeError
 
 from moby_tui.api.buildkit.wire.ops_pb2 import Definition, Input, Op, OpMetadata, SourceOp
 from moby_tui.errors import InvalidArgument, NotImplementedYet
-from moby_tui.schema.build import FOLDER, MADE
+from moby_tui.reference import is_digest
+from moby_tui.schema.build import FOLDER, MADE, STORED
 
 #: Schemes of identifiers. ``made://`` is ours: an image of another build of this engine, by its id.
 _IMAGE, _LOCAL, _MADE, _GIT, _LAYOUT = "docker-image://", "local://", "made://", "git://", "oci-layout://"
@@ -29,8 +30,17 @@ def named(source: str, inputs: Mapping[str, Definition]) -> str:
     if source.startswith("local:"):
         return f"{FOLDER}:{source.removeprefix('local:')}"
     if source.startswith(_LAYOUT):
-        raise NotImplementedYet("oci-layout:// as a build context over BuildKit's protocol (load the image, or push it)")
+        return _in_layout(source.removeprefix(_LAYOUT))
     return source
+
+
+def _in_layout(text: str) -> str:
+    """``STORE:TAG@DIGEST``, of which the client has looked up the digest."""
+    name, _, digest = text.partition("@")
+    store = name.partition(":")[0]
+    if not store or not is_digest(digest):
+        raise InvalidArgument(f"invalid build context oci-layout://{text[:80]}: it names a store and a digest")
+    return f"{STORED}:oci:{store}@{digest}"
 
 
 def address(definition: Definition) -> str:

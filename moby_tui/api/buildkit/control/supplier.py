@@ -10,7 +10,8 @@ from pathlib import Path
 from moby_tui.api.buildkit.session.files.receiving import Selection
 from moby_tui.api.buildkit.session.session import Session
 from moby_tui.errors import NotFound
-from moby_tui.schema.build import Examined, Made, Warned
+from moby_tui.schema import oci
+from moby_tui.schema.build import Examined, Made, Sent, Warned
 from moby_tui.schema.image import RegistryAuth
 
 
@@ -24,20 +25,22 @@ class Supplier:
         self.images: asyncio.Future[Sequence[Made]] = asyncio.get_running_loop().create_future()
         #: what a build that only checks has found
         self.examined: Examined | None = None
+        #: the manifest of the cache that was exported
+        self.cache: oci.Descriptor | None = None
         self.key = session.shared_key
 
     def go_on(self) -> None:
         self._export.set()
 
-    async def fill(self, folder: str, into: Path, *, exclude: Sequence[str] = (), only: Sequence[str] = ()) -> int:
+    async def fill(self, folder: str, into: Path, *, exclude: Sequence[str] = (), only: Sequence[str] = ()) -> Sent:
         size = 0
 
         def count(received: int) -> None:
             nonlocal size
             size = received
 
-        await self._session.sync_context(Selection(folder, exclude=exclude, follow=only), into, count)
-        return size
+        changed = await self._session.sync_context(Selection(folder, exclude=exclude, follow=only), into, count)
+        return Sent(size, changed)
 
     async def secret(self, ident: str) -> bytes | None:
         try:
@@ -67,6 +70,15 @@ class Supplier:
 
     def tell(self, examined: Examined) -> None:
         self.examined = examined
+
+    def blob(self, store: str, digest: str) -> AsyncIterator[bytes]:
+        return self._session.read_blob(store, digest)
+
+    async def take_blob(self, store: str, blob: oci.Descriptor, pieces: AsyncIterator[bytes]) -> None:
+        await self._session.write_blob(store, blob.digest, blob.size, pieces)
+
+    def tell_cache(self, manifest: oci.Descriptor) -> None:
+        self.cache = manifest
 
     async def take_tree(self, number: int, root: Path) -> None:
         await self._session.send_tree(root, number)

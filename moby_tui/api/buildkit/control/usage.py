@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from moby_tui.api.buildkit.control.filters import any_of
 from moby_tui.api.buildkit.wire.control_pb2 import PruneRequest, UsageRecord
 from moby_tui.api.client.protocol import Client
 from moby_tui.errors import NotImplementedYet
@@ -15,9 +17,10 @@ from moby_tui.schema.system import BuildCache
 
 
 async def records(client: Client, filters: Iterable[str] = ()) -> list[UsageRecord]:
-    """Raises ``NotImplementedYet`` for a filter."""
-    _check(filters)
-    return [_record(entry) for entry in (await client.system.disk_usage()).build_cache or ()]
+    """Raises ``InvalidArgument``, ``NotImplementedYet`` for a filter."""
+    matches = any_of(filters)
+    found = map(_record, (await client.system.disk_usage()).build_cache or ())
+    return [record for record in found if matches(partial(_look, record))]
 
 
 async def prune(client: Client, request: PruneRequest) -> list[UsageRecord]:
@@ -30,6 +33,21 @@ async def prune(client: Client, request: PruneRequest) -> list[UsageRecord]:
     keep = request.reservedSpace or request.maxUsedSpace
     pruned = await client.builder.prune(all=request.all, filters=filters, keep_storage=keep)
     return [before.get(ident) or UsageRecord(ID=ident) for ident in pruned.caches_deleted or ()]
+
+
+def _look(record: UsageRecord, field: str) -> str | None:
+    """A field of a record as filters see it: those of BuildKit (cache/manager.go)."""
+    flags = {
+        "inuse": record.InUse,
+        "mutable": record.Mutable,
+        "immutable": not record.Mutable,
+        "shared": record.Shared,
+        "private": not record.Shared,
+    }
+    if field in flags:
+        return "" if flags[field] else None
+    texts = {"id": record.ID, "parents": ";".join(record.Parents), "description": record.Description, "type": record.RecordType}
+    return texts.get(field) or None
 
 
 def _check(filters: Iterable[str]) -> None:

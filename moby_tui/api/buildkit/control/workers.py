@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 from moby_tui.api.buildkit.wire.capabilities_pb2 import APICap
 from moby_tui.api.buildkit.wire.ops_pb2 import Platform
 from moby_tui.api.buildkit.wire.worker_pb2 import BuildkitVersion, WorkerRecord
@@ -9,6 +11,8 @@ from moby_tui.api.client.protocol import Client
 from moby_tui.version import VERSION
 
 _PACKAGE = "moby"
+#: With a label of this name buildx offers what an engine with a store of OCI content can do: to write caches, OCI layouts, indexes.
+_LABELS = {"org.mobyproject.buildkit.worker.snapshotter": "overlayfs"}
 #: Capabilities of the bridge (moby/buildkit, frontend/gateway/pb/caps.go).
 BRIDGE = (
     *("solve.base", "return", "returnmap", "proto.refarray", "reference.output", "frontend.inputs", "importcaches"),
@@ -33,10 +37,20 @@ def version() -> BuildkitVersion:
     return BuildkitVersion(package=_PACKAGE, version=f"v{VERSION}")
 
 
+#: The record of each engine: clients ask for it several times in a build, and it does not change.
+_records: WeakKeyDictionary[Client, WorkerRecord] = WeakKeyDictionary()
+
+
 async def record(client: Client) -> WorkerRecord:
+    if client not in _records:
+        _records[client] = await _record(client)
+    return _records[client]
+
+
+async def _record(client: Client) -> WorkerRecord:
     info = await client.system.info()
     platform = Platform(Architecture=_GO.get(info.architecture, info.architecture), OS="linux")
-    return WorkerRecord(ID=info.id or _PACKAGE, platforms=[platform], BuildkitVersion=version())
+    return WorkerRecord(ID=info.id or _PACKAGE, Labels=_LABELS, platforms=[platform], BuildkitVersion=version())
 
 
 #: Go's names of machines.

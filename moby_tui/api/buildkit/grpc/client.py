@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from google.protobuf.message import Message
 from grpclib.client import Channel as GrpclibChannel
@@ -13,7 +13,7 @@ from grpclib.const import Cardinality
 from grpclib.exceptions import StreamTerminatedError
 from grpclib.protocol import H2Protocol
 
-from moby_tui.api.buildkit.grpc.connection import CODEC, Details, GrpcProtocol
+from moby_tui.api.buildkit.grpc.connection import CODEC, BoundedStream, Details, GrpcProtocol
 from moby_tui.errors import InvalidArgument
 
 Request = TypeVar("Request", bound=Message)
@@ -44,6 +44,21 @@ async def end(stream: Stream[Request, Answer]) -> None:
         stream._end_done = True
 
 
+async def receive_some(stream: Stream[Request, Answer]) -> list[bytes]:
+    """Waits for an answer, and returns it with those that have come after it, encoded; none at the end. Not beside ``recv_message``."""
+    if not stream._recv_initial_metadata_done:
+        await stream.recv_initial_metadata()
+    with stream._wrapper:
+        return await cast(BoundedStream, stream._stream).messages()
+
+
+async def send_some(stream: Stream[Request, Answer], messages: Sequence[Request]) -> None:
+    """Sends several requests of a call at once: in as few frames as they fit in."""
+    pieces = [message.SerializeToString() for message in messages]
+    with stream._wrapper:
+        await stream._stream.send_data(b"".join(b"\0" + len(piece).to_bytes(4, "big") + piece for piece in pieces))
+
+
 class Channel(GrpclibChannel):
     """Calls over one connection, which is given to ``protocol`` by whoever has it. It is never made anew."""
 
@@ -56,9 +71,11 @@ class Channel(GrpclibChannel):
     async def _create_connection(self) -> H2Protocol:
         raise StreamTerminatedError("the client has closed its session")
 
-    async def call(self, method: Method[Request, Answer], request: Request, timeout: float | None = None) -> Answer:
+    async def call(
+        self, method: Method[Request, Answer], request: Request, metadata: Metadata | None = None, timeout: float | None = None
+    ) -> Answer:
         """One request and its answer. Raises ``GRPCError``; ``StreamTerminatedError`` if the connection ends; ``TimeoutError``."""
-        async with self.open(method, timeout=timeout) as stream:
+        async with self.open(method, metadata, timeout=timeout) as stream:
             await stream.send_message(request, end=True)
             answer = await stream.recv_message()
         if answer is None:

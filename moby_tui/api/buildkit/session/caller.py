@@ -57,11 +57,11 @@ class Caller:
     def close(self) -> None:
         self.channel.close()
 
-    async def call(self, method: Method[Request, Answer], request: Request) -> Answer:
+    async def call(self, method: Method[Request, Answer], request: Request, metadata: Metadata | None = None) -> Answer:
         """One request and its answer. Raises ``NotFound`` if the client has no such thing, or does not offer the procedure."""
         self.require(method)
         try:
-            return await self.channel.call(method, request)
+            return await self.channel.call(method, request, metadata)
         except (GRPCError, StreamTerminatedError, *MALFORMED) as error:
             raise failed(error) from error
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from moby_tui.api.buildkit.session import agents, logins, secrets, uploads
+from moby_tui.api.buildkit.session import agents, contents, logins, secrets, uploads
 from moby_tui.api.buildkit.session.caller import Caller
 from moby_tui.api.buildkit.session.files import sending
 from moby_tui.api.buildkit.session.files.receiving import Progress, Selection, receive
@@ -32,9 +32,17 @@ class Session(Caller):
         """The archive behind ``http://buildkit-session/ID``; it comes once."""
         return uploads.pull(self, address)
 
-    async def sync_context(self, selection: Selection, into: Path, progress: Progress | None = None) -> None:
+    def read_blob(self, store: str, digest: str) -> AsyncIterator[bytes]:
+        """A blob of one of the client's stores, not verified. Raises ``NotFound``."""
+        return contents.read(self, store, digest)
+
+    async def write_blob(self, store: str, digest: str, size: int, pieces: AsyncIterator[bytes]) -> None:
+        """Stores a blob in one of the client's stores, unless it is there."""
+        await contents.write(self, store, digest, size, pieces)
+
+    async def sync_context(self, selection: Selection, into: Path, progress: Progress | None = None) -> bool:
         """Makes the folder ``into`` equal to a tree of the client; see ``files.receiving.receive``."""
-        await receive(self, selection, into, progress)
+        return await receive(self, selection, into, progress)
 
     async def send_file(self, pieces: AsyncIterator[bytes], attributes: Mapping[str, str], output: int = 0) -> None:
         """Sends one file, for the build's output with this number. Raises ``Conflict`` if the client has it already."""

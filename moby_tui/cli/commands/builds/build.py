@@ -60,7 +60,7 @@ async def _build(client: Client, options: BuildOptions, context: str) -> dict[st
         wanted.append(builds.outputs(["type=image"], push=False)[0])
     references, folders = builds.cache_sources(options.cache_from)
     caches = builds.cache_targets(options.cache_to)
-    asked = _request(options)
+    asked = request_of(options)
     asked.outputs = [each.output for each in wanted]
     asked.cache_from, asked.cache_to = references, [target for target, _ in caches]
     found = sources.gather(asked, context, options.file, pairs("--build-context", options.build_context), folders)
@@ -120,7 +120,8 @@ async def _look_around(client: Client, container: str) -> None:
         await client.containers.kill(container)
 
 
-def _request(options: BuildOptions) -> BuildRequest:
+def request_of(options: BuildOptions) -> BuildRequest:
+    """What the options ask for, without where files come from and where the result goes."""
     from moby_tui.cli.values import builds
     from moby_tui.cli.values.environment import environment, pairs
     from moby_tui.schema.build import BuildOptions as BuildRequest

@@ -22,20 +22,28 @@ def execute(options: ExecOptions, container: str, words: list[str]) -> int:
 def request_of(options: ExecOptions, command: list[str]) -> ExecCreate:
     import os
 
-    from moby_tui.cli.terminal import raw
-    from moby_tui.cli.terminal.detach import configured_keys
-    from moby_tui.cli.values.environment import environment
     from moby_tui.schema.container import ExecCreate
 
     attached = not options.detach
+    size = detach_keys = None
+    if options.tty:
+        from moby_tui.cli.terminal import raw
+        from moby_tui.cli.terminal.detach import configured_keys
+
+        size, detach_keys = raw.size(), configured_keys(options.detach_keys)
+    variables: list[str] = []
+    if options.env or options.env_file:
+        from moby_tui.cli.values.environment import environment
+
+        variables = environment(options.env, options.env_file, os.environ)
     return ExecCreate(
         attach_stdin=options.interactive and attached,
         attach_stdout=attached,
         attach_stderr=attached,
         tty=options.tty,
-        console_size=list(raw.size() or ()) or None if options.tty else None,
-        detach_keys=configured_keys(options.detach_keys) if options.tty else options.detach_keys,
-        env=environment(options.env, options.env_file, os.environ) or None,
+        console_size=list(size) if size else None,
+        detach_keys=detach_keys or options.detach_keys,
+        env=variables or None,
         cmd=command,
         privileged=options.privileged,
         user=options.user,
@@ -47,11 +55,14 @@ async def run_attached(client: Client, options: ExecOptions, container: str, req
     from contextlib import nullcontext
 
     from moby_tui.cli.terminal.attachment import Attachment
-    from moby_tui.cli.terminal.detach import DEFAULT, parse_keys
     from moby_tui.cli.terminal.signals import own_terminal
     from moby_tui.schema.container import ExecStart
 
-    keys = parse_keys(request.detach_keys or DEFAULT)
+    detach = None
+    if request.detach_keys:
+        from moby_tui.cli.terminal.detach import DetachFilter, parse_keys
+
+        detach = DetachFilter(parse_keys(request.detach_keys))
     exec_id = await client.containers.exec_create(container, request)
 
     async def resize(height: int, width: int) -> None:
@@ -60,7 +71,7 @@ async def run_attached(client: Client, options: ExecOptions, container: str, req
     with own_terminal(resize) if options.tty and stdin else nullcontext():
         start = ExecStart(detach=options.detach, tty=options.tty, console_size=request.console_size)
         stream = await client.containers.exec_start(exec_id, start)
-        if stream is None or await Attachment(stream, stdin=stdin, keys=keys).run():
+        if stream is None or await Attachment(stream, stdin=stdin, detach=detach).run():
             return 0
     return await _exit_code(client, exec_id)
 

@@ -18,10 +18,7 @@ def read_run(words: Sequence[str]) -> RunRequest:
     """What the words behind ``moby run`` ask for; it is to run in the background. Raises ``MobyError``, with the command line's texts."""
     run = CONTAINER.find("run")
     assert run is not None
-    try:
-        options, positional = parse(run, words)
-    except NotUnderstood:
-        options, positional = _with_typer(run, words)
+    options, positional = read_options(run, words)
     chosen = cast("RunOptions", options)
     if chosen.pull not in ("always", "missing", "never"):
         raise InvalidArgument(f"invalid value for --pull: {chosen.pull!r}; use always, missing or never")
@@ -29,7 +26,15 @@ def read_run(words: Sequence[str]) -> RunRequest:
     return RunRequest(chosen.name, config, chosen.platform, chosen.pull)
 
 
-def _with_typer(run: Command, words: Sequence[str]) -> tuple[Any, dict[str, Any]]:
+def read_options(command: Command, words: Sequence[str]) -> tuple[Any, dict[str, Any]]:
+    """The options and the positional arguments of a command's line. Raises ``InvalidArgument``, with the command line's texts."""
+    try:
+        return parse(command, words)
+    except NotUnderstood:
+        return _with_typer(command, words)
+
+
+def _with_typer(named: Command, words: Sequence[str]) -> tuple[Any, dict[str, Any]]:
     """The same by Typer, which has the words for what is wrong."""
     from typer import BadParameter
     from typer.main import get_command_from_info
@@ -37,12 +42,12 @@ def _with_typer(run: Command, words: Sequence[str]) -> tuple[Any, dict[str, Any]
     from moby_tui.cli.flags import typer_command
 
     read: list[tuple[Any, dict[str, Any]]] = []
-    info = typer_command(run, lambda options, **positional: read.append((options, positional)))
+    info = typer_command(named, lambda options, **positional: read.append((options, positional)))
     info.add_help_option = False
     command = get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode=None)
     usage_error = cast("type[Exception]", BadParameter.__base__)  # Typer offers no name for it
     try:
-        command.main(list(words), prog_name="run", standalone_mode=False)
+        command.main(list(words), prog_name=named.name, standalone_mode=False)
     except usage_error as error:
         raise InvalidArgument(" ".join(cast("Any", error).format_message().split())) from error
     return read[0]

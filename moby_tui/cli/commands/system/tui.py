@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from moby_tui.api.client.protocol import Client
     from moby_tui.cli.table.nounless import TuiOptions
+    from moby_tui.screens.building.request import BuildRequest
     from moby_tui.screens.forms.request import RunRequest
 
 
@@ -25,11 +26,19 @@ def tui(options: TuiOptions, *, container: str) -> int:
             "the dashboard needs a terminal on standard input and output; in scripts use moby ps, stats and events"
         )
     first = ("containers", session.call(lambda client: _find(client, container))) if container else ()
+    from moby_tui.cli.commands.composing import PluggedIn
     from moby_tui.cli.engines import NamedEngines
     from moby_tui.screens.app import run
+    from moby_tui.screens.command_line import CommandLine
 
     collect_as_usual()
-    return run(session.connect, read_only=options.read_only, engines=NamedEngines(), read_run=_read_run, first=first)
+    return run(
+        session.connect,
+        read_only=options.read_only,
+        engines=NamedEngines(),
+        command_line=CommandLine(_read_run, _read_build, PluggedIn()),
+        first=first,
+    )
 
 
 async def _find(client: Client, container: str) -> str:
@@ -42,3 +51,10 @@ def _read_run(words: Sequence[str]) -> RunRequest:
     from moby_tui.cli.commands.containers.reading import read_run
 
     return read_run(words)
+
+
+def _read_build(words: Sequence[str]) -> BuildRequest:
+    """Reads a line of ``build`` that the dashboard's form has written."""
+    from moby_tui.cli.commands.builds.reading import read_build
+
+    return read_build(words)

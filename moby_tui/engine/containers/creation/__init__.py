@@ -1,4 +1,4 @@
-"""``create``: a request is checked, merged with the image's configuration and written down, as a row and a folder.
+"""Creates containers: checks a request, merges it with the configuration of the image, and writes the container's row and folder.
 
-Runs in an engine. ``creation.create`` is for the service; the other modules are parts of it.
+Runs in an engine. The service calls ``creation.create``; the other modules are parts of it.
 """

@@ -1,4 +1,4 @@
-"""Creating a container: what the image presets and what is asked for, merged, checked and written down."""
+"""Creates a container: checks the request, merges it with the image's configuration, makes its volumes, writes its row and folder."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ import msgspec
 from moby_tui.engine.containers import wire
 from moby_tui.engine.containers.creation import presets
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.start import health
 from moby_tui.engine.containers.start.isolation import references, settle_references
-from moby_tui.engine.containers.stop_signal import parse_signal
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.trees import closing
-from moby_tui.engine.policy import admission, security
+from moby_tui.engine.policy import admission, lifecycle, security
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.engine.resources.images.snapshots import snapshot
 from moby_tui.engine.runtime.configuration.log_options import validate as validate_log
@@ -37,12 +35,15 @@ from moby_tui.schema.container import ContainerConfig, ContainerCreate, Containe
 
 
 async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str = "") -> ContainerCreated:
-    """Raises ``NotFound`` for an image that is not here, ``Conflict`` for a name in use, ``InvalidArgument`` and ``NotImplementedYet``."""
+    """Creates a container. The answer has its id and the warnings of the checks.
+
+    Raises ``NotFound`` for a missing image, ``Conflict`` for a name in use, ``InvalidArgument`` and ``NotImplementedYet``.
+    """
     if name:
         check_name(name.removeprefix("/"))
     asked = msgspec.structs.replace(
         asked,
-        # a step of a build is no container of anybody, and has what BuildKit gives it
+        # the engine's options are for users' containers; a step of a build has BuildKit's defaults
         host_config=presets.preset(EngineOptions() if parts.step_images else parts.options(), asked.host_config),
     )
     asked, warnings = admission.check(asked)
@@ -57,6 +58,9 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     ident = os.urandom(32).hex()
     config = wire.config_to_keep(_merge(asked, image, ident))
     if config.stop_signal:
+        # imported here, since few containers have one of their own
+        from moby_tui.engine.containers.stop_signal import parse_signal
+
         parse_signal(config.stop_signal)
     command = [*_words(config.entrypoint), *_words(config.cmd)]
     if not command:
@@ -80,11 +84,12 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
                 await _fill(parts, volumes.populated, image.layers)
             taken = {mount.destination for mount in mounts}
             _settle_host(parts, host)
+            _check_ids(host, mounts)
             networking = wire.networking_to_keep(_networking(asked))
             if host.secrets:
                 host.secrets = parts.secrets.settle(host.secrets, taken | shared.keys())
             if host.links:
-                # few containers have any
+                # imported here, since few containers have links
                 from moby_tui.engine.containers import links
 
                 networking = links.settle(parts, host, networking)
@@ -125,7 +130,7 @@ def _inherited(parts: Parts, sources: list[str]) -> dict[str, MountPoint]:
 
 
 def _has_mounts(config: KeptConfig, host: HostConfig) -> bool:
-    """Most containers have none: nothing of the volumes is then imported."""
+    """True if the container has mounts. Without one, as for most containers, no module for volumes is imported."""
     return bool(config.volumes or host.binds or host.mounts or host.tmpfs or host.volumes_from)
 
 
@@ -137,14 +142,14 @@ def _absolute(path: str) -> str:
 def _networking(asked: ContainerCreate) -> NetworkingConfig | None:
     if not asked.mac_address and (asked.networking_config is None or not asked.networking_config.endpoints_config):
         return None
-    # few containers come here from a command line
+    # imported here, since few requests name networks
     from moby_tui.engine.containers.creation import networking
 
     return networking.settle(asked)
 
 
 def _check_platform(image: LocalImage, reference: str, platform: str) -> None:
-    """Raises ``NotFound`` for an image of another platform: clients pull the right one then."""
+    """Raises ``NotFound`` for an image of another platform: a client then pulls the image of the right one."""
     from moby_tui.engine.resources.images import platform as platforms
     from moby_tui.schema.oci import Platform
 
@@ -157,9 +162,10 @@ def _check_platform(image: LocalImage, reference: str, platform: str) -> None:
 
 
 async def _fill(parts: Parts, volumes: list[MountPoint], layers: list[Path]) -> None:
-    """Gives empty volumes what the image has at their places, before there is a container that could show them half filled.
+    """Copies the image's files at the volumes' destinations into empty volumes, before the container exists, so that it never has half of
+    them.
 
-    With the image's own owners, whatever user namespace will see them. Raises ``StorageFull`` and ``MobyError``.
+    The files keep the owners of the image, also for a container in a user namespace. Raises ``StorageFull`` and ``MobyError``.
     """
     if not volumes or not layers:
         return
@@ -170,7 +176,7 @@ async def _fill(parts: Parts, volumes: list[MountPoint], layers: list[Path]) -> 
 
 
 def _write(parts: Parts, record: ContainerRecord, layers: list[Path]) -> ContainerRecord:
-    """Writes the row and makes the folder, both or none: a row without a folder means a removed container."""
+    """Writes the container's row and makes its folder, or neither: a row without a folder is that of a removed container."""
     files = parts.files(record)
     furnish = partial(_make_folder, files, layers)
     try:
@@ -197,7 +203,7 @@ def _make_folder(files: ContainerPaths, layers: list[Path], record: ContainerRec
     files.work.mkdir(mode=0o710)
     fault.point("create.folder made")
     if record.host_config.storage_opt:
-        # few containers have any
+        # imported here, since few containers have a limited layer
         from moby_tui.engine.containers import own_layer
 
         files = own_layer.limit(files, record.host_config.storage_opt)
@@ -213,7 +219,8 @@ def _copy_owner(layer: Path, upper: Path) -> None:
 
 
 def _merge(asked: ContainerCreate, image: LocalImage, ident: str) -> ContainerConfig:
-    """The container's configuration: what is asked for wins, environment and labels are joined (docker run, "Overriding image defaults")."""
+    """The container's configuration: that of the request, then that of the image. Environment, labels, ports and volumes are joined
+    (docker run, "Overriding image defaults")."""
     preset = image.config.config or ExecutionConfig()
     values = {name: getattr(asked, name) for name in ContainerConfig.__struct_fields__}
     config = ContainerConfig(**values)
@@ -232,25 +239,29 @@ def _merge(asked: ContainerCreate, image: LocalImage, ident: str) -> ContainerCo
     config.user = asked.user or preset.user
     config.working_dir = asked.working_dir or preset.working_dir
     config.stop_signal = asked.stop_signal or preset.stop_signal
-    config.healthcheck = health.merge(asked.healthcheck, preset.healthcheck)
-    config.healthcheck_on_failure_action = health.on_failure(asked)
+    if asked.healthcheck or preset.healthcheck:
+        # imported here, since few containers have a health check
+        from moby_tui.engine.containers.start import health
+
+        config.healthcheck = health.merge(asked.healthcheck, preset.healthcheck)
+    config.healthcheck_on_failure_action = lifecycle.on_failure(asked)
     if not config.hostname:
         config.hostname = os.uname().nodename if asked.host_config.network_mode == "host" else ident[:12]
     return config
 
 
 def _settle_host(parts: Parts, host: HostConfig) -> None:
-    """Completes what is to be kept of the host's half."""
+    """Completes the host configuration with defaults, and replaces names of containers in it by their ids."""
     host.network_mode = host.network_mode or "bridge"
     if host.network_mode == "default":
         host.network_mode = "bridge"
     if host.memory and not host.memory_swap:
         host.memory_swap = host.memory * 2
-    # none, in either way of writing it
+    # Docker has two values for "no limit", 0 and -1
     host.pids_limit = host.pids_limit if (host.pids_limit or 0) > 0 else None
     settle_references(parts, host)
     if parts.options().userns_remap and not host.userns_mode:
-        # few engines come here
+        # imported here, since few engines remap user namespaces
         from moby_tui.engine.policy import remap
 
         host.userns_mode = remap.choose(parts.remap().mode, host, references(host))
@@ -258,6 +269,15 @@ def _settle_host(parts: Parts, host: HostConfig) -> None:
     _check_runtime(parts, host)
     host.log_config.type = host.log_config.type or "json-file"
     host.restart_policy.name = host.restart_policy.name or "no"
+
+
+def _check_ids(host: HostConfig, mounts: list[MountPoint]) -> None:
+    """Raises ``InvalidArgument`` for ``idmap`` of a container that has no user namespace; a start checks one that is shared."""
+    for mount in mounts:
+        if host.userns_mode in ("", "host") and "idmap" in mount.mode.split(","):
+            from moby_tui.engine.policy import mount_ids  # few mounts have it
+
+            raise mount_ids.without_map(mount.destination)
 
 
 def _check_runtime(parts: Parts, host: HostConfig) -> None:

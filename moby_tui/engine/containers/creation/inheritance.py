@@ -8,16 +8,16 @@ from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.store.records.containers import MountPoint
 from moby_tui.errors import InvalidArgument, NotFound
 
-#: The SELinux letters ask for nothing: what is shared has its label already.
+#: ``z`` and ``Z`` have no effect: the mount has its SELinux label already.
 _MODES = frozenset({"", "rw", "ro", "z", "Z"})
 
 
 def inherited(parts: Parts, sources: list[str]) -> dict[str, MountPoint]:
-    """By destination, the binds, volumes and images of the containers named as ``NAME[:ro|rw]``; a later one wins.
+    """The binds, volumes and images of other containers, by destination. ``sources`` are written ``NAME[:ro|rw]``; a later one wins.
 
-    What is read-only there is read-only here, whatever is asked for. Raises ``InvalidArgument``.
+    A mount that is read-only in the other container stays read-only. Raises ``InvalidArgument``.
     """
-    found: dict[str, MountPoint] = {}
+    mounts: dict[str, MountPoint] = {}
     for source in sources:
         name, _, mode = source.partition(":")
         if not name:
@@ -27,9 +27,9 @@ def inherited(parts: Parts, sources: list[str]) -> dict[str, MountPoint]:
         try:
             container = parts.get(name)
         except NotFound as error:
-            # to docker's command line a status of 404 says that the image is missing, and it pulls it
+            # not 404: docker's command line takes that for a missing image, and pulls the image
             raise InvalidArgument(error.message) from None
         for mount in container.mounts:
             if mount.type in ("bind", "volume", "image"):
-                found[mount.destination] = msgspec.structs.replace(mount, rw=mount.rw and mode != "ro")
-    return found
+                mounts[mount.destination] = msgspec.structs.replace(mount, rw=mount.rw and mode != "ro")
+    return mounts

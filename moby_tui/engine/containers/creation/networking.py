@@ -1,4 +1,4 @@
-"""What a container's creation asks of its networks, put into one form: endpoints by the networks' own names, addresses in them."""
+"""Brings the networks of a request into one form: an endpoint for each network, by the network's name, with its hardware address."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ _WITHOUT_OWN = ("host", "container", "none")
 
 
 def settle(asked: ContainerCreate) -> NetworkingConfig | None:
-    """``default`` is the bridge; a hardware address for the whole container is that of its first network, which is among the places.
+    """The endpoints of a request; None without one.
 
-    Raises ``InvalidArgument``.
+    The network ``default`` is ``bridge``. The network of the network mode is among the endpoints. A hardware address of the whole container
+    is that of its endpoint there. Raises ``InvalidArgument``.
     """
     given = (asked.networking_config and asked.networking_config.endpoints_config) or {}
     endpoints = {_name(name): endpoint for name, endpoint in given.items()}

@@ -12,7 +12,10 @@ from moby_tui.schema.container import HostConfig
 
 
 def preset(options: EngineOptions, given: HostConfig) -> HostConfig:
-    """A completed copy of what a request has ``given``. Raises ``InvalidArgument`` for a seccomp profile that cannot be read."""
+    """A copy of a request's host configuration in which the engine's options stand for what the request leaves open.
+
+    Raises ``InvalidArgument`` for a seccomp profile that cannot be read.
+    """
     host = msgspec.structs.replace(given)
     _preset_log(options, host)
     host.shm_size = host.shm_size or options.default_shm_size
@@ -48,7 +51,7 @@ def _preset_security(options: EngineOptions, host: HostConfig) -> None:
 
 
 def _profile(name: str) -> str:
-    """The seccomp profile as ``--security-opt`` has it: ``unconfined``, or the text of the profile."""
+    """The value of ``--security-opt seccomp=``: ``unconfined``, or the text of the profile in this file. Raises ``InvalidArgument``."""
     if name == "unconfined":
         return name
     try:

@@ -1,5 +1,6 @@
-"""``start``, and what happens without a caller: restarts by policy, clean-up after killed monitors, the start of a daemon.
+"""Starts containers: by a command, by a restart policy, and when a daemon begins. Cleans up after killed monitors.
 
-Runs in an engine. ``start.start`` prepares root, network and configuration and orders a monitor; ``settling`` cleans up
-when an engine opens the data root, ``orphans`` records the end of a container whose monitor was killed.
+Runs in an engine. ``start.start`` prepares the root, the network and the configuration of a container, and sends the order to its monitor.
+``settling`` cleans up when an engine opens the data root, ``watching`` while it stays open; ``orphans`` is the cleaning up of one container.
+``resuming`` starts containers again.
 """

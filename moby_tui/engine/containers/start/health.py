@@ -1,8 +1,7 @@
-"""Health checks: what a container is created with, and what its monitor is told to do (the probing is ``runtime/monitor/health.py``)."""
+"""Health checks: the settings of a new container, and their part in the order to its monitor, which probes
+(``runtime/monitor/health.py``)."""
 
 from __future__ import annotations
-
-import msgspec
 
 from moby_tui.engine.containers.stop_signal import DEFAULT_STOP_SECONDS, parse_signal
 from moby_tui.engine.containers.views.health import is_checked
@@ -11,17 +10,15 @@ from moby_tui.engine.runtime.configuration import spec
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.records.containers import ContainerRecord, ExecConfig
 from moby_tui.engine.store.records.containers import HealthConfig as ImageHealthConfig
-from moby_tui.schema.container import ContainerCreate, HealthConfig
+from moby_tui.schema.container import HealthConfig
 
 _SECOND = 1_000_000_000
 _INTERVAL, _TIMEOUT, _START_INTERVAL = 30 * _SECOND, 30 * _SECOND, 5 * _SECOND
 _RETRIES = 3
-#: How a client that has no option for it asks for ``--health-on-failure``: with an annotation of this name.
-ON_FAILURE = "moby.health-on-failure"
 
 
 def merge(asked: HealthConfig | None, preset: ImageHealthConfig | None) -> HealthConfig | None:
-    """The check of a container: a setting of the request wins over that of the image. None if neither has a check."""
+    """The health check of a new container: the settings of the request, the others from its image. None if neither has a check."""
     if preset is None:
         return asked
     if asked is None:
@@ -30,13 +27,8 @@ def merge(asked: HealthConfig | None, preset: ImageHealthConfig | None) -> Healt
     return HealthConfig(**values)
 
 
-def on_failure(asked: ContainerCreate) -> str | msgspec.UnsetType:
-    """What is to be done to the container when it is unhealthy; unset where nobody has said."""
-    return asked.healthcheck_on_failure_action or (asked.host_config.annotations or {}).get(ON_FAILURE) or msgspec.UNSET
-
-
 def order(record: ContainerRecord, identity: spec.Identity, files: ContainerPaths) -> HealthSettings | None:
-    """None for a container without a check."""
+    """The health check in the order to the container's monitor; None for a container without one."""
     check, config = record.config.healthcheck, record.config
     if check is None or not is_checked(record):
         return None
@@ -56,6 +48,6 @@ def order(record: ContainerRecord, identity: spec.Identity, files: ContainerPath
 
 
 def _command(record: ContainerRecord, test: list[str]) -> list[str]:
-    """One without a command fails at each probe, as Docker's does."""
+    """The command of a probe. A test without a command gets an empty one, which fails at each probe, as with Docker."""
     kind, *words = test
     return [*(record.config.shell or ["/bin/sh", "-c"]), *words] if kind == "CMD-SHELL" else words or [""]

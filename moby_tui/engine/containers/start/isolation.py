@@ -1,4 +1,5 @@
-"""What a start needs of other containers and of the launcher before there is a root: namespaces to join, a user namespace to be in."""
+"""The namespaces of a container at its start: those of other containers that it joins, and its user namespace. Runs before its root is
+mounted."""
 
 from __future__ import annotations
 
@@ -21,13 +22,14 @@ _CONTAINER = "container:"
 
 
 def references(host: HostConfig) -> dict[str, str]:
-    """For each kind of namespace that is another container's: which container."""
+    """From each kind of namespace that another container shares (``pid``, ``ipc``, ``network``) to that container's name or id."""
     modes = {"pid": host.pid_mode, "ipc": host.ipc_mode, "network": host.network_mode}
     return {kind: mode.removeprefix(_CONTAINER) for kind, mode in modes.items() if mode.startswith(_CONTAINER)}
 
 
 def settle_references(parts: Parts, host: HostConfig) -> None:
-    """Puts the id in place of the name, as docker does: the other may be renamed. One that is not there yet is left as it is."""
+    """Replaces the names of containers in the modes by their ids, as docker does, since a container can be renamed. A name that no
+    container has yet stays."""
     for field in ("pid_mode", "ipc_mode", "network_mode", "userns_mode"):
         mode: str = getattr(host, field)
         if mode.startswith(_CONTAINER):
@@ -38,7 +40,7 @@ def settle_references(parts: Parts, host: HostConfig) -> None:
 
 
 def with_names(parts: Parts, record: ContainerRecord) -> ContainerRecord:
-    """A container that shares another's network is called as that is, as docker has it."""
+    """A copy of the record with the host name of the container whose network it joins, as with docker; else the record itself."""
     ref = references(record.host_config).get("network")
     if ref is None:
         return record
@@ -48,13 +50,16 @@ def with_names(parts: Parts, record: ContainerRecord) -> ContainerRecord:
 
 
 async def prepare(parts: Parts, record: ContainerRecord) -> Isolation:
-    """Raises ``Conflict`` where a container to join does not run, ``InvalidArgument`` where it cannot be joined, ``NotFound``."""
+    """Opens the namespaces that the container joins, and makes its user namespace. The caller closes what is returned.
+
+    Raises ``Conflict`` if a container to join does not run, ``InvalidArgument`` if it cannot be joined, ``NotFound`` if there is none.
+    """
     host = record.host_config
     others = references(host)
     isolation = Isolation()
     if not others and host.userns_mode in ("", "host"):
         return isolation
-    # few containers come here
+    # imported here, since few containers have a user namespace
     from moby_tui.engine.policy import user_namespaces
 
     wanted = user_namespaces.parse(host.userns_mode)
@@ -90,7 +95,7 @@ def _join(parts: Parts, record: ContainerRecord, isolation: Isolation, kind: str
 
 
 def _running(parts: Parts, record: ContainerRecord, kind: str, ref: str) -> ContainerRecord:
-    """The container to join. The texts are the Docker Engine's."""
+    """The container to join. Raises ``InvalidArgument`` and ``Conflict`` with the Docker Engine's texts."""
     target = parts.get(ref)
     if target.id == record.id:
         raise InvalidArgument(f"cannot join own {'network' if kind == 'network' else kind.upper()} namespace")
@@ -105,7 +110,7 @@ def _running(parts: Parts, record: ContainerRecord, kind: str, ref: str) -> Cont
 
 
 def _open(parts: Parts, target: ContainerRecord, kind: str) -> tuple[int, int]:
-    """The pid of a container's first process, and a descriptor of its namespace."""
+    """The pid of the container's first process, and a descriptor of its namespace of this kind. Raises ``Conflict`` if it has just ended."""
     from moby_tui.engine.kernel import namespaces
 
     state = parts.state(target)
@@ -116,7 +121,10 @@ def _open(parts: Parts, target: ContainerRecord, kind: str) -> tuple[int, int]:
 
 
 def _shared_memory(parts: Parts, target: ContainerRecord) -> int:
-    """A copy of its mount of /dev/shm: the same memory, had through its mount namespace, never by a path of the host."""
+    """A descriptor of a copy of the container's mount of /dev/shm, which has the same memory.
+
+    It is opened in the container's mount namespace, never by a path of the host, which the container could replace. Raises ``MobyError``.
+    """
     from moby_tui.engine.kernel import namespaces
 
     _, mounted = _open(parts, target, "mount")
@@ -135,6 +143,7 @@ async def _make_user_namespace(parts: Parts, isolation: Isolation, wanted: UserN
 
 
 def _maps(parts: Parts, isolation: Isolation, wanted: UserNamespace) -> tuple[IdMap, IdMap]:
+    """The maps of user and group ids of a new user namespace. Claims a range of ids for ``auto``."""
     from moby_tui.engine.policy import user_namespaces
 
     if wanted.kind == "keep-id":
@@ -142,7 +151,6 @@ def _maps(parts: Parts, isolation: Isolation, wanted: UserNamespace) -> tuple[Id
     if wanted.kind == "nomap":
         return user_namespaces.root_maps()
     if wanted.kind == "auto":
-        # imported here and below, since few containers have a user namespace
         from moby_tui.engine.store import id_ranges
 
         first, held = id_ranges.claim(parts.paths.id_ranges, user_namespaces.auto_pool(), wanted.size)
@@ -155,7 +163,7 @@ def _maps(parts: Parts, isolation: Isolation, wanted: UserNamespace) -> tuple[Id
 
 
 async def _join_user_namespace(parts: Parts, isolation: Isolation, ref: str) -> None:
-    """Into that of another container; its range stays taken for as long as either runs."""
+    """Joins the user namespace of another container. The range of ids stays claimed until both have ended. Raises ``Conflict``."""
     target = parts.get(ref)
     state = parts.state(target)
     if not state.alive or parts.is_orphan(target, state):
@@ -175,7 +183,11 @@ async def _join_user_namespace(parts: Parts, isolation: Isolation, ref: str) -> 
 
 
 def _check_owners(parts: Parts, isolation: Isolation, wanted: UserNamespace, others: dict[str, str]) -> None:
-    """In a user namespace only what belongs to it can be mounted: the processes and messages of others cannot be shown there."""
+    """Checks that the joined namespaces belong to the container's user namespace: the kernel refuses to mount /proc and message queues of
+    others.
+
+    Raises ``InvalidArgument``.
+    """
     for kind, ref in others.items():
         same = wanted.kind == "container" and maps_of(parts, parts.get(ref)) == (isolation.uids, isolation.gids)
         if kind == "network":
@@ -196,6 +208,6 @@ class _Bundle(msgspec.Struct):
 
 
 def maps_of(parts: Parts, record: ContainerRecord) -> tuple[IdMap, IdMap]:
-    """The id maps of a running container; empty ones where it is in the host's user namespace."""
+    """The id maps of a running container; empty ones if it is in the host's user namespace."""
     bundle = msgspec.json.decode(parts.files(record).bundle.read_bytes(), type=_Bundle)
     return bundle.linux.uid_mappings, bundle.linux.gid_mappings

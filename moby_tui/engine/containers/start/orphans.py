@@ -1,4 +1,4 @@
-"""Cleans up after killed monitors and after a crash of the machine. Runs in the next engine that looks."""
+"""Cleans up after a killed monitor, or after a crash of the machine: one container. Runs in the next engine that finds it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.views.view import parse_time
+from moby_tui.engine.containers.parts import KILLED, Parts
 from moby_tui.engine.kernel import cgroup as cgroups
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.resources.networks import left
@@ -23,11 +22,9 @@ from moby_tui.engine.store.state import LIMITED, STATE_FILE, State, now
 if TYPE_CHECKING:
     from moby_tui.engine.kernel.cgroup.group import Cgroup
 
-_KILLED = 137
-
 
 def needs_settling(parts: Parts, record: ContainerRecord) -> bool:
-    """True if something is left of a run or a start whose monitor is dead."""
+    """True if something is left of a run, or of a start, whose monitor was killed."""
     state = parts.state(record)
     if parts.is_orphan(record, state):
         return True
@@ -38,7 +35,7 @@ def needs_settling(parts: Parts, record: ContainerRecord) -> bool:
         return False
     if record.host_config.auto_remove and (state.status == "exited" or _is_partly_removed(files)):
         return True
-    # a monitor that was killed before it wrote anything may have made its cgroup
+    # a monitor that was killed before it wrote a state may have made the control group
     return cgroups.exists(parts.cgroup_path(record))
 
 
@@ -50,9 +47,12 @@ def _is_partly_removed(files: ContainerPaths) -> bool:
 
 
 async def settle_locked(parts: Parts, record: ContainerRecord) -> State | None:
-    """Settles one container, and returns its state after that; None if there was nothing to settle, or nothing is left."""
+    """Cleans up after the container's monitor, if no process holds the container's lock.
+
+    Returns the new state; None if there was nothing to clean up, or if another process has the lock.
+    """
     lock = parts.lock(record)
-    # a process that holds the lock is starting or removing the container, and settles it itself
+    # the process that has the lock starts or removes the container, and cleans up itself
     if not lock.try_acquire():
         return None
     try:
@@ -65,9 +65,9 @@ async def settle_locked(parts: Parts, record: ContainerRecord) -> State | None:
 
 
 async def settle(parts: Parts, record: ContainerRecord, state: State, *, remove: bool = True) -> State:
-    """Ends what is left of a run that nobody watches, and writes down what is so. The caller holds the container's lock.
+    """Kills the processes of a run without a monitor, undoes its networks and mounts, and writes the state ``exited``. Returns that state.
 
-    A container that goes with its end is removed, unless ``remove`` is false: it is about to be started again.
+    The caller holds the container's lock. A container with ``--rm`` is removed, unless ``remove`` is false: then the caller starts it again.
     """
     files = parts.files(record)
     cgroup = cgroups.open_cgroup(parts.cgroup_path(record))
@@ -86,15 +86,15 @@ async def settle(parts: Parts, record: ContainerRecord, state: State, *, remove:
             status="exited",
             started_at=state.started_at,
             finished_at=now(),
-            exit_code=_KILLED,
+            exit_code=KILLED,
             error=f"the container was ended: {reason}",
             restart_count=state.restart_count,
             stopped=state.stopped,
         )
         _end_executions(files.execs)
-        parts.event("die", record, exitCode=str(_KILLED), execDuration=str(_seconds_since(started_at)))
+        parts.event("die", record, exitCode=str(KILLED), execDuration=str(_seconds_since(started_at)))
     fault.point("settle.die told")
-    _write_down(state, files.state)
+    _write_state(state, files.state)
     fault.point("settle.state written")
     files.socket.unlink(missing_ok=True)
     if remove and record.host_config.auto_remove:
@@ -104,7 +104,7 @@ async def settle(parts: Parts, record: ContainerRecord, state: State, *, remove:
 
 
 def _end_executions(folder: Path) -> None:
-    """Marks the execs of the run as ended. If the disk takes nothing, or a record is damaged, an exec stays as it is recorded."""
+    """Marks the execs of the run as ended. An exec whose record is damaged, or cannot be written, stays as it is recorded."""
     # imported here, since few monitors are killed
     from moby_tui.engine.containers import execs
 
@@ -113,12 +113,16 @@ def _end_executions(folder: Path) -> None:
 
 
 def _seconds_since(started_at: str) -> int:
+    """Whole seconds since a time in RFC 3339; 0 for an unknown time."""
+    # imported here, since few monitors are killed
+    from moby_tui.engine.containers.views.view import parse_time
+
     started = parse_time(started_at)
     return int(max(0.0, time.time() - started)) if started else 0
 
 
-def _write_down(state: State, path: Path) -> None:
-    """Writes the state. On a read-only disk it does not; the next engine settles the container again."""
+def _write_state(state: State, path: Path) -> None:
+    """Writes the state. On a read-only disk it is not written: the next engine cleans up again."""
     try:
         state.write(str(path))
     except OSError as error:
@@ -132,6 +136,7 @@ def _end(cgroup: Cgroup) -> None:
 
 
 def remove_files(*folders: Path) -> None:
+    """Removes folders of a container, its state file last."""
     from moby_tui.engine.kernel.removal import remove_with_mount
 
     for folder in folders:

@@ -1,7 +1,8 @@
-"""Restart policies, as the engine sees them: what a monitor is told, a change of policy, and who is due to be started by an engine.
+"""The engine's part in restart policies: the policy in the order to a monitor, changes of it, and the containers that an engine starts again.
 
-Restarts are the monitor's (``runtime/monitor/restart.py``), whether or not any engine lives. An engine starts a container again only
-where its monitor was killed, and, as a daemon that begins, where the machine or a daemon went down with it (``resuming.py``).
+The monitor restarts its container (``runtime/monitor/restart.py``), whether or not an engine is open. An engine starts a container again
+only if the container's monitor was killed; a daemon that begins also if the container ended with the machine or with the last daemon
+(``resuming.py``).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def _policy_of(policy: RestartPolicy, count: int) -> order_protocol.RestartPolic
 
 
 def root(parts: Parts, record: ContainerRecord) -> order_protocol.RootMount:
-    """The mount by which a monitor makes the root again."""
+    """The folders of the container's root file system, from which its monitor mounts it again for a restart."""
     files, layers = parts.files(record), [str(layer) for layer in parts.layers(record)]
     return order_protocol.RootMount(layers=layers, upper=str(files.upper), work=str(files.work))
 
@@ -47,9 +48,10 @@ async def change_policy(parts: Parts, record: ContainerRecord, policy: RestartPo
 
 
 def is_due(record: ContainerRecord, state: State, *, at_boot: bool) -> bool:
-    """Whether an engine is to start a container that has ended without its monitor's decision.
+    """True if an engine has to start a container that ended while it had no monitor.
 
-    As in Docker, a daemon that begins starts one with ``always`` even if it had been stopped by hand.
+    ``at_boot`` is true for a daemon that begins: as in Docker, that starts a container with the policy ``always`` even if a user has
+    stopped it.
     """
     policy = record.host_config.restart_policy
     if state.alive or state.started_at == ZERO_TIME:

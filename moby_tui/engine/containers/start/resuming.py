@@ -1,4 +1,4 @@
-"""Starts containers whose restart policy wants it, and whose end no monitor has handled."""
+"""Starts the containers again that have ended while they had no monitor, as their restart policies say. Runs in an engine."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ log = logging.getLogger(__name__)
 
 #: How many containers of one rank are started at the same time.
 _AT_A_TIME = 4
-#: How often one is started whose monitor is killed just when it has begun.
+#: The most starts of a container whose monitor is killed again each time.
 _TRIES = 3
 
 
 async def start_due(parts: Parts, due: list[ContainerRecord]) -> None:
-    """Starts the containers in the order in which they need each other. The error of one is kept in its state; the others are started."""
+    """Starts the containers, each after those that it needs (``ranks``). If one cannot be started, its state has the error, and the others
+    are started."""
     gate = asyncio.Semaphore(_AT_A_TIME)
 
     async def one(record: ContainerRecord) -> None:
@@ -36,18 +37,19 @@ async def _start(parts: Parts, record: ContainerRecord) -> None:
         try:
             await start.start(parts, record, restarts=parts.state(record).restart_count + 1)
         except (NotModified, NotFound):
-            # another engine was faster
+            # another engine has started or removed it
             return
         except (MobyError, OSError) as error:
             log.warning("container %s was not started again: %s", record.name, error)
-            # the container had begun when its monitor was killed once more: its policy counts for that end too
+            # the program ran already when this monitor was killed too: the restart policy holds for that end as well
             if isinstance(error, MonitorKilled) and restarting.is_due(record, parts.state(record), at_boot=False):
                 continue
         return
 
 
 def ranks(records: list[ContainerRecord]) -> list[list[ContainerRecord]]:
-    """The containers in groups, each of which needs only those before it. Containers that need each other are started in any order."""
+    """The containers in groups: a container needs only containers of groups before its own. Containers that need each other are in any
+    order."""
     waiting = {record.id: record for record in records}
     names = {name: record.id for record in records for name in (record.id, record.name)}
     needs = {record.id: {names[name] for name in _needed(record) if name in names} - {record.id} for record in records}

@@ -1,4 +1,4 @@
-"""Cleans up what killed monitors and the last shutdown have left, when an engine opens the data root."""
+"""Cleans up after killed monitors and after a crash of the machine. Runs in an engine that opens the data root."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from moby_tui.errors import NotFound
 
 
 async def settle_all(parts: Parts) -> None:
-    """Settles containers, volumes and networks: after a boot all containers, later those that were started since."""
+    """Cleans up containers, volumes and networks. The first engine after a boot looks at all containers, later ones at those with a folder
+    in the exec root: those that were started since the boot."""
     marker = parts.paths.exec_root / f"settled-{parts.boot}"
     names = os.listdir(parts.paths.exec_root / "containers") if marker.exists() else [record.id for record in parts.store.list()]
     due = []
@@ -38,11 +39,11 @@ async def settle_all(parts: Parts) -> None:
         await parts.volumes.settle()
     if left.is_any(parts.paths.networks):
         await parts.networks.sandboxes.reconcile()
-    # last, so that an engine that is killed before leaves the rest to the next one
+    # made last: if this engine is killed before, the next one looks at all containers again
     marker.touch()
     remove_abandoned(CGROUP_PARENT, CGROUP_PREFIX)
     monitor_group.remove_empty(detect())
-    # only containers of this boot: those that a reboot has ended are started by the first daemon
+    # ``due`` are containers of this boot only: a daemon that begins starts those that a reboot has ended
     if due:
         # imported here, since few engines find any
         from moby_tui.engine.containers.start import resuming
@@ -51,6 +52,7 @@ async def settle_all(parts: Parts) -> None:
 
 
 def _is_due(record: ContainerRecord, settled: State) -> bool:
+    """True if the container's restart policy starts it again after its monitor was killed."""
     # imported here, since few engines find any
     from moby_tui.engine.containers.start import restarting
 

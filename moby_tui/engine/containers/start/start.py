@@ -1,4 +1,5 @@
-"""Starting a container: its root, user, network and configuration are made ready, and a monitor is ordered."""
+"""Starts a container: prepares its namespaces, root, network, user and configuration, and sends the order to its monitor. Runs in an
+engine."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ import msgspec
 from moby_tui.engine.containers import logs
 from moby_tui.engine.containers.network_state import write_network
 from moby_tui.engine.containers.parts import Parts, event_attributes
-from moby_tui.engine.containers.start import health, orphans, restarting
 from moby_tui.engine.containers.start import isolation as isolations
+from moby_tui.engine.containers.start import orphans, restarting
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.kernel.trees import closing
@@ -40,10 +41,12 @@ _EXIT_CODES: dict[type[Exception], int] = {CommandNotFound: 127, CommandNotInvoc
 
 
 async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0, trees: Mapping[str, int] | None = None) -> None:
-    """``restarts``: how often its policy has started it again, this time included. ``trees``: what is mounted where the record has
-    a bind, for this run alone; the descriptors stay the caller's.
+    """Starts a container that does not run, and returns when its program runs.
 
-    Raises ``NotModified`` where it runs already, ``CommandNotFound``, ``CommandNotInvocable``, and what else a start can fail with."""
+    ``restarts`` is the number of starts by its restart policy, this one included. ``trees`` are descriptors of mounts that take the place
+    of the record's binds in this run, by destination; they stay open, and the caller closes them. Raises ``NotModified`` if the container
+    runs already, ``Conflict``, ``CommandNotFound``, ``CommandNotInvocable`` and other ``MobyError``s.
+    """
     lock = await parts.acquire(record)
     try:
         state = parts.state(record)
@@ -55,7 +58,7 @@ async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0, tre
             raise NotModified(f"container {record.name} is running already")
         _check_stays(parts, record, state)
         await parts.until_cut_off_has_ended(record, state.monitor)
-        # where its creator was killed before
+        # a creator that was killed has not done it
         record_files.note_committed(parts.files(record).data)
         fault.point("start.locked")
         with refusals_told(parts.paths.data_root, parts.paths.exec_root):
@@ -68,7 +71,7 @@ async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0, tre
 
 
 def _check_stays(parts: Parts, record: ContainerRecord, state: State) -> None:
-    """Raises ``NotFound`` for a container that is gone by now, ``Conflict`` for one that has ended and goes just now."""
+    """Raises ``NotFound`` for a removed container, ``Conflict`` for one with ``--rm`` that has ended and is being removed."""
     if not parts.files(record).data.exists():
         raise NotFound(f"No such container: {record.name}")
     if record.host_config.auto_remove and state.status == "exited":
@@ -83,7 +86,7 @@ async def _start(parts: Parts, record: ContainerRecord, lock: FileLock, restarts
         try:
             await _prepare_and_start(parts, record, files, lock, restarts, trees)
         except MonitorKilled:
-            # whoever was attached to it by then has lost its stream, and would not see what another one says
+            # a client that was attached has lost its stream with this monitor, and would not see the output of a second run
             if attachment.waiting(files.attachments) != waiting:
                 raise
             has_begun = await _settle_killed(parts, record, files, remove=False)
@@ -91,7 +94,7 @@ async def _start(parts: Parts, record: ContainerRecord, lock: FileLock, restarts
                 raise
             await _prepare_and_start(parts, record, files, lock, restarts, trees)
     except (MobyError, OSError, RuntimeError) as error:
-        # the last: no thread can be started
+        # RuntimeError: the kernel refuses to start another thread
         if not (has_begun or await _settle_killed(parts, record, files)):
             _record_failure(files, error)
         attachment.dismiss(files.attachments)
@@ -106,20 +109,20 @@ async def _prepare_and_start(
     record = isolations.with_names(parts, record)
     linked_hosts = ""
     if record.host_config.links:
-        from moby_tui.engine.containers import links  # few containers have any
+        from moby_tui.engine.containers import links  # imported here, since few containers have links
 
-        found = links.linked(parts, record)
-        record, linked_hosts = links.with_environment(record, found), links.host_lines(found)
+        linked = links.linked(parts, record)
+        record, linked_hosts = links.with_environment(record, linked), links.host_lines(linked)
     isolation = await isolations.prepare(parts, record)
     isolation.trees |= {destination: os.dup(tree) for destination, tree in trees.items()}
     held = None
     try:
         if secrets := record.host_config.secrets:
-            from moby_tui.engine.tasks import in_thread  # few containers have any
+            from moby_tui.engine.tasks import in_thread  # imported here, since few containers have secrets
 
             await in_thread(parts.secrets.open, secrets, isolation.uids, isolation.gids, isolation.secrets)
         if any(mount.type == "volume" and mount.driver != "local" for mount in record.mounts):
-            # a plug-in that does not count its mounts has to hear first that the last run has ended
+            # some plug-ins do not count their mounts: the last run's unmount has to come before this run's mount
             await parts.until_put_away(record)
         if any(mount.type == "volume" for mount in record.mounts):
             held = await parts.volumes.mounts.hold(record.mounts)
@@ -143,7 +146,7 @@ async def _start_isolated(
     restarts: int,
     linked_hosts: str,
 ) -> None:
-    # a failure from here on leaves nothing: the mount goes with its descriptor
+    # the mount ends when its descriptor is closed: a failure leaves nothing
     root = _mount_root(parts, record, files, isolation)
     try:
         fault.point("start.root mounted")
@@ -155,14 +158,14 @@ async def _start_isolated(
             await parts.networks.sandboxes.release(sandbox)
             raise
         sandbox.close()
-        _tell_linking(parts, record, files, sandbox)
+        _update_links(parts, record, files, sandbox)
         parts.networks.sandboxes.prepare_next()
     finally:
         os.close(root)
 
 
-def _tell_linking(parts: Parts, record: ContainerRecord, files: ContainerPaths, sandbox: Sandbox) -> None:
-    """Those that link to the container find it at its new address."""
+def _update_links(parts: Parts, record: ContainerRecord, files: ContainerPaths, sandbox: Sandbox) -> None:
+    """Writes the container's new address into the /etc/hosts of the containers that link to it."""
     place = sandbox.endpoints.get("bridge")
     if place is not None and files.linked.exists():
         from moby_tui.engine.containers import links
@@ -179,7 +182,10 @@ def _mount_root(parts: Parts, record: ContainerRecord, files: ContainerPaths, is
 
 
 async def _settle_killed(parts: Parts, record: ContainerRecord, files: ContainerPaths, *, remove: bool = True) -> bool:
-    """Puts right what a monitor left that was killed; True where the container had begun to run by then, and that is told already."""
+    """Cleans up after a monitor that was killed during the start.
+
+    Returns True if the container's program ran already: then its end is written and published.
+    """
     await parts.until_put_away(record)
     state = parts.state(record)
     if orphans.needs_settling(parts, record):
@@ -236,7 +242,7 @@ async def _launch(
         has_network=sandbox.netns_fd is not None,
     )
     if hooks_dirs := parts.options().hooks_dirs:
-        # few engines have any
+        # imported here, since few engines have hook files
         from moby_tui.engine.runtime.configuration import hook_files
 
         hook_files.add(configuration, hooks_dirs, has_binds=any(mount.type == "bind" for mount in record.mounts))
@@ -247,7 +253,12 @@ async def _launch(
     order.plugin_mounts = [*isolation.plugin_mounts]
     order.runtime = parts.runtimes().resolve(record.host_config.runtime) or None
     order.root = restarting.root(parts, record)
-    order.restart, order.health = restarting.order(record, restarts), health.order(record, identity, files)
+    order.restart = restarting.order(record, restarts)
+    if record.config.healthcheck:
+        # imported here, since few containers have a health check
+        from moby_tui.engine.containers.start import health
+
+        order.health = health.order(record, identity, files)
     if sandbox.name_sockets:
         order.names = parts.networks.sandboxes.name_service(record.id, sandbox.servers)
     descriptors = _descriptors(root, lock, joined, sandbox, isolation)
@@ -264,7 +275,7 @@ async def _launch(
 
 
 def _descriptors(root: int, lock: FileLock, joined: dict[str, int], sandbox: Sandbox, isolation: Isolation) -> Descriptors:
-    """What the monitor takes over; all of it stays this process's, too."""
+    """The descriptors that go to the monitor with the order. They stay open in this process too."""
     descriptors = Descriptors()
     descriptors.add(protocol.ROOT, root)
     descriptors.add(protocol.LOCK, lock.fileno())
@@ -285,7 +296,7 @@ def _descriptors(root: int, lock: FileLock, joined: dict[str, int], sandbox: San
 
 
 def _modes_below(record: ContainerRecord, root: int) -> dict[str, int]:
-    """The modes of what a tmpfs is mounted over."""
+    """The modes of the directories over which a tmpfs is mounted, by destination: the tmpfs gets the same mode."""
     modes = {}
     for mount in record.mounts:
         if mount.type == "tmpfs":
@@ -295,7 +306,7 @@ def _modes_below(record: ContainerRecord, root: int) -> dict[str, int]:
 
 
 def _sources(record: ContainerRecord, isolation: Isolation) -> user.Mounts:
-    """What is mounted, as far as a passwd file can come from it."""
+    """The container's mounts, from which its passwd and group files may come, by destination."""
     return {
         mount.destination: isolation.trees.get(
             mount.destination,
@@ -306,7 +317,7 @@ def _sources(record: ContainerRecord, isolation: Isolation) -> user.Mounts:
 
 
 def _write_files(files: ContainerPaths, record: ContainerRecord, sandbox: Sandbox) -> None:
-    """What is bound over the image's own hostname, hosts and resolv.conf."""
+    """Writes the files that are mounted over the image's /etc/hostname, /etc/hosts and /etc/resolv.conf, and the network state."""
     files.hostname.write_text(record.config.hostname + "\n")
     files.hosts.write_text(sandbox.hosts)
     files.resolv_conf.write_text(sandbox.resolv_conf)
@@ -358,12 +369,13 @@ def _order(
 
 
 def _exit_events(parts: Parts, record: ContainerRecord, sandbox: Sandbox) -> list[ExitEvent]:
-    left = [
+    """The events that the monitor publishes after the container's end."""
+    events = [
         ("network", "disconnect", endpoint.network_id, {"container": record.id, "name": name, "type": _driver(name)})
         for name, endpoint in sandbox.endpoints.items()
     ]
-    left += _mount_events("unmount", record)
-    return [ExitEvent(type=kind, action=action, id=ident, attributes=attributes) for kind, action, ident, attributes in left]
+    events += _mount_events("unmount", record)
+    return [ExitEvent(type=kind, action=action, id=ident, attributes=attributes) for kind, action, ident, attributes in events]
 
 
 def _driver(network: str) -> str:
@@ -371,14 +383,14 @@ def _driver(network: str) -> str:
 
 
 def _remove(parts: Parts, record: ContainerRecord, files: ContainerPaths) -> None:
-    """A container that was to go with its end goes with its failure to begin."""
+    """Removes a container with ``--rm`` whose start has failed."""
     orphans.remove_files(files.data, files.run)
     parts.event("destroy", record)
     parts.forget(record)
 
 
 def _record_failure(files: ContainerPaths, error: Exception) -> None:
-    """The container stays created, with the exit code that a shell would give and the reason."""
+    """Writes the state of a container whose start has failed: it stays created, with the reason and the exit code that a shell would have."""
     code = _EXIT_CODES.get(type(error), 128)
     with suppress(OSError):
         State(exit_code=code, error=str(error)).write(str(files.state))

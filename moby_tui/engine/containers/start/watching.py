@@ -1,7 +1,7 @@
-"""Watching the monitors: an engine that stays open settles at once what a killed one leaves, whoever had started it.
+"""Watches the monitors of all running containers: an engine that stays open cleans up after a killed one at once.
 
-A monitor holds its lock file open for as long as it lives. The kernel closes the file however the monitor ends, and tells those who watch
-it (inotify(7), IN_CLOSE_WRITE). So nothing is polled, and nothing is to be kept for each container but a watch.
+A monitor holds its lock file open as long as it lives. The kernel closes the file however the monitor ends, and reports that to processes
+that watch the file (inotify(7), IN_CLOSE_WRITE). The engine keeps one watch for each container, and polls nothing.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from moby_tui.errors import MobyError, NotFound
 
 log = logging.getLogger(__name__)
 
-#: How often it is looked again where somebody else has the container's lock.
+#: Seconds until the next try if another process has the container's lock.
 _RETRY_SECONDS = 0.2
+#: Seconds between the report and the look: the kernel reports the close before it releases the lock.
 _UNLOCK_SECONDS = 0.02
 
 
 class MonitorWatch:
-    """One engine's watch; ``run`` it as a task."""
+    """The watch of one engine. ``run`` is a task of its own."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -43,7 +44,7 @@ class MonitorWatch:
         asyncio.get_running_loop().add_reader(self._inotify.fileno(), self._read)
         starts = self._parts.bus.subscribe(filters={"type": ["container"], "event": ["start"]})
         try:
-            # after the subscription: what starts meanwhile is seen by one of the two
+            # after the subscription, so that a container that starts meanwhile is watched
             self._watch_all()
             async for event in starts:
                 self._watch(event.actor.id)
@@ -76,7 +77,7 @@ class MonitorWatch:
             log.warning("the monitor of container %s is not watched: %s", ident, (error.strerror or "").lower())
             return
         self._containers[watch] = ident
-        # it may have been killed before it was watched; who waits for its start comes first
+        # the monitor may have been killed before the watch; the look comes later, since the process that starts the container cleans up first
         self._look_soon(ident)
 
     def _read(self) -> None:
@@ -90,7 +91,8 @@ class MonitorWatch:
                 self._look_soon(self._containers[change.watch])
 
     def _look_soon(self, ident: str) -> None:
-        """The kernel tells of the close before it lets go of the lock. A look that is due already may come too early for this one."""
+        """Looks at the container after the kernel has released the lock. An earlier look that is due is put off, since it may come too
+        early."""
         if (due := self._looks.pop(ident, None)) is not None:
             due.cancel()
         self._looks[ident] = asyncio.get_running_loop().call_later(_UNLOCK_SECONDS, self._look, ident)
@@ -103,14 +105,15 @@ class MonitorWatch:
             task.add_done_callback(lambda _: self._settling.pop(ident, None))
 
     def _is_left(self, ident: str) -> bool:
-        """Whether nobody watches a run of the container any more."""
+        """True if the container's monitor was killed, and nobody has cleaned up yet."""
         try:
             return orphans.needs_settling(self._parts, self._parts.get(ident))
         except (MobyError, OSError):
             return False
 
     async def _settle(self, ident: str) -> None:
-        """One of several engines gets the container's lock, settles it, and starts it again where its policy says so."""
+        """Cleans up, and starts the container again if its restart policy says so. Of several open engines, the one that gets the
+        container's lock does both."""
         try:
             while self._is_left(ident):
                 record = self._parts.get(ident)
@@ -125,4 +128,4 @@ class MonitorWatch:
         except NotFound:
             return
         except (MobyError, OSError) as error:
-            log.warning("what the killed monitor of container %s left was not put right: %s", ident, error)
+            log.warning("cleaning up after the killed monitor of container %s failed: %s", ident, error)

@@ -1,4 +1,4 @@
-"""What an engine tells of containers without changing them: ``ps``, ``inspect``, ``top``, ``stats``, ``diff``.
+"""Descriptions of containers, which change nothing: ``ps``, ``inspect``, ``top``, ``stats``, ``diff``, and the reachable ports.
 
-Runs in an engine, from the row, ``state.json`` and the kernel.
+Runs in an engine. They are made of the container's row, its ``state.json`` and what the kernel reports.
 """

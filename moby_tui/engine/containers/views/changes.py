@@ -1,8 +1,8 @@
-"""What a container changed in its image's files: its overlay's upper folder, held against the layers below it.
+"""The changes of a container in the files of its image: compares the upper folder of its overlay with the layers below.
 
-The upper folder tells what was written to, which is more than what is different: a file that was opened for writing, linked or renamed back
-and forth is there too, and a directory that was deleted and made anew (kernel, Documentation/filesystems/overlayfs.rst). What counts
-as a change is as with dockerd (``archive.ChangesDirs``): type, mode and owner; of all but directories also size and time; capabilities.
+The upper folder has more than what differs: also files that were only opened for writing, or were linked or renamed and renamed back, and
+directories that were deleted and made again (kernel, Documentation/filesystems/overlayfs.rst). As with dockerd (``archive.ChangesDirs``),
+a file is changed if its type, mode, owner or capabilities differ, or its size or time if it is no directory.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _CAPABILITY = "security.capability"
 
 
 def changes(upper: Path, layers: list[Path]) -> list[PathChange]:
-    """All changed paths, sorted, and the folders that lead to them. ``layers`` are the image's, the top-most first. Blocking."""
+    """The changed paths, sorted, with the directories above them. ``layers`` are the image's, the top-most first. Blocks: call it on a
+    thread."""
     below = snapshot.mount(layers, None, None) if layers else None
     try:
         with trees.closing(os.open(upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as top:
@@ -47,24 +48,28 @@ def _leading(path: bytes) -> Iterator[bytes]:
 
 
 class _Comparison:
-    """The upper folder, open as ``top``, and what it lies upon, open as ``below``; the container may be at work in the first."""
+    """Compares the upper folder (``top``) with the mounted layers below it (``below``), both descriptors.
+
+    The container may change the upper folder meanwhile.
+    """
 
     def __init__(self, top: int, below: int | None) -> None:
         self._top = top
         self._below = below
-        self._found: dict[bytes, int] = {}
+        self._changes: dict[bytes, int] = {}
 
     def changes(self) -> dict[bytes, int]:
-        #: Directories of the upper folder, and whether they hide what lower layers have under their name.
+        """From each changed path to ``_MODIFIED``, ``_ADDED`` or ``_DELETED``."""
+        # directories of the upper folder, each with: does it hide the directories of this name in lower layers?
         pending = [(b"", False)]
         while pending:
             folder, hides = pending.pop()
-            # it may be gone by now, and its path may be longer than the kernel takes one
+            # the container may have removed the directory, and its path may be longer than the kernel takes
             with suppress(OSError), trees.closing(trees.open_below(self._top, folder or b".")) as fd:
                 hides = hides or is_opaque(fd)
                 with self._lower(folder) as lower:
                     pending += [(path, hides) for path in self._compare(fd, folder, lower, hides=hides)]
-        return self._found
+        return self._changes
 
     def _compare(self, fd: int, folder: bytes, lower: int | None, *, hides: bool) -> list[bytes]:
         """Notes the changes in a directory, and returns its subdirectories."""
@@ -76,17 +81,17 @@ class _Comparison:
             status = _lstat(fd, name)
             if status is None or is_whiteout(status):
                 if before is not None:
-                    self._found[path] = _DELETED
+                    self._changes[path] = _DELETED
                 continue
             if before is None:
-                self._found[path] = _ADDED
+                self._changes[path] = _ADDED
             elif lower is not None and _differ(before, status, lower, fd, name):
-                self._found[path] = _MODIFIED
+                self._changes[path] = _MODIFIED
             if stat.S_ISDIR(status.st_mode):
                 directories.append(path)
         if hides and lower is not None:
             for name in {os.fsencode(name) for name in os.listdir(lower)} - {*names}:
-                self._found[folder + b"/" + name if folder else name] = _DELETED
+                self._changes[folder + b"/" + name if folder else name] = _DELETED
         return directories
 
     @contextmanager

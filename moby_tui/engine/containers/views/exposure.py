@@ -1,6 +1,6 @@
-"""Which ports of the running containers are reachable from outside of this host, and why.
+"""The ports of running containers that are reachable from outside of this host, each with the reason.
 
-Told is what the networks let through. A rule of the user's own, or the host's other firewall, may still keep it out.
+These are the ports that the engine's networks let through. A rule of the user's, or another firewall of the host, may still block them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from ipaddress import ip_address
 
 from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel.cgroup import open_cgroup
 from moby_tui.engine.kernel.network.listening import Listener, listeners, sockets
 from moby_tui.engine.resources.networks import bridge_options
@@ -27,29 +26,29 @@ _SUBLINKS = ("macvlan", "ipvlan")
 
 
 async def exposures(parts: Parts) -> list[Exposure]:
-    """All of them, by container and port."""
+    """The reachable ports of all running containers, sorted by container and port."""
     return await in_thread(_exposures, parts)
 
 
 def _exposures(parts: Parts) -> list[Exposure]:
-    """It reads the tables of sockets of each container."""
-    found: list[Exposure] = []
+    """Blocks, since it reads the socket tables of each container."""
+    exposed: list[Exposure] = []
     for record in parts.list():
-        state = view.current_state(parts, record)
+        state = parts.current_state(record)
         if state.alive:
-            with suppress(FileNotFoundError, ProcessLookupError):  # it ended while we looked
-                found += _of_container(parts, record, state)
-    return sorted(found, key=lambda one: (one.container, one.port, one.protocol, one.address))
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                exposed += _of_container(parts, record, state)
+    return sorted(exposed, key=lambda one: (one.container, one.port, one.protocol, one.address))
 
 
 def _of_container(parts: Parts, record: ContainerRecord, state: State) -> Iterator[Exposure]:
     if _is_in_hosts(parts, record):
         yield from _of_host_network(parts, record, state)
         return
-    given = read_network(parts.files(record))
+    network_state = read_network(parts.files(record))
     places = []
-    for name, endpoint in given.endpoints.items():
-        with suppress(MobyError):  # the network is gone
+    for name, endpoint in network_state.endpoints.items():
+        with suppress(MobyError):  # the network was removed
             places.append(Place(parts.networks.find(endpoint.network_id or name), endpoint))
     outward = gateway_of(places)
     for place in places:
@@ -59,12 +58,12 @@ def _of_container(parts: Parts, record: ContainerRecord, state: State) -> Iterat
             yield from _of_addresses(record, place, state, ON_THE_WIRE, why)
         elif network.driver == "bridge" and not network.internal:
             if place is outward:
-                yield from _of_published(record, place, given)
+                yield from _of_published(record, place, network_state)
             yield from _of_open_bridge(record, place, state)
 
 
 def _is_in_hosts(parts: Parts, record: ContainerRecord) -> bool:
-    """Whether the container is in the host's network namespace, or in that of one which is."""
+    """True if the container is in the host's network namespace, itself or by joining the network of a container that is."""
     mode = record.host_config.network_mode
     if mode.startswith(_SHARED):
         with suppress(MobyError):
@@ -74,9 +73,9 @@ def _is_in_hosts(parts: Parts, record: ContainerRecord) -> bool:
 
 def _of_host_network(parts: Parts, record: ContainerRecord, state: State) -> Iterator[Exposure]:
     own = sockets(open_cgroup(parts.cgroup_path(record)).pids())
-    open_ones = [one for one in listeners(state.pid) if one.inode in own and not one.address.is_loopback]
+    listening = [one for one in listeners(state.pid) if one.inode in own and not one.address.is_loopback]
     why = "it is in the host's network: what it listens on is the host's"
-    for address, protocol, port in _ports(open_ones, "0.0.0.0"):
+    for address, protocol, port in _ports(listening, "0.0.0.0"):
         yield _exposure(record, "host", address, port, protocol, port, HOST, why)
 
 
@@ -94,11 +93,11 @@ def _of_open_bridge(record: ContainerRecord, place: Place, state: State) -> Iter
         yield from _of_addresses(record, place, state, TRUSTED, why)
 
 
-def _of_published(record: ContainerRecord, place: Place, given: NetworkState) -> Iterator[Exposure]:
-    """Ports lead to the container's place in the network of its default route."""
+def _of_published(record: ContainerRecord, place: Place, network_state: NetworkState) -> Iterator[Exposure]:
+    """The published ports. ``place`` is the container's endpoint in the network of its default route, to which they are translated."""
     network, endpoint = place
     options = bridge_options.read(network)
-    for name, bindings in given.ports.items():
+    for name, bindings in network_state.ports.items():
         number, _, protocol = name.partition("/")
         for binding in bindings or ():
             host = ip_address(binding.host_ip or "0.0.0.0")
@@ -118,25 +117,29 @@ def _of_published(record: ContainerRecord, place: Place, given: NetworkState) ->
 def _of_addresses(
     record: ContainerRecord, place: Place, state: State, reason: str, why: str, version: int = 0
 ) -> Iterator[Exposure]:
-    """Every port that the container listens on, at its own addresses (of one IP version, or of both)."""
+    """The ports on which the container listens at its own addresses, of one IP version, or of both if ``version`` is 0."""
     network, endpoint = place
     listening = listeners(state.pid)
     for text in filter(None, (endpoint.ip_address, endpoint.global_ipv6_address)):
         own = ip_address(text)
         if version in (0, own.version):
-            takes = [one for one in listening if one.address == own or _takes_any(one, own.version)]
-            for protocol, port in sorted({ports[1:] for ports in _ports(takes, text)}):
+            receiving = [one for one in listening if one.address == own or _receives_all(one, own.version)]
+            for protocol, port in sorted({ports[1:] for ports in _ports(receiving, text)}):
                 yield _exposure(record, network.name, text, port, protocol, port, reason, why)
 
 
-def _takes_any(listener: Listener, version: int) -> bool:
-    """A socket on ``::`` takes IPv4 too, unless it was told otherwise, which /proc does not show."""
+def _receives_all(listener: Listener, version: int) -> bool:
+    """True if a socket receives packets for every address of this IP version.
+
+    A socket on ``::`` also receives IPv4, unless its program has set IPV6_V6ONLY, which /proc does not show.
+    """
     return listener.address.is_unspecified and (listener.address.version == version or version == 4)
 
 
-def _ports(found: Iterable[Listener], otherwise: str) -> list[tuple[str, str, int]]:
-    """Address, protocol and port of each listener once; where there is none, that there may be some."""
-    return sorted({(str(one.address), one.protocol, one.port) for one in found}) or [(otherwise, "", 0)]
+def _ports(listening: Iterable[Listener], otherwise: str) -> list[tuple[str, str, int]]:
+    """Address, protocol and port of each listening socket, once. Without one: the address ``otherwise`` with port 0, since a program may
+    listen later."""
+    return sorted({(str(one.address), one.protocol, one.port) for one in listening}) or [(otherwise, "", 0)]
 
 
 def _exposure(

@@ -18,13 +18,13 @@ def read(record: ContainerRecord, files: ContainerPaths) -> Health | None:
     """The health in the container's file; None without a check, and before the first result."""
     if not is_checked(record):
         return None
-    # few containers come here
+    # imported here, since few containers have a health check
     from moby_tui.engine.protocol.health import HealthReport
 
     try:
         report = HealthReport.decode(files.health.read_bytes())
     except (OSError, MalformedMessage):
-        # none yet, or what a disk made of it: the next probe replaces it
+        # missing before the first probe, or damaged on the disk: the next probe writes it anew
         return None
     entries = [HealthLogEntry(start=one.start, end=one.end, exit_code=one.exit_code, output=one.output) for one in report.log]
     return Health(status=report.status, failing_streak=report.streak, log=entries)

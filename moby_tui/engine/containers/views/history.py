@@ -1,4 +1,4 @@
-"""An attachment that begins with what the container wrote before."""
+"""A stream of an attachment that begins with the container's log so far (``docker attach`` with ``logs=1``)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from moby_tui.schema.stream import Stream, frame
 
 
 def history_stream(past: AsyncIterator[tuple[int, bytes]], live: Stream | None, *, tty: bool) -> Stream:
-    """The past lines in the form of the live stream, then the live stream itself, if there is one."""
+    """The lines of ``past``, framed as the live stream is, then ``live`` itself, if there is one."""
     joined = _Joined(past, live, tty=tty)
     return Stream(joined, joined, tty=tty)
 
 
 class _Joined:
+    """The reader and the writer of such a stream; what is written goes to the live stream."""
+
     def __init__(self, past: AsyncIterator[tuple[int, bytes]], live: Stream | None, *, tty: bool) -> None:
         self._past: AsyncIterator[tuple[int, bytes]] | None = past
         self._live = live

@@ -1,4 +1,4 @@
-"""Everything there is to know of a container."""
+"""The answer of ``inspect``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from moby_tui.schema.container import ContainerInspect, ContainerState, HostConf
 
 
 def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerInspect:
+    """Describes a container. ``state`` is its current state (``Parts.current_state``)."""
     files = parts.files(record)
     network = read_network(files) if state.alive else NetworkState({}, {})
     return ContainerInspect(
@@ -46,7 +47,7 @@ def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerIns
         log_path=str(files.log) if record.host_config.log_config.type == "json-file" else "",
         name=f"/{record.name}",
         restart_count=state.restart_count,
-        host_config=_shown(parts, record),
+        host_config=_host_to_show(parts, record),
         mounts=mounts(record),
         app_armor_profile=_apparmor_profile(files) if state.alive and apparmor.enabled() else "",
         config=wire.config_to_show(record.config),
@@ -61,8 +62,8 @@ def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerIns
 
 
 def _exec_ids(parts: Parts, record: ContainerRecord, state: State) -> list[str] | None:
-    """As with Docker: null where there is none."""
-    # few containers have had one
+    """The ids of the execs that have not ended; None without one, as with Docker."""
+    # the module is imported after a look for records, since few containers have execs
     if not state.alive or not any(parts.files(record).execs.glob("*.json")):
         return None
     from moby_tui.engine.containers import execs
@@ -70,15 +71,15 @@ def _exec_ids(parts: Parts, record: ContainerRecord, state: State) -> list[str] 
     return execs.unfinished(parts, record, state) or None
 
 
-def _shown(parts: Parts, record: ContainerRecord) -> HostConfig:
-    """With what the security options come to. A privileged container's paths are open, which null says."""
+def _host_to_show(parts: Parts, record: ContainerRecord) -> HostConfig:
+    """The host configuration with the masked and read-only paths that follow from the security options; null for a privileged container."""
     host = record.host_config
     masked, read_only = security.covered_paths(host, security.parse_options(host.security_opt))
     shown = msgspec.structs.replace(wire.host_to_show(host), console_size=host.console_size or [0, 0])
     if not host.privileged:
         shown.masked_paths, shown.readonly_paths = masked, read_only
     if host.links:
-        from moby_tui.engine.containers import links  # few containers have any
+        from moby_tui.engine.containers import links  # imported here, since few containers have links
 
         shown.links = links.shown(parts, record)
     return shown
@@ -89,12 +90,13 @@ class _Confined(msgspec.Struct):
 
 
 class _Configuration(msgspec.Struct):
-    """What is looked up in the configuration that a running container was given."""
+    """The one field that is read of the OCI configuration of a running container."""
 
     process: _Confined
 
 
 def _apparmor_profile(files: ContainerPaths) -> str:
+    """The AppArmor profile in the OCI configuration of a running container; empty if that is missing or damaged."""
     with suppress(FileNotFoundError, msgspec.DecodeError):
         return msgspec.json.decode(files.bundle.read_bytes(), type=_Configuration).process.apparmor or "unconfined"
     return ""

@@ -11,9 +11,9 @@ from moby_tui.schema.container import Top
 
 
 async def top(cgroup: str, ps_args: str) -> Top:
-    """Runs the host's ``ps`` and keeps the rows of the container's processes, as dockerd does: pids are the host's.
+    """Runs the host's ``ps`` and keeps the rows of the processes of a control group, as dockerd does. The pids are those of the host.
 
-    Raises ``InvalidArgument`` on arguments that ps refuses or that show no PID, ``Unavailable`` where the host has no ps.
+    Raises ``InvalidArgument`` for arguments that ps refuses or with which it shows no PID, ``Unavailable`` if the host has no ps.
     """
     try:
         process = await asyncio.create_subprocess_exec(
@@ -27,7 +27,7 @@ async def top(cgroup: str, ps_args: str) -> Top:
         out, err = await process.communicate()
     finally:
         if process.returncode is None:
-            # whoever asked has left
+            # the call was cancelled
             process.kill()
             await process.wait()
     if process.returncode:

@@ -1,15 +1,15 @@
-"""A container's resource use, sampled once a second."""
+"""The resource use of a container, sampled once a second."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.views import view
-from moby_tui.engine.kernel.cgroup import open_cgroup
+from moby_tui.engine.kernel.cgroup import Layout, detect, open_cgroup
 from moby_tui.engine.runtime.client.stats import sample
 from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.store.state import ZERO_TIME
@@ -21,38 +21,48 @@ _SHARED = "container:"
 
 
 async def stats(parts: Parts, record: ContainerRecord, *, stream: bool, one_shot: bool) -> AsyncIterator[Stats]:
-    """Without ``stream`` one sample, whose CPU half spans a second unless ``one_shot``. A container that does not run uses nothing."""
-    previous = None if stream or one_shot else look(parts, record, None)
+    """Samples of the container's resource use, one a second, until the container is removed; without ``stream`` one sample.
+
+    A sample has the CPU time of the sample before. A single one waits a second for that, unless ``one_shot`` is true. The figures of a
+    container that does not run are zero.
+    """
+    previous = None if stream or one_shot else take_sample(parts, record, None)
     while True:
         if previous is not None:
             await asyncio.sleep(_INTERVAL)
         if not parts.files(record).data.exists():
             return
-        previous = look(parts, record, previous)
+        previous = take_sample(parts, record, previous)
         yield previous
         if not stream:
             return
 
 
-def look(parts: Parts, record: ContainerRecord, previous: Stats | None) -> Stats:
+def take_sample(parts: Parts, record: ContainerRecord, previous: Stats | None) -> Stats:
     """One sample of the container's resource use. Its time is ``ZERO_TIME`` if the container does not run."""
-    state = view.current_state(parts, record)
+    state = parts.current_state(record)
     name = f"/{record.name}"
     if state.alive:
         try:
-            told = sample(open_cgroup(parts.cgroup_path(record)), state.pid, previous, name, record.id)
+            stats = sample(open_cgroup(parts.cgroup_path(record), _layout()), state.pid, previous, name, record.id)
         except OSError:
-            # it ended while we looked
+            # it has just ended
             pass
         else:
             ours = _interfaces(parts, record)
-            told.networks = {name: counters for name, counters in (told.networks or {}).items() if name in ours} or None
-            return told
+            stats.networks = {name: counters for name, counters in (stats.networks or {}).items() if name in ours} or None
+            return stats
     return Stats(read=ZERO_TIME, preread=ZERO_TIME, name=name, id=record.id)
 
 
+@functools.cache
+def _layout() -> Layout:
+    """Where the control groups of this machine lie. Looked for once: reading all mounts took a third of a sample's time."""
+    return detect()
+
+
 def _interfaces(parts: Parts, record: ContainerRecord) -> set[str]:
-    """The interfaces of the container's networks, as dockerd counts them: not those that it has made for itself."""
+    """The names of the interfaces of the container's networks. As with dockerd, others that the container has made do not count."""
     mode = record.host_config.network_mode
     if mode.startswith(_SHARED):
         with suppress(MobyError):

@@ -1,4 +1,4 @@
-"""A container as it is shown: the row of a list, and everything there is to know."""
+"""A container as a row of a list: its summary, its status text, and the filters. ``inspection`` uses parts of it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.containers.parts import DAMAGED_STATE, Parts
 from moby_tui.engine.store.records import containers as kept
 from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState
-from moby_tui.engine.store.state import ZERO_TIME, State, now
-from moby_tui.errors import Conflict, InvalidArgument, MobyError
+from moby_tui.engine.store.state import ZERO_TIME, State
+from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
     ContainerSummary,
@@ -51,26 +51,10 @@ _PORTS = re.compile(r"\d{1,5}(-\d{1,5})?(/(tcp|udp|sctp))?")
 _STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
 
 
-def current_state(parts: Parts, record: ContainerRecord) -> State:
-    """The state; that of an orphan is shown as what it will be once settled."""
-    state = parts.state(record)
-    if parts.is_orphan(record, state):
-        if not state.alive:
-            return State(started_at=state.started_at)
-        return State(status="exited", started_at=state.started_at, finished_at=now(), exit_code=137)
-    return state
-
-
-def check_settled(record: ContainerRecord, state: State) -> None:
-    """Raises ``Conflict`` for a container that waits for its restart."""
-    if state.status == "restarting":
-        raise Conflict(f"Container {record.id} is restarting, wait until the container is running")
-
-
 def summary(parts: Parts, record: ContainerRecord, state: State, linked: Iterable[str] = ()) -> ContainerSummary:
-    """``linked``: what others call it that link to it."""
+    """The row of a container. ``linked`` are the names by which other containers link to it."""
     network = read_network(parts.files(record)) if state.alive else NetworkState({}, {})
-    found = _read_health(parts, record)
+    health = _read_health(parts, record)
     return ContainerSummary(
         id=record.id,
         names=[f"/{record.name}", *linked],
@@ -81,8 +65,8 @@ def summary(parts: Parts, record: ContainerRecord, state: State, linked: Iterabl
         ports=_ports(record, network) if state.alive else [],
         labels=record.config.labels or {},
         state=state.status,
-        status=status_text(state, found.status if found else ""),
-        health=HealthSummary(status=found.status, failing_streak=found.failing_streak) if found else HealthSummary(),
+        status=status_text(state, health.status if health else ""),
+        health=HealthSummary(status=health.status, failing_streak=health.failing_streak) if health else HealthSummary(),
         host_config=SummaryHostConfig(network_mode=record.host_config.network_mode),
         network_settings=SummaryNetworkSettings(networks=endpoints(record, state, network)),
         mounts=mounts(record),
@@ -90,13 +74,16 @@ def summary(parts: Parts, record: ContainerRecord, state: State, linked: Iterabl
 
 
 def _command_line(record: ContainerRecord) -> str:
-    """As dockerd shows it: an argument with a space in it between quotes."""
+    """The command and its arguments as dockerd shows them: an argument that has a space is between quotes."""
     return " ".join([record.path, *(f"'{argument}'" if " " in argument else argument for argument in record.args)])
 
 
 def mounts(record: ContainerRecord) -> list[MountPoint]:
-    """As Docker: what ``--tmpfs`` asks for is in the configuration alone; a volume's mode says that its label is shared, a tmpfs and what
-    ``-v`` or the image asks for without a name have none; an image has the name that was asked for."""
+    """The mounts of a container as Docker shows them.
+
+    Mounts of ``--tmpfs`` are left out, since they are in the configuration. The mode of a volume is ``z``; a tmpfs, and a volume that
+    ``-v`` or the image has without a name, have no mode. A mounted image has the name that the request gave it.
+    """
     plain = {"/" + target.strip("/") for target in record.host_config.tmpfs or ()}
     shown = [mount for mount in record.mounts if mount.type != "tmpfs" or mount.destination not in plain]
     unnamed = {"/" + posixpath.normpath(f"/{target}").strip("/") for target in record.config.volumes or ()}
@@ -121,27 +108,27 @@ def _mode(mount: kept.MountPoint, unnamed: set[str]) -> str:
 
 
 def endpoints(record: ContainerRecord, state: State, network: NetworkState) -> dict[str, EndpointSettings]:
-    """The container's places in its networks: those of its run, or those that the next start gives it."""
-    # imported here and below, since many commands need no more than the state
+    """The container's endpoints by network: those of its run, or those that its next start asks for."""
+    # imported here and above, since many commands need no more than the state
     from moby_tui.engine.containers import wire
 
-    places = network.endpoints or _requested_endpoints(record, state)
-    return {name: wire.endpoint_to_show(place) for name, place in places.items()}
+    kept_endpoints = network.endpoints or _requested_endpoints(record, state)
+    return {name: wire.endpoint_to_show(endpoint) for name, endpoint in kept_endpoints.items()}
 
 
 def _requested_endpoints(record: ContainerRecord, state: State) -> dict[str, kept.EndpointSettings]:
-    """A container that does not run has places in its networks, and nothing in them; one in another's has none of its own."""
+    """The endpoints that the request has, without addresses. A container that joins the network of another container has none."""
     mode = record.host_config.network_mode
-    asked = record.networking.endpoints_config if record.networking else None
+    requested = record.networking.endpoints_config if record.networking else None
     if mode.startswith("container:"):
         return {}
-    if asked is None:
+    if requested is None:
         return {mode: kept.EndpointSettings()}
-    places = {name: given or kept.EndpointSettings() for name, given in asked.items()}
+    endpoints = {name: endpoint or kept.EndpointSettings() for name, endpoint in requested.items()}
     if state.started_at == ZERO_TIME:
-        return places
-    # as in Docker, the hardware address that was asked for is not shown after a run
-    return {name: msgspec.structs.replace(place, mac_address="") for name, place in places.items()}
+        return endpoints
+    # as with Docker, the requested hardware address is not shown after a run
+    return {name: msgspec.structs.replace(endpoint, mac_address="") for name, endpoint in endpoints.items()}
 
 
 def _ports(record: ContainerRecord, network: NetworkState) -> list[Port]:
@@ -167,14 +154,14 @@ def _ports(record: ContainerRecord, network: NetworkState) -> list[Port]:
 def _read_health(parts: Parts, record: ContainerRecord) -> Health | None:
     if record.config.healthcheck is None:
         return None
-    # few containers have a check
+    # imported here, since few containers have a health check
     from moby_tui.engine.containers.views import health
 
     return health.read(record, parts.files(record))
 
 
 def status_text(state: State, health: str = "") -> str:
-    """What ``docker ps`` shows: ``Up 3 minutes (healthy)``, ``Exited (0) 2 hours ago``."""
+    """The status of ``docker ps``: ``Up 3 minutes (healthy)``, ``Exited (0) 2 hours ago``."""
     if state.status == "restarting":
         return f"Restarting ({state.exit_code}){_ago(state.finished_at)}"
     if state.error == DAMAGED_STATE:
@@ -189,7 +176,7 @@ def status_text(state: State, health: str = "") -> str:
 
 
 def _ago(moment: str) -> str:
-    """Nothing where the moment is not known."""
+    """`` 2 hours ago``; nothing for an unknown time."""
     return f" {_since(moment)} ago" if parse_time(moment) else ""
 
 
@@ -198,7 +185,7 @@ def _since(moment: str) -> str:
 
 
 def parse_time(moment: str) -> float:
-    """Unix seconds of an RFC 3339 time; 0 for Go's zero time, and for a day that there is not."""
+    """The Unix seconds of an RFC 3339 time; 0 for Go's zero time, and for a date that does not exist."""
     if moment.startswith("0001"):
         return 0.0
     try:
@@ -208,7 +195,7 @@ def parse_time(moment: str) -> float:
 
 
 def human_duration(seconds: float) -> str:
-    """As Docker's clients write it: ``About a minute``, ``3 hours``, ``2 weeks``."""
+    """A duration as Docker's clients write it: ``About a minute``, ``3 hours``, ``2 weeks``."""
     minutes, hours = int(seconds / 60), int(seconds / 3600 + 0.5)
     if seconds < 1:
         return "Less than a second"
@@ -228,7 +215,7 @@ def human_duration(seconds: float) -> str:
 
 
 def check_filters(filters: Filters) -> None:
-    """Raises ``InvalidArgument`` for a filter, or a value of one, that there is not."""
+    """Raises ``InvalidArgument`` for an unknown filter, or for a value that a filter does not take."""
     for key in filters:
         if key not in _FILTERS:
             raise InvalidArgument(f"invalid filter '{key}'")
@@ -251,7 +238,7 @@ def check_filters(filters: Filters) -> None:
 
 
 def matches(parts: Parts, record: ContainerRecord, state: State, filters: Filters) -> bool:
-    """Of one filter's values one must match, of the labels all."""
+    """True if the container matches every filter: all values of ``label``, one value of each other filter."""
     tests: dict[str, Callable[[str], bool]] = {
         "id": lambda value: re.search(value, record.id) is not None,
         "name": lambda value: re.search(value, f"/{record.name}") is not None or re.search(value, record.name) is not None,
@@ -260,7 +247,7 @@ def matches(parts: Parts, record: ContainerRecord, state: State, filters: Filter
         "ancestor": lambda value: _descends(parts, record, value),
         "network": lambda value: _is_in(parts, record, value),
         "volume": lambda value: any(value in (mount.name, mount.destination, mount.source) for mount in record.mounts),
-        "health": lambda value: value == (found.status if (found := _read_health(parts, record)) else "none"),
+        "health": lambda value: value == (health.status if (health := _read_health(parts, record)) else "none"),
         "is-task": lambda value: value.lower() in ("false", "f", "0"),
         "expose": lambda value: _has_port(
             {*(record.config.exposed_ports or {}), *(record.host_config.port_bindings or {})}, value
@@ -280,9 +267,9 @@ def matches(parts: Parts, record: ContainerRecord, state: State, filters: Filter
 
 
 def _is_in(parts: Parts, record: ContainerRecord, wanted: str) -> bool:
-    """Whether a container is in a network, or would be when it runs, by the network's name, id or a prefix of it."""
-    places = record.networking.endpoints_config if record.networking else None
-    names = {record.host_config.network_mode} if places is None else places.keys()
+    """True if a container is in a network, or will be when it runs. ``wanted`` is the network's name, its id, or a prefix of the id."""
+    requested = record.networking.endpoints_config if record.networking else None
+    names = {record.host_config.network_mode} if requested is None else requested.keys()
     names = {"bridge" if name in ("", "default") else name for name in names}
     if wanted in names:
         return True
@@ -299,7 +286,7 @@ def _has_label(labels: dict[str, str], wanted: str) -> bool:
 
 
 def _has_port(ports: Container[str], wanted: str) -> bool:
-    """``80``, ``80/udp`` or ``80-90/tcp``: whether one of them is there."""
+    """True if one of the ports of ``wanted`` (``80``, ``80/udp`` or ``80-90/tcp``) is among the ports."""
     protocol = wanted.partition("/")[2] or "tcp"
     return any(f"{number}/{protocol}" in ports for number in _numbers(wanted))
 
@@ -310,17 +297,18 @@ def _numbers(wanted: str) -> range:
 
 
 def _host_ports(parts: Parts, record: ContainerRecord, state: State) -> set[str]:
-    """The host's ports that lead to the container, or will when it runs."""
-    asked = {
+    """The ports of the host that are published for the container, or will be when it runs."""
+    requested = {
         f"{binding.host_port}/{name.rpartition('/')[2] or 'tcp'}"
         for name, bindings in (record.host_config.port_bindings or {}).items()
         for binding in bindings or ()
     }
-    given = _ports(record, read_network(parts.files(record))) if state.alive else []
-    return asked | {f"{port.public_port}/{port.type}" for port in given if port.public_port}
+    bound = _ports(record, read_network(parts.files(record))) if state.alive else []
+    return requested | {f"{port.public_port}/{port.type}" for port in bound if port.public_port}
 
 
 def _descends(parts: Parts, record: ContainerRecord, image: str) -> bool:
+    """True if the container was made of this image, given by a reference, an id or a prefix of an id."""
     if image in (record.image, record.image_id) or record.image_id.removeprefix("sha256:").startswith(image):
         return True
     try:

@@ -42,7 +42,7 @@ BLOCK_WEIGHTS = "block weights"
 
 
 def has(layout: Layout, feature: str) -> bool:
-    """Whether groups of this machine have what one of the names above stands for, or ``BLOCK_WEIGHTS``."""
+    """Whether groups of this machine have what one of the names above stands for, or ``block weights``."""
     if feature == BLOCK_WEIGHTS:
         return _has_weights(layout)
     if layout.version == 2:

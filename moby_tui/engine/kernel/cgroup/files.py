@@ -8,12 +8,19 @@ import time
 
 #: "No limit" as v1 reports it: the largest multiple of a page.
 UNLIMITED_V1 = 1 << 62
+_PIECE = 1 << 16
 
 
 def read(path: str) -> str:
-    """The whole text of a control file."""
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read()
+    """The whole text of a control file. Raises ``OSError``."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        pieces = []
+        while piece := os.read(fd, _PIECE):
+            pieces.append(piece)
+    finally:
+        os.close(fd)
+    return b"".join(pieces).decode("utf-8", "replace")
 
 
 def read_number(path: str, default: int = 0) -> int:
@@ -27,11 +34,15 @@ def read_number(path: str, default: int = 0) -> int:
 def read_table(path: str) -> dict[str, int]:
     """A file of ``key number`` lines; empty where it is missing."""
     try:
-        lines = read(path).splitlines()
+        text = read(path)
     except OSError:
         return {}
-    pairs = (line.split() for line in lines)
-    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
+    words = text.split()
+    try:
+        return dict(zip(words[::2], map(int, words[1::2]), strict=True))
+    except ValueError:  # some value is no number
+        pairs = (line.split() for line in text.splitlines())
+        return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
 
 
 def write(path: str, value: object) -> None:

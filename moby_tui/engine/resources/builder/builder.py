@@ -8,8 +8,9 @@ from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.resources.builder import pruning, requests
+from moby_tui.engine.resources.builder.announcement import announced
 from moby_tui.engine.resources.images import describe
-from moby_tui.engine.resources.images.manager import ImageManager
+from moby_tui.engine.resources.images.manager import ImageManager, Publish
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.store import staging
 from moby_tui.engine.resources.images.store.content import ContentStore
@@ -35,13 +36,17 @@ _PART_OF_DISK = 10
 _LEAST_ROOM = 2 << 30
 
 
+def _take_nothing(line: Progress) -> None: ...
+
+
 class ImageBuilder:
     """Use from the thread of the event loop. ``steps`` runs the commands of RUN in containers."""
 
-    def __init__(self, paths: Paths, database: Database, images: ImageManager, steps: StepRunner) -> None:
+    def __init__(self, paths: Paths, database: Database, images: ImageManager, steps: StepRunner, publish: Publish) -> None:
         self._paths = paths
         self._images = images
         self._steps = steps
+        self._publish = publish
         self._rows = ImageRows(database)
         self._content = ContentStore(paths.blobs)
         self._layers = images.layers
@@ -62,6 +67,7 @@ class ImageBuilder:
         options = options or BuildOptions()
         requests.check(options)
         async with AsyncExitStack() as stack:
+            took = _take_nothing if options.check else stack.enter_context(announced(self._publish, options))
             stack.enter_context(self._arrival())
             folder = await stack.enter_async_context(staging.claim(self._paths.staging, f"context-{os.urandom(16).hex()}"))
             report = Report()
@@ -70,6 +76,7 @@ class ImageBuilder:
             )
             async with aclosing(report.of(job.run(context, contexts or {}, stack))) as lines:
                 async for line in lines:
+                    took(line)
                     yield line
             if options.check or caller is not None:
                 return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -40,8 +40,8 @@ from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.patterns import Ignore
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
-from moby_tui.schema.build import UPLOADED_CACHE, UPLOADED_LAYOUT, BuildOptions, Caller, Examined, Warned
-from moby_tui.schema.image import Progress
+from moby_tui.schema.build import STORED, UPLOADED_CACHE, UPLOADED_LAYOUT, BuildOptions, Caller, Examined, Warned
+from moby_tui.schema.image import BuildFault, BuildPlan, PlannedStage, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,6 +90,7 @@ class Job:
         self._layering = Layering(layers, content, paths.staging, latest=self._epoch)
         self._narration = Narration(report, count(1), live=options.live)
         self._caller = caller
+        self._planned = False
         #: the paths of the caller's context that are asked for; None for all
         self._paths_taken: list[str] | None = None
         self._private = paths.exec_root / "build"
@@ -111,7 +112,8 @@ class Job:
             places=self._paths.build_mounts,
             keep_git_dir=options.build_args.get(KEEP_GIT_DIR, "") in ("1", "true"),
         )
-        if options.cache_from or any(kind.startswith((UPLOADED_CACHE, UPLOADED_LAYOUT)) for kind in options.contexts.values()):
+        archives = (UPLOADED_CACHE, UPLOADED_LAYOUT, STORED)
+        if options.cache_from or options.cache_stores or any(kind.startswith(archives) for kind in options.contexts.values()):
             await self._images.admit_archive()
         files = await self._files(sent, sources)
         text = files.dockerfile
@@ -120,6 +122,7 @@ class Job:
         try:
             with self._with_excerpt(text):
                 build = Build(text, options)
+                self._tell_plan(text, build.plan)
         except MobyError as error:
             if not options.check or self._caller is None:
                 raise
@@ -143,13 +146,15 @@ class Job:
         cache.others = await import_caches(
             options.cache_from,
             found.archives,
+            [(sources.layout(each.store), each) for each in options.cache_stores],
             cache.is_whole,
             (self._images, self._content, self._layers, self._paths.staging),
             self._supplies.login,
             self._narration,
         )
         for text_of in options.platforms or [""]:
-            shop = self._workshop(files.context, found, cache, build.dockerfile.escape, platforms.parse(text_of))
+            platform = platforms.parse(text_of)
+            shop = self._workshop(files.context, found.of(platform), cache, build.dockerfile.escape, platform)
             with self._with_excerpt(text):
                 image = await Build(text, options).run(shop)
             if not image.id and self._caller is None:
@@ -313,8 +318,16 @@ class Job:
             if error.line and self._caller:
                 error.dockerfile = self._options.dockerfile, text
             elif error.line:
-                self._report.say(Progress(stream=excerpt(self._options.dockerfile, text, error.line)))
+                self._tell_plan(text, list)
+                fault = BuildFault((error.line, error.end or error.line)) if self._options.live else None
+                self._report.say(Progress(stream=excerpt(self._options.dockerfile, text, error.line), fault=fault))
             raise
+
+    def _tell_plan(self, text: bytes, stages: Callable[[], list[PlannedStage]]) -> None:
+        """In live progress, once: the Dockerfile and its stages. A ``Caller`` has the one, and asks for the other."""
+        if self._options.live and self._caller is None and not self._planned:
+            self._report.say(Progress(plan=BuildPlan(self._options.dockerfile, text, stages())))
+            self._planned = True
 
 
 async def _ready(value: T) -> T:

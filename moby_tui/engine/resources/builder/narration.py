@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -22,6 +23,17 @@ def _reason(error: BaseException) -> str:
 
 class Tells(Protocol):
     def say(self, line: Progress) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a step stands: the number of its stage, and the first and the last line of its instruction."""
+
+    stage: int | None = None
+    lines: tuple[int, int] = (0, 0)
+
+
+_NOWHERE = Place()
 
 
 class Narration:
@@ -72,15 +84,18 @@ class Narration:
         self.note(" ---> Using cache\n")
 
     @contextmanager
-    def step(self, name: str, classic: str = "") -> Iterator[None]:
-        """Reports a step, for the block. Without ``name`` not in live progress, without ``classic`` not in the classic form."""
+    def step(self, name: str, classic: str = "", place: Place = _NOWHERE) -> Iterator[None]:
+        """Reports a step, for the block. Without ``name`` not in live progress, without ``classic`` not in the classic form.
+
+        ``place`` is told in live progress.
+        """
         if not self.live or not name:
             if classic:
                 self.note(classic)
             yield
             return
         self._id, self._cached = next(self._numbers), False
-        self._tell("begun", name)
+        self._tell("begun", name, place=place)
         try:
             yield
         except BaseException as error:
@@ -91,5 +106,6 @@ class Narration:
         finally:
             self._id = 0
 
-    def _tell(self, state: str, name: str = "", error: str = "") -> None:
-        self._report.say(Progress(step=BuildStep(id=self._id, name=name, state=state, time=time.time(), error=error)))
+    def _tell(self, state: str, name: str = "", error: str = "", place: Place = _NOWHERE) -> None:
+        step = BuildStep(id=self._id, name=name, state=state, time=time.time(), error=error, stage=place.stage, lines=place.lines)
+        self._report.say(Progress(step=step))

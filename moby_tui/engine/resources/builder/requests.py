@@ -15,6 +15,7 @@ from moby_tui.schema.container import HostConfig
 
 #: Names of ``--build-arg``: Docker takes any; this engine takes what can be an environment variable.
 _VARIABLE = re.compile(r"[^=\0]+")
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _OUTPUTS = ("image", "registry", "local", "tar", "oci", "docker", "cacheonly")
 _CACHES = ("inline", "registry", "local")
 _STORED = ("image", "registry")
@@ -31,6 +32,8 @@ EPOCH = "SOURCE_DATE_EPOCH"
 def check(options: BuildOptions) -> None:
     """Raises ``InvalidArgument``, ``NotImplementedYet``."""
     references(options.tags)
+    if options.id and not _ID.fullmatch(options.id):
+        raise InvalidArgument(f"invalid id of a build {options.id[:80]!r}: at most 64 letters, digits and hyphens")
     for name in options.build_args:
         if not _VARIABLE.fullmatch(name):
             raise InvalidArgument(f"invalid build argument {name[:80]!r}: write name=value")

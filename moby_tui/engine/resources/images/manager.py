@@ -16,7 +16,6 @@ from moby_tui.engine.kernel.trees import closing
 from moby_tui.engine.resources.images import upkeep
 from moby_tui.engine.resources.images.names import Names, missing
 from moby_tui.engine.resources.images.snapshots.layers import LayerStore
-from moby_tui.engine.resources.images.store.content import ContentStore
 from moby_tui.engine.store import disk
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.images import ImageRows
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from moby_tui.engine.resources.images.progress import Report
     from moby_tui.engine.resources.images.removal import Prunable, Removal, UsedBy
     from moby_tui.engine.resources.images.slots import Slots
+    from moby_tui.engine.resources.images.store.content import ContentStore
     from moby_tui.engine.resources.images.transfer.save import Saved
     from moby_tui.engine.resources.images.transfer.transfer import Transfers
     from moby_tui.schema import oci
@@ -78,7 +78,6 @@ class ImageManager:
         self._database = database
         self._publish = publish
         self._rows = ImageRows(database)
-        self._content = ContentStore(paths.blobs)
         #: the one layer store of this engine
         self.layers = LayerStore(paths.layers, paths.staging)
         self._names = Names(self._rows)
@@ -86,6 +85,13 @@ class ImageManager:
         self.options = options
         self.used_by: UsedBy = lambda image_id: []
         self.cached: Callable[[], set[str]] = set
+
+    @cached_property
+    def _content(self) -> ContentStore:
+        # imported here, since a container that starts reads no blob
+        from moby_tui.engine.resources.images.store.content import ContentStore
+
+        return ContentStore(self._paths.blobs)
 
     @cached_property
     def slots(self) -> Slots:

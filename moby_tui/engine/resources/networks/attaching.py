@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import count
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.network import netns
@@ -17,11 +18,13 @@ from moby_tui.engine.resources.networks import bridge_options, endpoints
 from moby_tui.engine.resources.networks.drivers.bridge import set_default_routes
 from moby_tui.engine.resources.networks.drivers.driver import Address, Driver, Endpoint
 from moby_tui.engine.resources.networks.endpoints import ContainerNames, Place
-from moby_tui.engine.resources.networks.firewall import Firewall, Publication
 from moby_tui.engine.resources.networks.ports import BoundPort, PortRequest, bind_port, port_settings
 from moby_tui.engine.resources.networks.sandbox import PORTS, Folders, Holding, Sandbox
 from moby_tui.engine.store.records.networks import NetworkRecord
 from moby_tui.errors import MobyError
+
+if TYPE_CHECKING:
+    from moby_tui.engine.resources.networks.firewall import Firewall, Publication
 
 #: Closes the socket of a published port (position 1, behind the record): the last step, so that no process takes the port before.
 _CLOSING = TeardownStep(close=1)
@@ -35,12 +38,20 @@ class Published(NamedTuple):
 
 
 class Attaching:
-    """Connects the containers of one engine to networks. ``driver`` returns the network driver of a name."""
+    """Connects the containers of one engine to networks.
 
-    def __init__(self, folders: Folders, firewall: Firewall, driver: Callable[[str], Driver]) -> None:
+    ``firewall`` opens the engine's nftables tables: it is called when the first port is published. ``driver`` returns the network driver of a
+    name.
+    """
+
+    def __init__(self, folders: Folders, firewall: Callable[[], Firewall], driver: Callable[[str], Driver]) -> None:
         self._folders = folders
-        self._firewall = firewall
+        self._open_firewall = firewall
         self._driver = driver
+
+    @cached_property
+    def _firewall(self) -> Firewall:
+        return self._open_firewall()
 
     def attach(
         self, container_names: ContainerNames, places: Sequence[Place], ports: list[PortRequest], create: Callable[[], int]
@@ -214,6 +225,9 @@ class Attaching:
 
     def publications(self, network: NetworkRecord, endpoint: Endpoint, port: BoundPort) -> list[Publication]:
         """The firewall's entries for a bound port of an endpoint of a bridge network."""
+        # imported here, since many containers publish no ports
+        from moby_tui.engine.resources.networks.firewall import Publication
+
         options = bridge_options.read(network)
         publications = []
         for host in port.hosts:

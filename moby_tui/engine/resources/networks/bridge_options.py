@@ -19,7 +19,7 @@ _MTU = "com.docker.network.driver.mtu"
 _SOURCE = "com.docker.network.host_ipv"
 _PREFIX = "com.docker.network.container_iface_prefix"
 _MODES = ("nat", "nat-unprotected", "routed", "isolated")
-_NAME = re.compile(r"[^\s/:]{1,15}")
+_NAME = r"[^\s/:]{1,15}"
 #: As Go's ``strconv.ParseBool`` has them.
 _TRUE, _FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")
 #: linux/if_ether.h, ETH_MIN_MTU and what a bridge takes at the most
@@ -139,7 +139,7 @@ def _boolean(options: dict[str, str], key: str, default: bool) -> bool:
 
 
 def _interface_name(value: str) -> str:
-    if not _NAME.fullmatch(value) or value in (".", ".."):
+    if not re.fullmatch(_NAME, value) or value in (".", ".."):
         raise ValueError("expected the name of an interface, at most 15 bytes without blanks and slashes")
     return value
 

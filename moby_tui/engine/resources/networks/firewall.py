@@ -1,21 +1,21 @@
-"""What passes between the bridges and the world: our own nftables tables, beside whatever firewall the host has.
+"""The firewall between the bridges and other interfaces: nftables tables of the engine's own, beside the firewall of the host.
 
-One table per engine and IP version (``moby``). A network is elements of its sets, and a published port an element of its maps. Adding and
-removing either therefore touches single elements by key, never a rule, costs the same however many there are, and the undoing of a
-port can be prepared as bytes before the container starts.
+An engine has one table for each IP version, called ``moby``. A network is a few elements in the table's sets, a published port is one element
+in one of its maps. To add or remove a network or port changes single elements by their keys and no rule: it takes the same time however many
+there are, and the message that withdraws a port is written before the container starts.
 
-The chains, in the order in which a packet meets them:
+The chains, in the order in which a packet passes them:
 
-* ``guard``: drops what comes *from* a bridge with a loopback address. A bridge needs ``route_localnet``, so that
-  127.0.0.1:PORT reaches a container; without this chain it would let a container reach the host's loopback (CVE-2020-8558).
-* ``prerouting``, ``output`` -> ``publish``: destination NAT for packets to an address of this host, by the maps. Loopback
-  addresses count only for packets made here: else a neighbour on the wire reached ports published on 127.0.0.1 alone. Packets for
-  [::1] are left alone: IPv6 cannot lead them to a bridge.
-* ``forward`` -> ``user``, ``inbound``: first the user's own rules, which are never touched here; then into a bridge goes only what was
-  published, was asked for, comes from an interface that is admitted (the bridge itself, unless ``enable_icc`` is false), or is for
-  a network that is open to direct routing. An internal network is left and entered by nobody.
-* ``postrouting``: gives what leaves a bridge's subnet the address of ``host_ipv4``, or masquerades it; and masquerades what would otherwise
-  be answered past this host: published ports reached from 127.0.0.1 or from the same bridge (hairpin).
+* ``guard`` drops packets from a bridge that have a loopback address. The engine sets ``route_localnet`` on bridges, so that 127.0.0.1:PORT
+  reaches a container; without this chain a container would then reach the loopback interface of the host (CVE-2020-8558).
+* ``prerouting`` and ``output`` jump to ``publish``, which translates the destination of packets for an address of this host, by the maps.
+  A loopback address is translated only in packets that this host has made: otherwise a neighbour on the wire would reach ports that are
+  published on 127.0.0.1 alone. Packets for [::1] are not translated, since IPv6 cannot route them to a bridge.
+* ``forward`` jumps first to ``user``, which has the user's own rules and is never changed here, then to ``inbound``. Into a bridge pass:
+  packets for a published port, answers, packets from an admitted interface (the bridge itself, unless ``enable_icc`` is false), and all
+  packets for a network that is open to direct routing. No packet enters or leaves an internal network.
+* ``postrouting`` gives packets that leave a bridge's subnet the address of ``host_ipv4``, or masquerades them. It also masquerades packets
+  whose answers would not come back through this host: those to a published port from 127.0.0.1 or from the same bridge (hairpin).
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from moby_tui.engine.kernel.network import nftables as nft
 from moby_tui.engine.kernel.network.generation import generation
 from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER, messages, open_socket, request, send
 from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
+from moby_tui.engine.resources.networks.ports import PROTOCOLS
 from moby_tui.engine.resources.networks.seen import Seen
 from moby_tui.engine.store.digest import sha256
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 VERSIONS = {4: nft.IPV4, 6: nft.IPV6}
-PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP, "sctp": socket.IPPROTO_SCTP}
 
 _ANY, _BY_ADDRESS, _ROUTED = "published", "published-at", "published-routed"
 _BRIDGES, _ADMITTED, _INTERNAL, _OPEN, _MASQUERADED = "bridges", "admitted", "internal", "open", "masqueraded"
@@ -50,7 +50,11 @@ _ABSENT = (errno.ENOENT,)
 
 
 class Publication(msgspec.Struct, frozen=True):
-    """A port of the host that leads to a port of a container. ``host`` is None where the container's own address is reached directly."""
+    """A port of the host that is translated to a port of a container.
+
+    ``host`` is the address of the host; the unspecified one stands for all. It is None on a network whose containers are reached by their own
+    addresses: then no address is translated, and the port is only let through.
+    """
 
     protocol: str
     host: Address | None
@@ -64,12 +68,13 @@ class Publication(msgspec.Struct, frozen=True):
 
     @property
     def set(self) -> str:
-        """The name of the set or map that has its element."""
+        """The name of the set or map in which this port is an element."""
         if self.host is None:
             return _ROUTED
         return _ANY if self.host.is_unspecified else _BY_ADDRESS
 
     def key(self, table: nft.Table) -> bytes:
+        """The key of the element in ``set``."""
         number = PROTOCOLS[self.protocol]
         if self.host is None:
             return table.port_key(number, self.container_port, self.container)
@@ -77,7 +82,7 @@ class Publication(msgspec.Struct, frozen=True):
 
 
 class Firewall:
-    """The tables of one engine. ``seen`` is when they were last found right."""
+    """The tables of one engine. ``seen`` is the note of when they were last found as they should be."""
 
     def __init__(self, table: str, seen: Seen) -> None:
         self.name = table
@@ -85,35 +90,38 @@ class Firewall:
         self._tables = {version: nft.Table(family, table) for version, family in VERSIONS.items()}
 
     def is_built(self, version: int) -> bool:
-        """Whether the table stands, with just these rules: an empty chain bears the name of their digest. Raises ``OSError``.
+        """True if the table exists with the rules of this version of moby, and with no others. Raises ``OSError``.
 
-        The digest is of what we ask for and of what the kernel tells of it, so that neither another version's table passes for this
-        one's, nor one that somebody else changed.
+        ``build`` adds an empty chain whose name is a digest: of the rules as they were sent, and of the rules as the kernel lists them.
+        The digest is another if another version of moby has built the table, or if another program has changed it.
         """
         table = self._tables[version]
         with open_socket(NETLINK_NETFILTER) as link:
             try:
-                request(link, table.get_chain(_mark(table, version, _standing(link, table))))
+                request(link, table.get_chain(_mark(table, version, _rules_in_kernel(link, table))))
             except FileNotFoundError:
                 return False
         return True
 
     def elements(self, version: int) -> frozenset[tuple[str, bytes]]:
-        """The elements of a table's sets and maps, with the names of these. Raises ``OSError``; ENOENT if a set does not exist."""
+        """The elements that the table has: pairs of the name of a set or map, and a key.
+
+        Raises ``OSError``; ENOENT if a set does not exist.
+        """
         table = self._tables[version]
         with open_socket(NETLINK_NETFILTER) as link:
             answers = [answer for name in _sets(table) for answer in request(link, table.list_elements(name))]
         return frozenset(element for answer in answers for element in nft.elements_of(answer))
 
     def wanted(self, version: int, networks: Iterable[BridgeOptions], published: Iterable[bytes]) -> frozenset[tuple[str, bytes]]:
-        """The elements that a table should have for these networks and these messages that publish ports."""
+        """The elements, as ``elements`` returns them, that the table should have for these networks and these messages that publish ports."""
         table = self._tables[version]
         parts = [part for network in networks for part in _membership(table, version, network, add=True)]
         bodies = [body for part in (*parts, *published) for _, _, body in messages(part)]
         return frozenset(element for body in bodies for element in nft.elements_of(body))
 
     def build(self, version: int, networks: Iterable[BridgeOptions], published: Iterable[bytes]) -> None:
-        """Makes the table anew in one transaction, with what the networks and the messages that publish ports put into it.
+        """Replaces the table in one transaction by one with the elements of these networks and of these messages that publish ports.
 
         The chain ``user`` keeps its rules. Raises ``OSError``.
         """
@@ -121,21 +129,22 @@ class Firewall:
         marks = [chain for name, chain in self._chains(table) if name == table.name and chain.startswith(_MARK)]
         members = [part for network in networks for part in _membership(table, version, network, add=True)]
         with open_socket(NETLINK_NETFILTER) as link:
-            # by itself: a dormant table cannot wake and lose its chains in one transaction
+            # a transaction of its own: the kernel does not wake a dormant table and delete its chains in one
             request(link, nft.batch(table.create()))
             request(link, nft.batch(*_clear(table, marks), *_rules(table, version), *members, *published))
-            request(link, nft.batch(table.new_chain(_mark(table, version, _standing(link, table)))))
+            request(link, nft.batch(table.new_chain(_mark(table, version, _rules_in_kernel(link, table)))))
 
     def add(self, network: BridgeOptions) -> None:
-        """Adds the elements of a network. The tables must exist. Raises ``OSError``."""
+        """Adds the elements of a network. The tables must exist (``build``). Raises ``OSError``."""
         for version in sorted({subnet.version for subnet in network.subnets} | {4}):
             send(NETLINK_NETFILTER, nft.batch(*_membership(self._tables[version], version, network, add=True)))
 
     def remove(self, network: BridgeOptions) -> None:
-        """Forgets a network; what is gone already is no error. Raises ``OSError``.
+        """Deletes the elements of a network. A missing table or element is no error. Raises ``OSError``.
 
-        In one transaction for each table, since the kernel waits at the end of each, even of one that fails, until no packet reads what it
-        deleted. A transaction fails as a whole: if an element is gone already, each of the others has one of its own.
+        All elements of a table are deleted in one transaction, since the kernel waits at the end of each transaction, even of one that fails,
+        until no packet uses what was deleted. A transaction fails as a whole: if one element is missing, each is deleted in a transaction
+        of its own.
         """
         for version, table in self._tables.items():
             if not _exists(table):
@@ -168,12 +177,15 @@ class Firewall:
         )
 
     def publish(self, publications: list[Publication]) -> None:
-        """Publishes ports whose sockets and record the caller holds. Raises ``OSError``; EEXIST or EBUSY where a map has others."""
+        """Publishes ports. The caller has bound their sockets and written their records.
+
+        Raises ``OSError``; EEXIST or EBUSY if a map has an element with the same key and another value.
+        """
         batches = [nft.batch(*parts) for parts in self.publishing(publications).values()]
         before = generation()
         for batch in batches:
             send(NETLINK_NETFILTER, batch)
-        # nobody else changed anything meanwhile: what was right is right
+        # the only changes since the note was written are those made here: the tables are still as they should be
         if self.seen.read() == before and generation() == before + len(batches):
             self.seen.write(before + len(batches))
         for publication in publications:
@@ -181,7 +193,7 @@ class Firewall:
                 _forget_flows(publication)
 
     def drop(self, publications: list[Publication]) -> None:
-        """Deletes the elements of these ports, one by one, whatever their values are. Raises ``OSError``."""
+        """Deletes the elements that have the keys of these ports, one by one, whatever their values are. Raises ``OSError``."""
         for publication in publications:
             _send_unless_absent(self.withdrawing([publication]))
 
@@ -205,13 +217,15 @@ _CHAINS = {
 }
 
 
-def _mark(table: nft.Table, version: int, standing: bytes) -> str:
+def _mark(table: nft.Table, version: int, in_kernel: bytes) -> str:
+    """The name of the chain that says which rules the table was built with (``Firewall.is_built``)."""
     rules = b"".join(_rules(nft.Table(table.family.number, ""), version))
-    return f"{_MARK}{sha256(rules + standing).hexdigest()[:12]}"
+    return f"{_MARK}{sha256(rules + in_kernel).hexdigest()[:12]}"
 
 
-def _standing(link: socket.socket, table: nft.Table) -> bytes:
-    """What the kernel tells of our chains and rules, the user's apart. Raises ``OSError``; ENOENT where a chain is not there."""
+def _rules_in_kernel(link: socket.socket, table: nft.Table) -> bytes:
+    """The table's chains and rules as the kernel lists them, without those of the chain ``user``. Raises ``OSError``; ENOENT if a chain is
+    missing."""
     dormant = [nft.is_dormant(answer) for answer in request(link, table.get())]
     bases = [nft.base_of(answer) for answer in request(link, b"".join(map(table.get_chain, _CHAINS)))]
     rules = [rule for rule in map(nft.rule_of, request(link, table.list_rules())) if rule[0] != USER_CHAIN]
@@ -233,8 +247,10 @@ def _sets(table: nft.Table) -> dict[str, bytes]:
 
 
 def _clear(table: nft.Table, marks: Iterable[str]) -> list[bytes]:
-    """Takes away what was ours, whatever version made it, and leaves the user's chain. Chains that are not there are made first, since a
-    transaction fails as a whole."""
+    """The messages that delete all chains and sets of a table, except the chain ``user``, whichever version of moby has made them.
+
+    Each is created before it is deleted, since a transaction that deletes a missing one fails as a whole.
+    """
     sets = _sets(table)
     return [
         table.create(),
@@ -252,7 +268,7 @@ def _rules(table: nft.Table, version: int) -> list[bytes]:
     from_bridge, to_bridge = nft.input_interface_in_set(_BRIDGES), nft.output_interface_in_set(_BRIDGES)
     outward, from_ours = nft.output_interface_in_set(_BRIDGES, negate=True), table.source_in_set(_MASQUERADED)
     loopback = _LOOPBACK[version]
-    # packets for [::1] cannot be led away; they reach the socket that keeps the port, see ``ports``
+    # packets for [::1] cannot be routed to a bridge; they reach the socket that is bound to the port (``ports``)
     from_here = [table.destination_in(loopback, negate=True)] if version == 6 else []
     return [
         *_sets(table).values(),
@@ -301,9 +317,10 @@ def _membership(table: nft.Table, version: int, network: BridgeOptions, *, add: 
 
 
 def _forget_flows(publication: Publication) -> None:
-    """A UDP flow has no end that could be seen: one that still comes in would be led to where the port led before.
+    """Deletes the connection tracking entries of a UDP port: packets of a flow that has begun before would still be translated to the
+    container that had the port before.
 
-    Advisory: without ctnetlink in the kernel such a flow must pause for some minutes.
+    Without ctnetlink in the kernel nothing is deleted: such a flow goes to the new container after some minutes without a packet.
     """
     host = publication.host
     if host is None or host.version != 4:
@@ -315,7 +332,7 @@ def _forget_flows(publication: Publication) -> None:
 
 
 def _exists(table: nft.Table) -> bool:
-    """Raises ``OSError``."""
+    """True if the kernel has the table. Raises ``OSError``."""
     return _send_unless_absent(table.get())
 
 
@@ -331,6 +348,7 @@ def _send_unless_absent(data: bytes) -> bool:
 
 
 def _by_set(publications: list[Publication]) -> list[tuple[int, str, list[Publication]]]:
+    """The ports grouped by IP version and set."""
     groups: dict[tuple[int, str], list[Publication]] = {}
     for publication in publications:
         groups.setdefault((publication.version, publication.set), []).append(publication)

@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.kernel import fault
@@ -15,7 +16,6 @@ from moby_tui.engine.resources.networks import seen
 from moby_tui.engine.resources.networks.attaching import Attaching
 from moby_tui.engine.resources.networks.drivers.bridge import BridgeDriver
 from moby_tui.engine.resources.networks.drivers.driver import Driver, Subnet
-from moby_tui.engine.resources.networks.firewall import Firewall
 from moby_tui.engine.resources.networks.sandbox import Folders
 from moby_tui.engine.resources.networks.sandboxes import ENDING_SECONDS, LOOK_SECONDS, Sandboxes
 from moby_tui.engine.store import networks as store
@@ -31,6 +31,7 @@ from moby_tui.schema.base import Filters, encode
 from moby_tui.schema.container import ContainerSummary
 
 if TYPE_CHECKING:
+    from moby_tui.engine.resources.networks.firewall import Firewall
     from moby_tui.engine.resources.networks.operation.doctor import Ward
     from moby_tui.schema.network import Network, NetworkCreate, NetworkCreated, NetworksPruned
     from moby_tui.schema.traffic import Finding
@@ -57,13 +58,26 @@ class NetworkManager:
         self._bridge_name = instance if paths.instance else "moby0"
         self._seed = sha256(f"{os.uname().nodename} {instance}".encode()).digest()
         self._folders = Folders(paths.networks)
-        firewall = Firewall(instance, seen.note(paths.networks))
+        self._seen = seen.note(paths.networks)
         self._bridges = BridgeDriver(
-            firewall, self._folders.lock, self._bridge_networks, self._folders.published, self._folders.publishing
+            instance,
+            self._seen,
+            lambda: self._firewall,
+            self._folders.lock,
+            self._bridge_networks,
+            self._folders.published,
+            self._folders.publishing,
         )
         #: the networks of containers
-        self.sandboxes = Sandboxes(self, self._folders, Attaching(self._folders, firewall, self._driver), options)
+        self.sandboxes = Sandboxes(self, self._folders, Attaching(self._folders, lambda: self._firewall, self._driver), options)
         self.list_containers: Callable[[], Awaitable[list[ContainerSummary]]] | None = None
+
+    @cached_property
+    def _firewall(self) -> Firewall:
+        # imported here: a container without published ports on a bridge that exists changes no table
+        from moby_tui.engine.resources.networks.firewall import Firewall
+
+        return Firewall(self._bridges.table, self._seen)
 
     # ---- the client's side
 

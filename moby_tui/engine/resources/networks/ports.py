@@ -17,17 +17,18 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import msgspec
 
-from moby_tui.engine.resources.networks.firewall import PROTOCOLS
 from moby_tui.engine.store.records.containers import PortBinding
 from moby_tui.errors import InvalidArgument, MobyError
 
 Address = IPv4Address | IPv6Address
 
+#: The number of each protocol whose ports can be published.
+PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP, "sctp": socket.IPPROTO_SCTP}
 _EVERY: dict[int, Address] = {4: IPv4Address("0.0.0.0"), 6: IPv6Address("::")}
 #: The number of connections from [::1] that can wait for the monitor (listen(2)).
 _BACKLOG = 128
-_PORT = re.compile(r"(\d{1,5})(?:/([a-z]+))?")
-_RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
+_PORT = r"(\d{1,5})(?:/([a-z]+))?"
+_RANGE = r"(\d{1,5})(?:-(\d{1,5}))?"
 
 
 class PortTaken(MobyError):
@@ -132,7 +133,7 @@ def _name(number: int, protocol: str) -> str:
 
 
 def _parse_port(port: str) -> tuple[int, str]:
-    match = _PORT.fullmatch(port.lower())
+    match = re.fullmatch(_PORT, port.lower())
     number, protocol = (int(match[1]), match[2] or "tcp") if match else (0, "")
     if protocol not in PROTOCOLS or not 0 < number < 65536:
         raise InvalidArgument(f"invalid container port {port!r}; write it as 80/tcp or 53/udp")
@@ -151,7 +152,7 @@ def _parse_host(host: str) -> Address | None:
 
 
 def _parse_range(ports: str) -> range:
-    match = _RANGE.fullmatch(ports or "0")
+    match = re.fullmatch(_RANGE, ports or "0")
     first = int(match[1]) if match else -1
     last = int(match[2]) if match and match[2] else first
     if last == first == 0:

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from moby_tui.engine.kernel.network import netns
 from moby_tui.engine.protocol.network import HostPort, NameService
 from moby_tui.engine.resources.networks import bridge_options, endpoints, files
 from moby_tui.engine.resources.networks.attaching import Attaching, Published
@@ -25,7 +26,7 @@ from moby_tui.engine.resources.networks.ports import PortRequest, PortTaken, por
 from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
 from moby_tui.engine.store.records.containers import EndpointSettings, PortBinding
 from moby_tui.engine.store.records.networks import NetworkRecord
-from moby_tui.engine.tasks import in_thread
+from moby_tui.engine.tasks import in_own_thread, in_thread
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema.container import ContainerSummary
@@ -175,7 +176,9 @@ class Sandboxes:
         """
         place = Place(await self._networks.completed(self._networks.find_for(ref)), requested)
         endpoints.check(place)
-        holding, endpoint = await in_thread(lambda: self._attaching.attach_live(container_names, place, namespace))
+        holding, endpoint = await in_own_thread(
+            netns.roaming, lambda: self._attaching.attach_live(container_names, place, namespace)
+        )
         return Connection(place=place, holding=holding, endpoint=endpoint)
 
     def is_member(self, container_id: str, network_id: str) -> bool:
@@ -322,8 +325,11 @@ def _ports(
 
 
 async def _attached(make: Callable[[], tuple[Sandbox, list[Endpoint]]]) -> tuple[Sandbox, list[Endpoint]]:
-    """Makes a sandbox on a thread. If the caller is cancelled meanwhile, the sandbox is undone once it is made."""
-    making = asyncio.ensure_future(asyncio.to_thread(make))
+    """Makes a sandbox on a thread of its own, which enters the container's namespace.
+
+    If the caller is cancelled meanwhile, the sandbox is undone once it is made.
+    """
+    making = asyncio.ensure_future(in_own_thread(netns.roaming, make))
     try:
         return await asyncio.shield(making)
     except asyncio.CancelledError:

@@ -12,13 +12,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from moby_tui.engine.kernel import mount as kernel
+from moby_tui.engine.kernel import overlay
+from moby_tui.engine.kernel.trees import closing
 from moby_tui.engine.policy import quota
+from moby_tui.engine.resources.volumes import ownership
+from moby_tui.engine.resources.volumes.ownership import Ownership
 from moby_tui.engine.resources.volumes.populate import DATA
 from moby_tui.errors import InvalidArgument, MobyError
 
 #: Beside the data of a volume with a size, where the data root has no quotas: the file with its file system.
 IMAGE = "_image"
-_KNOWN = frozenset(("type", "o", "device", "size"))
+_KNOWN = frozenset(("type", "o", "device", "size", *ownership.KEYS))
 _NEEDED = {"device": ("type",), "type": ("device",), "o": ("device", "type")}
 _NETWORK_TYPES = ("nfs", "nfs4", "cifs")
 
@@ -68,8 +72,9 @@ def _check(options: dict[str, str]) -> None:
     for name in options:
         if name not in _KNOWN:
             raise InvalidArgument(f'invalid option: "{name}"')
+    ownership.of(options)
     for name, needed in _NEEDED.items():
-        for other in needed if name in options else ():
+        for other in needed if name in options and not ownership.is_of_podman(options) else ():
             if other not in options:
                 raise InvalidArgument(f'missing required option: "{other}"')
     if quota.parse(options.get("size", "0")) and "type" in options:
@@ -94,6 +99,27 @@ def limit(options: dict[str, str], volume: Path) -> None:
     size = quota.parse(options.get("size", "0"))
     if size and not quota.limit([volume / DATA], size):
         quota.make_image(volume / IMAGE, size, refusal="quota size requested but no quota support")
+
+
+def own(owner: Ownership, volume: Path) -> None:
+    """Gives a new volume its owner and mode. Raises ``MobyError`` and ``OSError``.
+
+    If it is a file system in a file, a thread mounts that in a mount namespace of its own, which ends with the thread or the process.
+    """
+
+    def apply() -> int:
+        with closing(os.open(volume / DATA, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)) as folder:
+            owner.apply(folder)
+        return 0
+
+    def apply_mounted() -> int:
+        quota.mount_image(volume / IMAGE, volume / DATA)
+        return apply()
+
+    if (volume / IMAGE).exists():
+        overlay.in_own_namespace(apply_mounted)
+    else:
+        apply()
 
 
 def has_mount(options: dict[str, str], volume: Path) -> bool:

@@ -16,7 +16,7 @@ import msgspec
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.trees import Meter, closing, remove
-from moby_tui.engine.resources.volumes import container_mounts, wire
+from moby_tui.engine.resources.volumes import container_mounts, ownership, wire
 from moby_tui.engine.resources.volumes.container_mounts import Resolution
 from moby_tui.engine.resources.volumes.mounting import VolumeMounts
 from moby_tui.engine.resources.volumes.populate import DATA, is_there, populate, populate_folder
@@ -44,6 +44,8 @@ ANONYMOUS = "com.docker.volume.anonymous"
 #: The beginning of the names of folders that are being removed or renamed. No volume's name begins with a dot.
 _REMOVED = ".removed-"
 _RENAMING = ".renaming-"
+#: The beginning of the names of notes of copies between volumes (``copying``).
+_COPYING = ".copying-"
 
 #: ``(type, action, id, attributes)``, as ``Journal.publish`` takes them.
 Publish = Callable[[str, str, str, dict[str, str]], object]
@@ -224,7 +226,7 @@ class VolumeManager:
         self._publish("volume", "rename", new, {"driver": "local", "oldName": name})
 
     async def clone(self, name: str, new: str) -> Volume:
-        """Makes the volume ``new`` with the content and labels that another has now. Of the options only the size is copied.
+        """Makes the volume ``new`` with the content and labels that another has now. Of the options the size, owner and mode are copied.
 
         The new volume appears once the copy is complete. Raises ``NotFound``, ``InvalidArgument``, ``Conflict`` if the name is taken,
         ``StorageFull``, and ``MobyError`` if another process changes the volume during the copy.
@@ -234,13 +236,23 @@ class VolumeManager:
         check_volume_name(new)
         source = await self.inspect(name)
         self._check_free(new)
-        options = {key: value for key, value in (source.options or {}).items() if key == "size"} or None
+        options = {key: value for key, value in (source.options or {}).items() if key in ("size", *ownership.KEYS)} or None
         labels = {key: value for key, value in (source.labels or {}).items() if key != ANONYMOUS} or None
         # before the copy, since a limit counts only what is written after it is set
         limit = functools.partial(self._limit, options=options or {})
         async with self._opened(name) as root, copied(self._folder, root, name, limit) as copy, self._removal():
             self._check_free(new)
             return self._create(new, labels, options, made=copy)
+
+    async def copy(self, name: str, path: str, to: str, to_path: str, *, follow_link: bool = False) -> None:
+        """Copies a path of a volume into the volume ``to``, by the rules of ``docker cp``: all of it or nothing.
+
+        Raises ``NotFound``, ``InvalidArgument``, ``StorageFull`` and ``MobyError``.
+        """
+        from moby_tui.engine.resources.volumes.copying import copy_between
+
+        async with self._opened(name) as source, self._opened(to) as target:
+            await in_thread(copy_between, self._folder, source, path, target, to, to_path, follow=follow_link)
 
     async def files(self, name: str, path: str = "/") -> AsyncIterator[FolderEntry]:
         """What is in a folder of a volume. Raises ``NotFound``, ``InvalidArgument``."""
@@ -346,12 +358,13 @@ class VolumeManager:
             self._create(name, None)  # makes the folder if a removal was cut short
         if not is_there(rootfs, destination):
             return False
+        owner = ownership.of(volume.options) if volume is not None and volume.driver == "local" else None
         held = await self.mounts.hold([MountPoint(type="volume", name=name)])
         try:
             if name in held.places:
                 place = Path(held.places[name])
                 return await in_thread(populate_folder, name, place, rootfs, destination, subpath)
-            return await in_thread(populate, self._folder / name, rootfs, destination, subpath)
+            return await in_thread(populate, self._folder / name, rootfs, destination, subpath, owner)
         finally:
             held.close()
             await self.mounts.unmount_released(held)
@@ -440,8 +453,8 @@ class VolumeManager:
                     raise _taken(name)
                 made.rename(data.parent)
             self._make_folders(name)
-            if is_new and options and made is None:
-                self._limit(data.parent, options)
+            if is_new and made is None:
+                self._furnish(data.parent, options or {})
 
         row = self._rows.insert(wire.volume_to_keep(volume), furnish)
         if row is None:
@@ -450,6 +463,18 @@ class VolumeManager:
         record_files.keep_volume(self._folder / name, row)
         self._publish("volume", "create", name, {"driver": "local"})
         return volume
+
+    def _furnish(self, folder: Path, options: dict[str, str]) -> None:
+        """Limits a new volume, and gives it its owner and mode. A folder that the killed creation of another volume left gets them too."""
+        self._limit(folder, options)
+        with closing(_open_folder(str(folder / DATA), os.O_RDONLY)) as data:
+            if not os.listdir(data):
+                ownership.PLAIN.apply(data)
+        if (owner := ownership.of(options)) is not None:
+            from moby_tui.engine.resources.volumes import driver_options  # few volumes have one
+
+            driver_options.own(owner, folder)
+            fault.point("volumes.owner set")
 
     def _limit(self, folder: Path, options: dict[str, str]) -> None:
         if "size" not in options:
@@ -500,15 +525,27 @@ class VolumeManager:
         renaming.settle(self._folder, self._folder.glob(f"{_RENAMING}*"), lambda name: self._find(name) is not None, keep)
 
     async def settle(self) -> None:
-        """Completes or undoes what killed engines have left: renames, clones, removals and mounts of volumes."""
+        """Completes or undoes what killed engines have left: renames, clones, copies, removals and mounts of volumes."""
         await self.mounts.unmount_unused()
         with contextlib.suppress(FileNotFoundError):
             left = [name for name in os.listdir(self._folder) if name.startswith(".") and name != ".lock"]
             if any(name.startswith(_RENAMING) for name in left):
                 async with self._removal():
                     self._settle_renames()
+            if any(name.startswith(_COPYING) for name in left):
+                await self._settle_copies()
             if left:
                 await asyncio.to_thread(self._sweep)
+
+    async def _settle_copies(self) -> None:
+        """Completes or undoes copies into volumes that were cut short. The next engine tries again with volumes that cannot be opened."""
+        from moby_tui.engine.resources.volumes import copying
+
+        for path in copying.left(self._folder):
+            with contextlib.suppress(OSError, MobyError), copying.unlocked(path) as note:
+                if note is not None and self._find(note.volume) is not None:
+                    async with self._opened(note.volume) as target:
+                        await in_thread(copying.settle, target, note)
 
     def _remove(self, name: str, driver: str = "local") -> bool:
         """Removes a volume's row, and renames its folder, which ``_sweep`` deletes. Returns True if there was a row.
@@ -542,10 +579,10 @@ def _reported(row: Volume | VolumeRecord, volume: Volume) -> Volume:
     return msgspec.structs.replace(volume, labels=row.labels, options=row.options)
 
 
-def _open_folder(path: str) -> int:
-    """Opens a folder with O_PATH. Raises ``MobyError`` for anything else: a plug-in's answer can name any path."""
+def _open_folder(path: str, how: int = os.O_PATH) -> int:
+    """Opens a folder, without ``how`` with O_PATH. Raises ``MobyError`` for anything else: a plug-in's answer can name any path."""
     try:
-        return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
+        return os.open(path, how | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError as error:
         raise MobyError(f"cannot open the volume's folder {path}: {error.strerror}") from error
 

@@ -10,6 +10,7 @@ import re
 
 import msgspec
 
+from moby_tui.engine.policy import mount_ids
 from moby_tui.engine.store.records.containers import BindOptions, ContainerConfig, HostConfig, Mount, TmpfsOptions
 from moby_tui.errors import InvalidArgument
 
@@ -128,14 +129,22 @@ def _check_modes(modes: list[str]) -> None:
     for family in (_ACCESS, _PROPAGATION, _SELINUX, _CONSISTENCY, frozenset(("nocopy",))):
         if sum(mode in family for mode in modes) > 1:
             raise InvalidArgument(f"invalid mode: {','.join(modes)}")
-    if not _MODES.issuperset(modes):
+    if sum(map(mount_ids.is_option, modes)) > 1:
+        raise InvalidArgument(f"invalid mode: {','.join(modes)}")
+    for mode in modes:
+        if mount_ids.is_option(mode):
+            mount_ids.parse(mode)
+    if not all(mode in _MODES or mount_ids.is_option(mode) for mode in modes):
         raise InvalidArgument(f"invalid mode: {','.join(modes)}")
 
 
 def _mount_request(mount: Mount) -> MountRequest:
     """Reads the option ``--mount``. Raises ``InvalidArgument``."""
     _check_options(mount)
-    request = MountRequest(mount.type, _target(mount.type, mount.target), source=mount.source, read_only=mount.read_only)
+    _check_id_map(mount)
+    request = MountRequest(
+        mount.type, _target(mount.type, mount.target), source=mount.source, read_only=mount.read_only, mode=mount.id_map
+    )
     if mount.type == "bind":
         return _with_bind_options(request, mount)
     if mount.type == "volume":
@@ -160,6 +169,18 @@ def _check_options(mount: Mount) -> None:
     ):
         if options is not None and mount.type != kind:
             raise _invalid(mount.type, f"field {kind.capitalize()}Options must not be specified")
+
+
+def _check_id_map(mount: Mount) -> None:
+    if not mount.id_map:
+        return
+    if mount.type not in ("bind", "volume"):
+        raise _invalid(mount.type, "field IDMap must not be specified")
+    if not mount_ids.is_option(mount.id_map) or "," in mount.id_map:
+        raise _invalid(
+            mount.type, f"invalid IDMap {mount.id_map!r}: write it as idmap, or idmap=uids=FROM-TO-SIZE;gids=FROM-TO-SIZE"
+        )
+    mount_ids.parse(mount.id_map)
 
 
 def _with_bind_options(request: MountRequest, mount: Mount) -> MountRequest:

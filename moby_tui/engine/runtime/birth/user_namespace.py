@@ -1,18 +1,14 @@
 """Makes the user namespace of a container before its start, in the stand-by process of the launcher (light imports).
 
-It is made before everything else: the root file system is mounted with its map, and the network namespace must belong to
-it. Only a single-threaded process can make one; an engine has threads. Source: user_namespaces(7).
+It is made before everything else: the root file system is mounted with its map, and the network namespace must belong to it.
 """
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
 
-from moby_tui.engine.kernel import calls
-from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.kernel.ids import IdMap, count, lines
+from moby_tui.engine.kernel.ids import IdMap
+from moby_tui.engine.kernel.user_namespace import make_with_network
 from moby_tui.engine.protocol.control import Answer
 from moby_tui.engine.protocol.order import IdMapping, UserNamespaceRequest
 from moby_tui.engine.runtime.birth.failure import say
@@ -26,7 +22,7 @@ def serve(request: UserNamespaceRequest, descriptors: list[int]) -> None:
     reply, *joined = descriptors
     with socket.socket(fileno=reply) as connection:
         try:
-            made = _ask(joined[0], [], []) if joined else _ask(-1, _map_of(request.uids), _map_of(request.gids))
+            made = make_with_network(_map_of(request.uids), _map_of(request.gids), *joined)
         except OSError as error:
             connection.send(Answer.refusing("failed", say(error)).encode_line())
             return
@@ -35,95 +31,3 @@ def serve(request: UserNamespaceRequest, descriptors: list[int]) -> None:
 
 def _map_of(mappings: list[IdMapping]) -> IdMap:
     return [{"containerID": mapping.inside, "hostID": mapping.outside, "size": mapping.size} for mapping in mappings]
-
-
-def make(uids: IdMap, gids: IdMap) -> int:
-    """A new user namespace with these maps, for a process of one thread that needs no other's help. Raises ``OSError``."""
-    user, network = _ask(-1, uids, gids)
-    os.close(network)
-    return user
-
-
-def maps_of(namespace: int) -> tuple[IdMap, IdMap]:
-    """The maps of an existing user namespace, as seen from this process's. Raises ``OSError``."""
-    told, tell = os.pipe2(os.O_CLOEXEC)
-    hold, let_go = os.pipe2(os.O_CLOEXEC)
-    pid = os.fork()
-    if pid == 0:
-        os.close(let_go)
-        os.write(tell, b"t" if calls.setns(namespace, processes.CLONE_NEWUSER) == 0 else b"")
-        os.close(tell)
-        os.read(hold, 1)
-        os._exit(0)
-    os.close(tell)
-    try:
-        if not os.read(told, 1):
-            raise OSError("cannot join the user namespace")
-        return _read_map(f"/proc/{pid}/uid_map"), _read_map(f"/proc/{pid}/gid_map")
-    finally:
-        for fd in (told, hold, let_go):
-            os.close(fd)
-        os.waitpid(pid, 0)
-
-
-def _read_map(path: str) -> IdMap:
-    with open(path) as file:
-        rows = [[int(word) for word in line.split()] for line in file]
-    return [{"containerID": inside, "hostID": outside, "size": size} for inside, outside, size in rows]
-
-
-def _ask(joined: int, uids: IdMap, gids: IdMap) -> list[int]:
-    """Gets the two descriptors from a child, which has ended when this returns. Raises ``OSError``."""
-    mapped, map_it = os.pipe2(os.O_CLOEXEC)
-    told, tell = os.pipe2(os.O_CLOEXEC)
-    pid = processes.Clone(0 if joined >= 0 else processes.CLONE_NEWUSER)()
-    if pid == 0:
-        _be_inside(joined, mapped, map_it, tell)
-    if pid < 0:
-        raise OSError(-pid, "make a user namespace")
-    os.close(tell)
-    try:
-        if joined < 0:
-            _write_maps(pid, uids, gids)
-        os.write(map_it, b"m")
-        if not os.read(told, 1):
-            raise OSError("make a network namespace: the process that was to do it has ended")
-        return [os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("user", "net")]
-    finally:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        for fd in (mapped, map_it, told):
-            os.close(fd)
-
-
-def _be_inside(joined: int, mapped: int, map_it: int, tell: int) -> None:
-    """In the new process; never returns. Its network namespace belongs to the user namespace it is made in."""
-    try:
-        os.close(map_it)
-        ready = os.read(mapped, 1) and (joined < 0 or calls.setns(joined, processes.CLONE_NEWUSER) == 0)
-        if ready and calls.unshare(processes.CLONE_NEWNET) == 0:
-            os.write(tell, b"t")
-            signal.pause()
-    finally:
-        os._exit(1)
-
-
-def _write_maps(pid: int, uids: IdMap, gids: IdMap) -> None:
-    """Writes the maps. With a single id, setgroups is refused: dropping a group could only widen what a process may read (CVE-2014-8989)."""
-    if may_not_set_groups(gids):
-        _write(f"/proc/{pid}/setgroups", "deny")
-    _write(f"/proc/{pid}/uid_map", lines(uids))
-    _write(f"/proc/{pid}/gid_map", lines(gids))
-
-
-def may_not_set_groups(gids: IdMap) -> bool:
-    return bool(gids) and count(gids) == 1
-
-
-def _write(path: str, text: str) -> None:
-    # a map is written in a single write(2)
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(fd, text.encode())
-    finally:
-        os.close(fd)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ def _asked_rule(text: str) -> DeviceRule:
     # imported here, since few containers have such rules
     from moby_tui.engine.policy.admission import DEVICE_RULE
 
-    match = DEVICE_RULE.fullmatch(text)
+    match = re.fullmatch(DEVICE_RULE, text)
     if match is None:
         raise InvalidArgument(f"invalid device cgroup rule format: '{text}'")
     kind, access = match[1], match[4]

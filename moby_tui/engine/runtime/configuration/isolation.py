@@ -97,7 +97,8 @@ def adapt_mounts(mounts: list[Mount], host: HostConfig, asked: list[MountPoint],
     """The mounts as these namespaces need them.
 
     A user namespace's root may mount procfs, sysfs, mqueue and cgroup only for namespaces that are its own; of the host's it gets a
-    bind. Volumes and our own files are seen through its map; what is bound from the host keeps the host's owners.
+    bind. Volumes and our own files are seen through its map; what is bound from the host keeps the host's owners, but with ``idmap``.
+    Raises ``InvalidArgument`` for ``idmap`` without a map.
     """
     if host.ipc_mode == "none":
         mounts = _without(mounts, "/dev/shm")
@@ -112,8 +113,14 @@ def adapt_mounts(mounts: list[Mount], host: HostConfig, asked: list[MountPoint],
         # an image's layers are mapped before they are laid over each other
         mapped = volumes | {"/etc/resolv.conf", "/etc/hostname", "/etc/hosts"} - {mount.destination for mount in asked}
         for mount in mounts:
-            if mount.destination in mapped:
+            if mount.destination in mapped and "idmap" not in mount.options:
                 mount.options = [*mount.options, "ridmap"]
+    elif not isolation.uids:
+        for mount in mounts:
+            if "idmap" in mount.options and not mount.uid_mappings:
+                from moby_tui.engine.policy import mount_ids  # few mounts have it
+
+                raise mount_ids.without_map(mount.destination)
     return mounts
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -33,8 +32,8 @@ DRIVERS: dict[str, frozenset[str]] = {
     "none": frozenset(),
 }
 _UNITS = ("", "k", "m", "g", "t", "p")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)
-_TEMPLATE = re.compile(r"{{\s*\.(\w+)\s*}}")
+_SIZE = r"(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?"
+_TEMPLATE = r"{{\s*\.(\w+)\s*}}"
 _BOOLEANS = {text: True for text in ("1", "t", "T", "TRUE", "true", "True")} | {
     text: False for text in ("0", "f", "F", "FALSE", "false", "False")
 }
@@ -171,6 +170,9 @@ def _facility(text: str) -> str:
 def _address(text: str) -> dict[str, str]:
     if not text:
         return {"scheme": ""}
+    # imported here, since few containers log to a server
+    from urllib.parse import urlsplit
+
     parts = urlsplit(text)
     if parts.scheme not in _SCHEMES:
         raise InvalidArgument(f"unsupported syslog scheme {parts.scheme!r} in {text!r}: use one of {', '.join(_SCHEMES)}")
@@ -254,14 +256,14 @@ def _tag(template: str, subject: Subject) -> str:
             raise InvalidArgument(f"invalid log option tag={template}: no field {match[1]}; there are {', '.join(values)}")
         return values[match[1]]
 
-    text = _TEMPLATE.sub(value, template or "{{.ID}}")
-    if "{{" in _TEMPLATE.sub("", template):
+    text = re.sub(_TEMPLATE, value, template or "{{.ID}}")
+    if "{{" in re.sub(_TEMPLATE, "", template):
         raise InvalidArgument(f"invalid log option tag={template}: only fields like {{{{.Name}}}} are understood")
     return text
 
 
 def _parse_size(key: str, text: str, base: int) -> int:
-    match = _SIZE.fullmatch(text)
+    match = re.fullmatch(_SIZE, text, flags=re.IGNORECASE)
     size = int(float(match[1]) * base ** _UNITS.index(match[2].lower())) if match else -1
     if size < 0:
         raise InvalidArgument(f"invalid size: '{text}' for log option {key}")

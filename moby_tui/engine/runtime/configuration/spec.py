@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.policy.security import SecurityProfile
 from moby_tui.engine.protocol.configuration import Capabilities, Configuration, Hook, Linux, Mount, Process, Rlimit, Root
 from moby_tui.engine.protocol.configuration import User as ProcessUser
@@ -161,7 +162,7 @@ def _merge_environment(*parts: list[str]) -> list[str]:
 
 
 def _mounts(record: ContainerRecord, paths: ContainerPaths, identity: Identity) -> list[Mount]:
-    host = record.host_config
+    host, own = record.host_config, identity.isolation
     writable = {"/sys": host.privileged, "/sys/fs/cgroup": identity.security.writable_cgroups}
     mounts = [_writable(mount) if writable.get(mount.destination) else mount for mount in (SYS, *STAGED)]
     if host.ipc_mode == "host":
@@ -173,7 +174,7 @@ def _mounts(record: ContainerRecord, paths: ContainerPaths, identity: Identity) 
         mounts = [sized if mount.destination == "/dev/shm" else mount for mount in mounts]
     taken = {mount.destination for mount in record.mounts}
     mounts = [mount for mount in mounts if mount.destination not in taken]
-    mounts += own_files(record, paths) + asked_mounts(record, identity.images, identity.modes)
+    mounts += own_files(record, paths) + asked_mounts(record, identity.images, identity.modes, own.uids, own.gids)
     return mounts + _secret_mounts([secret.target for secret in host.secrets]) if host.secrets else mounts
 
 
@@ -203,11 +204,32 @@ def own_files(record: ContainerRecord, paths: ContainerPaths) -> list[Mount]:
     ]
 
 
-def asked_mounts(record: ContainerRecord, images: dict[str, list[str]], modes: dict[str, int]) -> list[Mount]:
-    """The binds, volumes, images and tmpfs of a container, an outer folder before what lies in it. See ``Identity``."""
+def asked_mounts(
+    record: ContainerRecord, images: dict[str, list[str]], modes: dict[str, int], uids: IdMap, gids: IdMap
+) -> list[Mount]:
+    """The binds, volumes, images and tmpfs of a container, an outer folder before what lies in it. See ``Identity``.
+
+    ``uids`` and ``gids`` are the maps of its user namespace, empty ones without. Raises ``InvalidArgument`` for ids that are not mapped.
+    """
     ordered = sorted(record.mounts, key=lambda mount: mount.destination.rstrip("/").count("/"))
     binds = {"/" + posixpath.normpath(mount.target).strip("/"): mount.bind_options for mount in record.host_config.mounts or ()}
-    return [_asked_mount(mount, binds.get(mount.destination) or BindOptions(), images, modes) for mount in ordered]
+    mounts = []
+    for mount in ordered:
+        mounts.append(_asked_mount(mount, binds.get(mount.destination) or BindOptions(), images, modes))
+        if "idmap" in mount.mode:
+            _map_ids(mounts[-1], mount.mode, uids, gids)
+    return mounts
+
+
+def _map_ids(mount: Mount, mode: str, uids: IdMap, gids: IdMap) -> None:
+    """Has the ids of a bind or volume mapped as its option ``idmap`` says."""
+    # few mounts have it
+    from moby_tui.engine.policy import mount_ids
+
+    if wanted := mount_ids.of_mode(mode):
+        mount.options = [*mount.options, "idmap"]
+        if wanted.is_own:
+            mount.uid_mappings, mount.gid_mappings = wanted.maps(uids, gids)
 
 
 def _writable(mount: Mount) -> Mount:

@@ -24,7 +24,7 @@ _MAX_BYTES = 8 * 1024 * 1024
 _MAX_ID = 2**32 - 2
 #: The highest id that may be written instead of a name (dockerd, runc and podman agree).
 _MAX_WRITTEN_ID = 2**31 - 1
-_NUMBER = re.compile(r"[+-]?[0-9]+")
+_NUMBER = r"[+-]?[0-9]+"
 _MOST_DIGITS = 20
 _MOST_LINKS = 40
 _PASSWD, _GROUP = "/etc/passwd", "/etc/group"
@@ -101,7 +101,7 @@ def _find_group(rows: list[_Row], wanted: str) -> int:
 
 def _written_id(text: str) -> int | None:
     """The number that stands in place of a name; None for a name."""
-    if not _NUMBER.fullmatch(text):
+    if not re.fullmatch(_NUMBER, text):
         return None
     number = _number(text)
     if not 0 <= number <= _MAX_WRITTEN_ID:
@@ -121,7 +121,7 @@ def _check_ids(name: str, uid: int, gids: list[int]) -> None:
 
 def _number(text: str) -> int:
     """A field's id: 0 where it is no number. Digits beyond reason are a number that is out of range."""
-    return int(text[:_MOST_DIGITS]) if _NUMBER.fullmatch(text) else 0
+    return int(text[:_MOST_DIGITS]) if re.fullmatch(_NUMBER, text) else 0
 
 
 def _rows(root: int, path: str, mounts: Mounts | None = None) -> list[_Row]:

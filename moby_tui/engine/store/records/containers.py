@@ -133,7 +133,10 @@ class ImageMountOptions(Form):
 
 
 class Mount(Form):
-    """A mount as it is asked for with ``--mount``."""
+    """A mount as it is asked for with ``--mount``.
+
+    ``id_map`` is ours, not Docker's: ``idmap``, or ``idmap=uids=…;gids=…`` (``policy/mount_ids.py``), for a bind or a volume.
+    """
 
     type: str = ""
     source: str = ""
@@ -144,6 +147,7 @@ class Mount(Form):
     volume_options: VolumeOptions | None = None
     tmpfs_options: TmpfsOptions | None = None
     image_options: ImageMountOptions | None = None
+    id_map: str = field(default="", name="IDMap")
 
 
 class Resources(Form):

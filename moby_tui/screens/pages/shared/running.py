@@ -11,8 +11,8 @@ from moby_tui.errors import NotFound
 from moby_tui.schema.container import ContainerConfig, ContainerInspect
 from moby_tui.screens import text
 from moby_tui.screens.dialogs.ask import Field
+from moby_tui.screens.dialogs.command_form import CommandForm
 from moby_tui.screens.dialogs.confirm import Confirm
-from moby_tui.screens.dialogs.run_form import RunForm
 from moby_tui.screens.forms import running, writing
 from moby_tui.screens.forms.draft import FIELDS, RESTARTS, can_update, differences, draft, settings
 from moby_tui.screens.forms.options import Settings, command_line, settings_of
@@ -100,16 +100,16 @@ class RunningPage(Page):
             if written is not None:
                 then(written)
 
-        reading = partial(writing.tell, reader=self.workspace.read_run)
-        self.app.push_screen(RunForm(title, verb, fields, reading), answered)
+        reading = partial(writing.tell, reader=self.workspace.command_line.read_run)
+        self.app.push_screen(CommandForm(title, verb, fields, reading), answered)
 
     def _run(self, written: dict[str, str]) -> None:
-        request = writing.read(written, self.workspace.read_run)
+        request = writing.read(written, self.workspace.command_line.read_run)
         self._do("Run", lambda: running.run(self.session.client, request), request, command_line(settings(written).words()))
 
     def _change(self, old: ContainerInspect, before: Settings, written: dict[str, str]) -> None:
         after = settings(written)
-        request = writing.read(written, self.workspace.read_run)
+        request = writing.read(written, self.workspace.command_line.read_run)
         name, differing = text.clean(old.name.removeprefix("/")), differences(before, after)
         if not differing:
             self.notify(f"{name} stays as it is: nothing was changed", markup=False)

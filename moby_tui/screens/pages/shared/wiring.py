@@ -84,7 +84,7 @@ class WiringPage(Page):
             Field("publish", "Publish", hint="8443:443 127.0.0.1:53:53/udp"),
             Field("withdraw", "Withdraw", hint="8080 53/udp", choices=known),
         )
-        reader = self.workspace.read_run
+        reader = self.workspace.command_line.read_run
 
         def check(answers: Answers) -> str:
             try:

@@ -1,6 +1,7 @@
 """A tree that a client sends: the call moby.filesync.v1.FileSync/DiffCopy.
 
-Three tasks, so that none waits for another's peer: one reads packets, one hands them to the disk in a thread, one asks for contents.
+Two tasks, so that none waits for another's peer: one reads packets and hands them to the disk in a thread, one asks for contents. What a
+client may send before it is read is bounded by the window of the call.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from urllib.parse import quote_plus
 from grpclib.client import Stream
 from grpclib.exceptions import StreamTerminatedError
 
-from moby_tui.api.buildkit.grpc.client import Method, end
+from moby_tui.api.buildkit.grpc.client import Method, end, receive_some, send_some
 from moby_tui.api.buildkit.session.caller import Caller
 from moby_tui.api.buildkit.session.files import entry
 from moby_tui.api.buildkit.session.files.together import together
@@ -28,9 +29,8 @@ from moby_tui.errors import InvalidArgument, MobyError
 DIFF_COPY = Method("/moby.filesync.v1.FileSync/DiffCopy", Packet, Packet, streaming=True)
 #: Bytes of one packet's contents; a client of BuildKit sends 32 KiB.
 _MOST_BYTES = 1 << 20
-#: Packets that wait for the disk, and that are taken at once.
-_WAITING, _AT_ONCE = 64, 64
-_FINISHED = None
+#: Contents that are asked for in one message.
+_AT_ONCE = 1000
 #: Told the bytes of contents that have come so far.
 Progress = Callable[[int], None]
 
@@ -65,8 +65,8 @@ class Selection:
         return headers
 
 
-async def receive(client: Caller, selection: Selection, into: Path, progress: Progress | None = None) -> None:
-    """Makes the folder ``into`` equal to the client's tree; what is the same already does not travel.
+async def receive(client: Caller, selection: Selection, into: Path, progress: Progress | None = None) -> bool:
+    """Makes the folder ``into`` equal to the client's tree; what is the same already does not travel. True if anything was changed.
 
     Nobody else may use the folder meanwhile. If it fails or is cancelled, the folder is somewhere between, and the next call mends it.
     Raises ``NotFound`` for a name that the client does not know, and what ``Tree`` raises.
@@ -76,6 +76,7 @@ async def receive(client: Caller, selection: Selection, into: Path, progress: Pr
             await stream.send_request()
             await _Receiving(stream, tree, progress).run()
             await end(stream)
+        return tree.changed
 
 
 class _Receiving:
@@ -84,57 +85,57 @@ class _Receiving:
         self._tree = tree
         self._progress = progress
         self._bytes = 0
-        self._packets: asyncio.Queue[Packet] = asyncio.Queue(_WAITING)
-        #: Numbers of files to ask for. Its size is bounded by that of the tree.
-        self._asked: asyncio.Queue[int | None] = asyncio.Queue()
+        #: Numbers of files to ask for; None when all have come. Its size is bounded by that of the tree.
+        self._asked: asyncio.Queue[list[int] | None] = asyncio.Queue()
 
     async def run(self) -> None:
-        await together(self._read(), self._take(), self._ask())
+        await together(self._take(), self._ask())
 
-    async def _read(self) -> None:
-        async for packet in self._stream:
+    async def _take(self) -> None:
+        """Hands packets to the disk, all that have come at once: while the thread works, the event loop has little to do."""
+        finished = False
+        while not finished:
+            packets = await receive_some(self._stream)
+            if not packets:
+                raise StreamTerminatedError("the client stopped sending its files before their end")
+            was_complete = self._tree.complete
+            finished = await in_thread(self._apply, packets)
+            if self._progress and self._bytes:
+                self._progress(self._bytes)
+            if self._tree.wanted:
+                self._asked.put_nowait(self._tree.wanted)
+                self._tree.wanted = []
+            if self._tree.complete and not was_complete:
+                self._asked.put_nowait(None)
+
+    async def _ask(self) -> None:
+        while (numbers := await self._asked.get()) is not None:
+            for start in range(0, len(numbers), _AT_ONCE):
+                part = numbers[start : start + _AT_ONCE]
+                await send_some(self._stream, [Packet(type=Packet.PACKET_REQ, ID=number) for number in part])
+        await send_some(self._stream, [Packet(type=Packet.PACKET_FIN)])
+
+    def _apply(self, packets: list[bytes]) -> bool:
+        """Blocking. True if the last packet is the client's last."""
+        for data in packets:
+            packet = Packet.FromString(data)
             match packet.type:
+                case Packet.PACKET_STAT if packet.HasField("stat"):
+                    self._tree.add(entry.read(packet.stat))
+                case Packet.PACKET_STAT:
+                    self._tree.end()
+                case Packet.PACKET_DATA if len(packet.data) > _MOST_BYTES:
+                    raise InvalidArgument(f"the client sends a packet of more than {_MOST_BYTES} bytes")
+                case Packet.PACKET_DATA:
+                    self._bytes += len(packet.data)
+                    self._tree.write(packet.ID, packet.data)
                 case Packet.PACKET_FIN:
                     if not self._tree.complete:
                         raise InvalidArgument("the client says that all its files have come, and some have not")
-                    return
+                    return True
                 case Packet.PACKET_ERR:
                     text = " ".join(packet.data.decode("utf-8", "replace").split())[:500]
                     raise MobyError(f"the client cannot send its files: {text}")
-                case Packet.PACKET_STAT | Packet.PACKET_DATA:
-                    if len(packet.data) > _MOST_BYTES:
-                        raise InvalidArgument(f"the client sends a packet of more than {_MOST_BYTES} bytes")
-                    self._bytes += len(packet.data)
-                    if self._progress and packet.data:
-                        self._progress(self._bytes)
-                    await self._packets.put(packet)
                 case _:
                     raise InvalidArgument(f"the client sends a packet of type {packet.type}")
-        raise StreamTerminatedError("the client stopped sending its files before their end")
-
-    async def _take(self) -> None:
-        """Hands packets to the disk until the tree is complete."""
-        while not self._tree.complete:
-            packets = [await self._packets.get()]
-            while len(packets) < _AT_ONCE and not self._packets.empty():
-                packets.append(self._packets.get_nowait())
-            await in_thread(_apply, self._tree, packets)
-            for number in self._tree.wanted:
-                self._asked.put_nowait(number)
-            self._tree.wanted.clear()
-        self._asked.put_nowait(_FINISHED)
-
-    async def _ask(self) -> None:
-        while (number := await self._asked.get()) is not _FINISHED:
-            await self._stream.send_message(Packet(type=Packet.PACKET_REQ, ID=number))
-        await self._stream.send_message(Packet(type=Packet.PACKET_FIN))
-
-
-def _apply(tree: Tree, packets: list[Packet]) -> None:
-    for packet in packets:
-        if packet.type == Packet.PACKET_DATA:
-            tree.write(packet.ID, packet.data)
-        elif packet.HasField("stat"):
-            tree.add(entry.read(packet.stat))
-        else:
-            tree.end()
+        return False

@@ -46,6 +46,7 @@ class _Coming:
 @dataclass
 class Tree:
     """Below the folder that is open as ``root``. ``wanted`` collects the numbers of files whose contents have to be asked for.
+    ``changed``: something was made or deleted, or has another mode or owner, or contents.
 
     Raises ``InvalidArgument`` for entries and contents that no client sends, ``StorageFull``, and ``MobyError`` for what the kernel refuses;
     what was made until then stays, and the next client's entries correct it. Use as a context manager.
@@ -53,6 +54,7 @@ class Tree:
 
     root: int
     wanted: list[int] = field(default_factory=list)
+    changed: bool = False
 
     def __post_init__(self) -> None:
         self._count = 0
@@ -61,6 +63,8 @@ class Tree:
         self._opened = 0
         self._ended = False
         self._folder = os.dup(self.root)
+        #: the folder of the file that was opened last, which is mostly that of the next
+        self._parent: tuple[bytes, int] | None = None
         self._stack = [_Folder(b"", None, _names(self.root))]
 
     def __enter__(self) -> Tree:
@@ -68,6 +72,8 @@ class Tree:
 
     def __exit__(self, *exc: object) -> None:
         os.close(self._folder)
+        if self._parent is not None:
+            os.close(self._parent[1])
         for coming in self._coming.values():
             if coming.fd >= 0:
                 os.close(coming.fd)
@@ -121,7 +127,7 @@ class Tree:
             while view:
                 view = view[os.write(coming.fd, view) :]
             if not data:
-                _describe_open(coming.fd, coming.entry)
+                _describe_new(coming.fd, coming.entry)
                 os.close(coming.fd)
                 self._opened -= 1
                 del self._coming[number]
@@ -130,8 +136,12 @@ class Tree:
         if self._opened >= _MOST_OPEN:
             raise InvalidArgument(f"the client sends more than {_MOST_OPEN} files at the same time")
         folder, _, name = path.rpartition(b"/")
-        with trees.closing(trees.open_below(self.root, folder or b".")) as parent:
-            fd = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        if self._parent is None or self._parent[0] != folder:
+            opened = trees.open_below(self.root, folder or b".")
+            if self._parent is not None:
+                os.close(self._parent[1])
+            self._parent = folder, opened
+        fd = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._parent[1])
         self._opened += 1
         return fd
 
@@ -166,6 +176,7 @@ class Tree:
         if existing is not None and not stat.S_ISDIR(existing.st_mode):
             self._remove(name, existing)
             existing = None
+        self.changed |= existing is None or not _same(entry, existing)
         if existing is None:
             os.mkdir(name, 0o700, dir_fd=self._folder)
         fd = os.open(name, _OPEN_DIRECTORY, dir_fd=self._folder)
@@ -176,11 +187,11 @@ class Tree:
     def _add_file(self, number: int, entry: Entry, name: bytes, existing: os.stat_result | None) -> None:
         """The same size and time mean the same contents, as for BuildKit."""
         if existing is not None:
-            if _same(entry, existing) and existing.st_size == entry.size and existing.st_mtime_ns == entry.mtime:
-                with trees.closing(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._folder)) as fd:
-                    if _xattrs(fd) == entry.xattrs:
-                        return
+            same = _same(entry, existing) and (existing.st_size, existing.st_mtime_ns) == (entry.size, entry.mtime)
+            if same and _xattrs(b"/proc/self/fd/%d/%s" % (self._folder, name)) == entry.xattrs:
+                return
             self._remove(name, existing)
+        self.changed = True
         os.close(os.open(name, _CREATE, 0o600, dir_fd=self._folder))
         self._coming[number] = _Coming(entry)
         self.wanted.append(number)
@@ -202,6 +213,7 @@ class Tree:
                 if (existing.st_dev, existing.st_ino) == (found.st_dev, found.st_ino):
                     return
                 self._remove(name, existing)
+            self.changed = True
             os.link(target, name, src_dir_fd=there, dst_dir_fd=self._folder, follow_symlinks=False)
 
     def _add_other(self, entry: Entry, name: bytes, existing: os.stat_result | None) -> None:
@@ -211,6 +223,7 @@ class Tree:
                 os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=self._folder, follow_symlinks=False)
                 return
             self._remove(name, existing)
+        self.changed = True
         if stat.S_ISLNK(entry.mode):
             os.symlink(entry.link, name, dir_fd=self._folder)
         else:
@@ -230,6 +243,7 @@ class Tree:
         self._remove(name, os.stat(name, dir_fd=self._folder, follow_symlinks=False))
 
     def _remove(self, name: bytes, existing: os.stat_result) -> None:
+        self.changed = True
         if stat.S_ISDIR(existing.st_mode):
             trees.remove_at(self._folder, name)
         else:
@@ -247,9 +261,12 @@ def _same(entry: Entry, existing: os.stat_result) -> bool:
     return kind and permissions and (entry.uid, entry.gid) == (existing.st_uid, existing.st_gid)
 
 
-def _xattrs(fd: int) -> dict[bytes, bytes]:
+def _xattrs(file: int | bytes) -> dict[bytes, bytes]:
+    """Of an opened file, or of one by its path, whose last name is no link that is followed."""
+    follow = isinstance(file, int)
     try:
-        return {name: os.getxattr(fd, name) for name in map(os.fsencode, os.listxattr(fd)) if kept(name)}
+        names = map(os.fsencode, os.listxattr(file, follow_symlinks=follow))
+        return {name: os.getxattr(file, name, follow_symlinks=follow) for name in names if kept(name)}
     except OSError as error:
         if error.errno != errno.ENOTSUP:
             raise
@@ -257,10 +274,14 @@ def _xattrs(fd: int) -> dict[bytes, bytes]:
 
 
 def _describe_open(fd: int, entry: Entry) -> None:
-    """Owner first: it takes away capabilities and the set-user-id bit. The time comes last."""
-    os.fchown(fd, entry.uid, entry.gid)
     for name in _xattrs(fd).keys() - entry.xattrs.keys():
         os.removexattr(fd, name)
+    _describe_new(fd, entry)
+
+
+def _describe_new(fd: int, entry: Entry) -> None:
+    """Of a file that has no attributes yet. Owner first: it takes away capabilities and the set-user-id bit. The time comes last."""
+    os.fchown(fd, entry.uid, entry.gid)
     for name, value in entry.xattrs.items():
         # one that the file system cannot store is left out, as in archives
         with suppress(OSError):

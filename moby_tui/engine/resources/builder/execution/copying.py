@@ -139,11 +139,11 @@ def digest(root: int, paths: list[bytes], exclude: Ignore = NOTHING) -> str:
         with trees.closing(open_in_root(root, path or b".", os.O_PATH)) as top:
             if not stat.S_ISDIR(os.fstat(top).st_mode):
                 with _folder_of(root, path) as (folder, name):
-                    _digest_object(total, folder, name, name)
+                    _digest_object(total, folder, name, name, os.stat(name, dir_fd=folder, follow_symlinks=False))
                 continue
             with trees.closing(open_in_root(root, path or b".", _DIRECTORY)) as fd:
-                for folder, relative, name, _ in _walk(fd, exclude):
-                    _digest_object(total, folder, name, relative)
+                for folder, relative, name, status in _walk(fd, exclude):
+                    _digest_object(total, folder, name, relative, status)
     return total.hexdigest()
 
 
@@ -262,7 +262,7 @@ def _copy_tree(source: int, path: bytes, target: int, destination: bytes, attrib
                     _copy_directory(folder, name, parent[1], target, above + b"/" + name, attributes)
                     directories.append((above + b"/" + name, status))
                 else:
-                    _copy_object(folder, name, parent[1], name, attributes)
+                    _copy_object(folder, name, status, parent[1], name, attributes)
         finally:
             if parent is not None:
                 os.close(parent[1])
@@ -292,7 +292,8 @@ def _copy_file(source: int, path: bytes, target: int, destination: bytes, attrib
         _folder_of(source, path) as (origin, origin_name),
         trees.closing(make_directory(target, folder, attributes)) as parent,
     ):
-        _copy_object(origin, origin_name, parent, name, attributes)
+        status = os.stat(origin_name, dir_fd=origin, follow_symlinks=False)
+        _copy_object(origin, origin_name, status, parent, name, attributes)
 
 
 @contextmanager
@@ -337,15 +338,23 @@ def _is_directory(root: int, path: bytes) -> bool:
     return True
 
 
-def _copy_object(source: int, name: bytes, parent: int, target: bytes, attributes: Attributes) -> None:
-    """A pipe or device is made anew and never opened. A socket, which has no listener any more, is left out, as in every layer."""
-    status = os.stat(name, dir_fd=source, follow_symlinks=False)
+def _copy_object(source: int, name: bytes, status: os.stat_result, parent: int, target: bytes, attributes: Attributes) -> None:
+    """``status``: of the object. A socket, which has no listener any more, is left out, as in every layer."""
     if stat.S_ISSOCK(status.st_mode):
         return
-    with suppress(FileNotFoundError):
+    try:
+        _make(source, name, status, parent, target, attributes)
+    except FileExistsError:
         if stat.S_ISDIR(os.stat(target, dir_fd=parent, follow_symlinks=False).st_mode):
-            raise InvalidArgument(f"COPY failed: cannot copy to non-directory: {os.fsdecode(target)[:200]} is a directory there")
+            raise InvalidArgument(
+                f"COPY failed: cannot copy to non-directory: {os.fsdecode(target)[:200]} is a directory there"
+            ) from None
         os.unlink(target, dir_fd=parent)
+        _make(source, name, status, parent, target, attributes)
+
+
+def _make(source: int, name: bytes, status: os.stat_result, parent: int, target: bytes, attributes: Attributes) -> None:
+    """A pipe or device is made anew and never opened. Raises ``FileExistsError``."""
     if stat.S_ISLNK(status.st_mode):
         os.symlink(os.readlink(name, dir_fd=source), target, dir_fd=parent)
         os.chown(target, attributes.uid, attributes.gid, dir_fd=parent, follow_symlinks=False)
@@ -359,23 +368,34 @@ def _copy_object(source: int, name: bytes, parent: int, target: bytes, attribute
         return
     with (
         trees.closing(os.open(name, _READ, dir_fd=source)) as origin,
-        trees.closing(os.open(target, _CREATE, 0o600, dir_fd=parent)) as fd,
+        trees.closing(os.open(target, _CREATE, _mode(status, attributes) & 0o777, dir_fd=parent)) as fd,
     ):
-        while data := os.read(origin, _CHUNK):
+        # one byte more than it has: a short read is the end
+        size = min(_CHUNK, status.st_size + 1)
+        while data := os.read(origin, size):
+            last = len(data) < size
             while data:
                 data = data[os.write(fd, data) :]
+            if last:
+                break
         _describe(fd, origin, status, attributes)
         os.utime(fd, ns=(status.st_mtime_ns, status.st_mtime_ns))
 
 
 def _describe(fd: int, origin: int, status: os.stat_result, attributes: Attributes) -> None:
-    """Owner, extended attributes, mode: in this order, for a change of owner takes capabilities and set-id bits away."""
-    os.fchown(fd, attributes.uid, attributes.gid)
+    """Owner, extended attributes, mode: in this order, for a change of owner takes capabilities and set-id bits away.
+
+    What is so already is left: on an overlay each change costs more than a look.
+    """
+    made, mode = os.fstat(fd), _mode(status, attributes)
+    if (made.st_uid, made.st_gid) != (attributes.uid, attributes.gid):
+        os.fchown(fd, attributes.uid, attributes.gid)
     for name in os.listxattr(origin):
         if name == "security.capability" or (name.startswith("user.") and not name.startswith("user.overlay.")):
             with suppress(OSError):
                 os.setxattr(fd, name, os.getxattr(origin, name))
-    os.fchmod(fd, _mode(status, attributes))
+    if stat.S_IMODE(made.st_mode) != mode:
+        os.fchmod(fd, mode)
 
 
 def _mode(status: os.stat_result, attributes: Attributes) -> int:
@@ -383,8 +403,7 @@ def _mode(status: os.stat_result, attributes: Attributes) -> int:
     return mode if attributes.mode is None else attributes.mode.of(mode, directory=stat.S_ISDIR(status.st_mode))
 
 
-def _digest_object(total: hashlib._Hash, folder: int, name: bytes, relative: bytes) -> None:
-    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+def _digest_object(total: hashlib._Hash, folder: int, name: bytes, relative: bytes, status: os.stat_result) -> None:
     link = os.readlink(name, dir_fd=folder) if stat.S_ISLNK(status.st_mode) else b""
     kind = stat.S_IFMT(status.st_mode)
     # and the number of a device
@@ -392,5 +411,5 @@ def _digest_object(total: hashlib._Hash, folder: int, name: bytes, relative: byt
     total.update(b"%d %o %d %d %s%s" % (len(relative), status.st_mode, size, len(link), relative, link))
     if stat.S_ISREG(status.st_mode):
         with trees.closing(os.open(name, _READ, dir_fd=folder)) as fd:
-            while data := os.read(fd, _CHUNK):
+            while data := os.read(fd, min(_CHUNK, status.st_size + 1)):
                 total.update(data)

@@ -7,6 +7,7 @@ container: any names, any depth, any kind of object.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tarfile
@@ -15,7 +16,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from moby_tui.engine.archive.pack import data
+from moby_tui.engine.archive.pack import contents
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.resources.images.snapshots import snapshot
 from moby_tui.engine.resources.images.store.form import is_opaque, is_whiteout
@@ -23,6 +24,7 @@ from moby_tui.errors import InvalidArgument
 
 _WHITEOUT = b".wh."
 _OPAQUE_MARKER = b".wh..wh..opq"
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 #: The end of an archive: two zero blocks.
 _END = bytes(2 * tarfile.BLOCKSIZE)
 
@@ -30,28 +32,49 @@ _END = bytes(2 * tarfile.BLOCKSIZE)
 def layer(
     upper: Path, lowers: list[Path], left_out: frozenset[bytes] = frozenset(), latest: int | None = None
 ) -> Iterator[bytes]:
-    """The plain tar, in pieces; nothing at all where nothing changed. Blocking.
+    """The plain tar of ``Difference``, in pieces."""
+    return Difference(upper, lowers, left_out, latest).pieces()
+
+
+class Difference:
+    """What a step changed. ``size``, once all pieces are there, is the bytes of its files.
 
     ``lowers`` are the layers below, top-most first; ``left_out`` are paths that the engine, not the step, made (mount points);
     no modification time is later than ``latest`` (Unix seconds).
-    Raises ``InvalidArgument`` for a name that no layer can hold.
     """
-    below = snapshot.mount(lowers, None, None) if lowers else None
-    top = os.open(upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        empty = True
-        for piece in _Difference(top, below, left_out, latest).members():
-            empty = False
-            yield piece
-        if not empty:
-            yield _END
-    finally:
-        os.close(top)
-        if below is not None:
-            os.close(below)
+
+    def __init__(
+        self, upper: Path, lowers: list[Path], left_out: frozenset[bytes] = frozenset(), latest: int | None = None
+    ) -> None:
+        self._upper = upper
+        self._lowers = lowers
+        self._left_out = left_out
+        self._latest = latest
+        self.size = 0
+
+    def pieces(self) -> Iterator[bytes]:
+        """The plain tar; nothing at all where nothing changed. Blocking.
+
+        Raises ``InvalidArgument`` for a name that no layer can hold.
+        """
+        below = snapshot.mount(self._lowers, None, None) if self._lowers else None
+        top = os.open(self._upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        walk = _Walk(top, below, self._left_out, self._latest)
+        try:
+            empty = True
+            for piece in walk.members():
+                empty = False
+                yield piece
+            if not empty:
+                yield _END
+            self.size = walk.size
+        finally:
+            os.close(top)
+            if below is not None:
+                os.close(below)
 
 
-class _Difference:
+class _Walk:
     def __init__(self, top: int, below: int | None, left_out: frozenset[bytes], latest: int | None) -> None:
         self._header = partial(_header, latest=latest)
         self._top = top
@@ -62,6 +85,8 @@ class _Difference:
         self._first_names: dict[tuple[int, int], bytes] = {}
         #: Directories that overlayfs copied up only for an entry below; written when such an entry is written.
         self._held: dict[bytes, bytes] = {}
+        #: bytes of the files so far
+        self.size = 0
 
     def members(self) -> Iterator[bytes]:
         """A directory before what it holds, in it whiteouts first (layer.md: they SHOULD precede their siblings), then by name."""
@@ -125,7 +150,8 @@ class _Difference:
             return
         yield from self._parents(path)
         first = self._first_names.setdefault((status.st_dev, status.st_ino), path) if status.st_nlink > 1 else path
-        with trees.closing(os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)) as fd:
+        flags = _READ if stat.S_ISREG(status.st_mode) else os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+        with trees.closing(os.open(name, flags, dir_fd=folder)) as fd:
             if first != path:
                 # with its attributes: dockerd sets a link's owner, which costs the file its capabilities, and then what the link has
                 header = self._header(path, status, tarfile.LNKTYPE, None if stat.S_ISLNK(status.st_mode) else fd)
@@ -134,8 +160,9 @@ class _Difference:
             elif stat.S_ISREG(status.st_mode):
                 header = self._header(path, status, tarfile.REGTYPE, fd)
                 header.size = status.st_size
+                self.size += status.st_size
                 yield _encoded(header)
-                yield from data(fd, status.st_size)
+                yield from contents(fd, status.st_size)
             elif stat.S_ISLNK(status.st_mode):
                 header = self._header(path, status, tarfile.SYMTYPE, None)
                 header.linkname = os.readlink("", dir_fd=fd)
@@ -204,12 +231,20 @@ def _encoded(header: tarfile.TarInfo) -> bytes:
 
 def _xattrs(fd: int) -> dict[str, str]:
     """Capabilities and attributes ``user.*``, as PAX records; the others are the overlay's or the host's."""
-    path = f"/proc/self/fd/{fd}"
+    place: int | str = fd
+    try:
+        names = os.listxattr(fd)
+    except OSError as error:
+        # of a device or pipe, which is not opened
+        if error.errno != errno.EBADF:
+            raise
+        place = f"/proc/self/fd/{fd}"
+        names = os.listxattr(place)
     records: dict[str, str] = {}
-    for name in sorted(os.listxattr(path)):
+    for name in sorted(names):
         if name == "security.capability" or (name.startswith("user.") and not name.startswith("user.overlay.")):
             with suppress(OSError):
-                records["SCHILY.xattr." + name] = os.getxattr(path, name).decode("utf-8", "surrogateescape")
+                records["SCHILY.xattr." + name] = os.getxattr(place, name).decode("utf-8", "surrogateescape")
     return records
 
 

@@ -25,6 +25,8 @@ from moby_tui.schema.base import encode
 
 _CHUNK = 1 << 20
 _FASTEST = 1
+#: Bytes that are hashed and compressed at once.
+_JOINED = 1 << 16
 
 
 class Layering:
@@ -56,7 +58,10 @@ class Layering:
             os.close(root)
 
     async def change(self, image: BuiltImage, work: Callable[[int], None]) -> Layer | None:
-        """Makes a layer of the changes that ``work`` makes to the image's root file system, in a thread."""
+        """Makes a layer of the changes that ``work`` makes to the image's root file system, in a thread.
+
+        The folder that takes the changes becomes the layer: none of its files is written a second time.
+        """
         async with staging.claim(self._staging, f"build-{os.urandom(16).hex()}") as folder:
             upper, overlay_work = folder / "upper", folder / "work"
             lowers = self.stack(image)
@@ -69,19 +74,32 @@ class Layering:
                 await in_thread(work, root)
             finally:
                 os.close(root)
-            return await self.layer(difference.layer(upper, lowers, latest=self._latest))
+            if self._latest is not None:
+                # the folder's times may be later than those of the layer
+                return await self.layer(difference.layer(upper, lowers, latest=self._latest))
+            changes = difference.Difference(upper, lowers)
+            async with self._packed(changes.pieces()) as (_, layer):
+                if layer is not None:
+                    await self._layers.take(upper, layer.diff_id, changes.size)
+            return layer
 
     async def layer(self, pieces: Iterator[bytes]) -> Layer | None:
         """Packs a plain tar and unpacks it into the layer store; None where there are no pieces."""
+        async with self._packed(pieces) as (packed, layer):
+            if layer is not None:
+                await self._layers.make(decompress(chunks(packed)), layer.diff_id)
+        return layer
+
+    @asynccontextmanager
+    async def _packed(self, pieces: Iterator[bytes]) -> AsyncIterator[tuple[Path, Layer | None]]:
+        """The blob of a plain tar, which the content store has after the block; None where there are no pieces."""
         async with staging.claim(self._staging, f"build-{os.urandom(16).hex()}") as folder:
             packed = folder / "layer"
             layer = await in_thread(_pack, pieces, packed)
-            if layer is None:
-                return None
-            await self._layers.make(decompress(_chunks(packed)), layer.diff_id)
-            with refusals_told():
-                self._content.adopt(packed, layer.blob.digest)
-            return layer
+            yield packed, layer
+            if layer is not None:
+                with refusals_told():
+                    self._content.adopt(packed, layer.blob.digest)
 
     def record(self, image: BuiltImage, annotations: dict[str, str] | None = None) -> ImageRecord:
         """Writes the configuration and the manifest of an image whose layers are stored, and returns its row. Blocking."""
@@ -118,10 +136,23 @@ def _pack(pieces: Iterator[bytes], file: Path) -> Layer | None:
 
 
 def _compressed(pieces: Iterator[bytes], compressor: object, update: Callable[[bytes], None]) -> Iterator[bytes]:
-    for piece in pieces:
+    for piece in _joined(pieces):
         update(piece)
         yield compressor.compress(piece)  # type: ignore[attr-defined]
     yield compressor.flush()  # type: ignore[attr-defined]
+
+
+def _joined(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Small pieces as larger ones: a small file has three, and each costs two calls."""
+    waiting, size = list[bytes](), 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= _JOINED:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
 
 
 def _copy_owner(layer: Path, upper: Path) -> None:
@@ -131,7 +162,7 @@ def _copy_owner(layer: Path, upper: Path) -> None:
     upper.chmod(stat.S_IMODE(status.st_mode))
 
 
-def _chunks(file: Path) -> Iterator[bytes]:
+def chunks(file: Path) -> Iterator[bytes]:
     with file.open("rb") as source:
         while chunk := source.read(_CHUNK):
             yield chunk

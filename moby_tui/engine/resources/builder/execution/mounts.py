@@ -14,6 +14,7 @@ import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,9 +133,11 @@ async def content_of(shop: Workshop, wanted: list[RunMount]) -> str:
     for mount in wanted:
         total.update(repr((mount.kind, sorted(mount.options.items()))).encode())
         if mount.kind == "bind":
-            async with shop.source(mount.options.get("from", "")) as root:
+            origin = mount.options.get("from", "")
+            async with shop.source(origin) as root:
+                compute = partial(copying.digest, root, [mount.source])
                 with _naming_what_is_missing(mount):
-                    total.update((await in_thread(copying.digest, root, [mount.source])).encode())
+                    total.update((await in_thread((await shop.digests(origin)).of, [mount.source], (), compute)).encode())
     return total.hexdigest() if wanted else ""
 
 

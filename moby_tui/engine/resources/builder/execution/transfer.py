@@ -13,6 +13,7 @@ import stat
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from moby_tui.engine.archive import tar
@@ -21,6 +22,7 @@ from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.builder import git
 from moby_tui.engine.resources.builder.execution import copying
+from moby_tui.engine.resources.builder.execution.digests import Digests
 from moby_tui.engine.resources.builder.execution.new_files import NewFiles
 from moby_tui.engine.resources.builder.image import BuiltImage, Layer
 from moby_tui.engine.resources.dockerfile import arguments, modes
@@ -62,13 +64,15 @@ class _Files:
     root: int
     paths: list[bytes]
     exclude: Ignore = copying.NOTHING
+    digests: Digests = field(default_factory=Digests)
 
     @property
     def count(self) -> int:
         return len(self.paths)
 
     def digest(self) -> str:
-        return copying.digest(self.root, self.paths, self.exclude)
+        compute = partial(copying.digest, self.root, self.paths, self.exclude)
+        return self.digests.of(self.paths, self.exclude.patterns, compute)
 
     def copy(self, root: int, target: bytes, attributes: copying.Attributes) -> None:
         if self.paths:
@@ -225,7 +229,8 @@ class Transfer:
         paths = [path for path in paths if not exclude.excludes(os.fsdecode(path))]
         unpacks = self.instruction.name == "ADD" and self._flags.get("unpack") != "false"
         archives = await in_thread(_archives, root, paths) if unpacks else []
-        return [_Files(root, [path for path in paths if path not in archives], exclude), _Archives(root, archives)]
+        digests = await self.shop.digests(origin)
+        return [_Files(root, [path for path in paths if path not in archives], exclude, digests), _Archives(root, archives)]
 
     def _unpacked(self, stack: AsyncExitStack, new_files: NewFiles) -> list[Source]:
         """Splits the downloads into archives and other files."""

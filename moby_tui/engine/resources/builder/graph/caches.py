@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from moby_tui.engine.resources.builder.graph import travelling
 from moby_tui.engine.resources.builder.graph.cache import Elsewhere
 from moby_tui.engine.resources.builder.image import BuiltImage
 from moby_tui.engine.resources.builder.narration import Narration
+from moby_tui.engine.resources.builder.sources.stores import Layout
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.snapshots.layers import LayerStore
@@ -21,6 +22,7 @@ from moby_tui.engine.resources.images.transfer.load import Archive
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import MobyError, NotFound
 from moby_tui.reference import Reference, parse
+from moby_tui.schema.build import StoredCache
 from moby_tui.schema.image import Progress, RegistryAuth
 
 #: The stores that an import works with: images, blobs, layers, and the folder of half-made things.
@@ -30,6 +32,7 @@ Stores = tuple[ImageManager, ContentStore, LayerStore, Path]
 async def import_caches(
     names: list[str],
     archives: list[Archive],
+    stored: list[tuple[Layout, StoredCache]],
     is_whole: Callable[[BuiltImage], bool],
     stores: Stores,
     auth: Callable[[str], Awaitable[RegistryAuth | None]],
@@ -38,16 +41,39 @@ async def import_caches(
     """Opens the caches. An unavailable one is reported and left out; the build continues without it."""
     found: list[Elsewhere] = []
     for archive in archives:
-        steps = await in_thread(travelling.from_archive, archive)
-        fetch = partial(travelling.from_members, archive, layers=stores[2], content=stores[1])
-        found.append(travelling.Travelled(steps, fetch, is_whole))
+        with _left_out("the archive", narration):
+            steps = await in_thread(travelling.from_archive, archive)
+            fetch = partial(travelling.from_members, archive, layers=stores[2], content=stores[1])
+            found.append(travelling.Travelled(steps, fetch, is_whole))
+    for layout, cache in stored:
+        name = f"{cache.store}@{cache.digest}"
+        with _left_out(name, narration), narration.step(f"importing cache manifest from {name}"):
+            found.append(await _stored(layout, cache, is_whole, stores))
     for name in names:
-        try:
-            with narration.step(f"importing cache manifest from {name}"):
-                found.append(await _named(parse(name).tagged(), is_whole, stores, await auth(name)))
-        except MobyError as error:
-            narration.say(Progress(stream=f"[Warning] no cache from {name}: {error.message}\n"))
+        with _left_out(name, narration), narration.step(f"importing cache manifest from {name}"):
+            found.append(await _named(parse(name).tagged(), is_whole, stores, await auth(name)))
     return found
+
+
+@contextmanager
+def _left_out(name: str, narration: Narration) -> Iterator[None]:
+    try:
+        yield
+    except MobyError as error:
+        narration.say(Progress(stream=f"[Warning] no cache from {name}: {error.message}\n"))
+
+
+async def _stored(layout: Layout, cache: StoredCache, is_whole: Callable[[BuiltImage], bool], stores: Stores) -> Elsewhere:
+    """The cache in a store of the caller's, from which only the layers travel that a step needs."""
+
+    async def fetch(image: BuiltImage) -> None:
+        for blob in image.blobs:
+            await layout.fetch(blob)
+        await travelling.from_members(layout, image, stores[2], stores[1])
+
+    travelling.refuse_buildkits(await layout.document(cache.digest))
+    await layout.open(cache.digest)
+    return travelling.Travelled(await in_thread(travelling.from_archive, layout), fetch, is_whole)
 
 
 async def _named(

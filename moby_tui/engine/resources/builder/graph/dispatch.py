@@ -14,9 +14,19 @@ from moby_tui.engine.resources.builder.checks.finding import Finding
 from moby_tui.engine.resources.builder.checks.scope import Scopes
 from moby_tui.engine.resources.builder.graph import outline as outlines
 from moby_tui.engine.resources.builder.graph.stage import PROXIES, Stage
-from moby_tui.engine.resources.builder.graph.stages import Stages, Turn, context_paths, find, needed, needs_context, sources
+from moby_tui.engine.resources.builder.graph.stages import (
+    Stages,
+    Turn,
+    context_paths,
+    find,
+    needed,
+    needs_context,
+    needs_told,
+    sources,
+)
 from moby_tui.engine.resources.builder.graph.workshop import Workshop
 from moby_tui.engine.resources.builder.image import DEFAULT_PATH, BuiltImage
+from moby_tui.engine.resources.builder.narration import Place
 from moby_tui.engine.resources.builder.step import StepFailed
 from moby_tui.engine.resources.dockerfile import shell_words
 from moby_tui.engine.resources.dockerfile.parser import Instruction, nearest, parse, parse_trigger, wrong
@@ -27,6 +37,7 @@ from moby_tui.patterns import Ignore
 from moby_tui.reference import parse as parse_reference
 from moby_tui.schema import oci
 from moby_tui.schema.base import decode, encode
+from moby_tui.schema.image import PlannedStage, PlannedStep
 
 if TYPE_CHECKING:
     from moby_tui.schema.build import BuildOptions, Outline, Target
@@ -114,6 +125,23 @@ class Build:
         wanted = needed(self._names, self._stages, position, outer, self.dockerfile.escape)
         stages = [self._stages[number] for number in wanted]
         return outlines.outline(self.targets()[position], stages, self._request.build_args, self.dockerfile.escape)
+
+    def plan(self) -> list[PlannedStage]:
+        """All stages; the last that is wanted is the target."""
+        escape = self.dockerfile.escape
+        outer = self._outer_arguments(escape, platforms.host())
+        wanted = set(needed(self._names, self._stages, len(self._stages) - 1, outer, escape))
+        planned = []
+        for number, stage in enumerate(self._written):
+            base = stage[0].value.split()[0]
+            with suppress(InvalidArgument):  # the build tells it when the turn of the stage comes
+                base = shell_words.expand(base, outer, escape)
+            is_image = base not in ("", "scratch") and find(self._names, base, number) is None
+            told = [each for each in stage if each.name in _TOLD and (each.name != "FROM" or is_image)]
+            steps = [PlannedStep(each.text, (each.line, each.end)) for each in told]
+            needs = sorted(needs_told(self._names, stage, number, outer, escape))
+            planned.append(PlannedStage(_stage_name(stage[0]), base, needs, number in wanted, steps))
+        return planned
 
     def context_paths(self, has_triggers: Callable[[str], bool]) -> list[str] | None:
         """The paths of the context that the target's stages take; None for all. ``has_triggers``: of an image, or not known."""
@@ -242,7 +270,7 @@ class Build:
             self._base_names[shop.position] = _base_name(first, outer, shop.escape)
         self._look_for_base(shop)
         with (
-            shop.report.step(self._live(shop, first), self._classic(start, first.text)),
+            shop.report.step(self._live(shop, first), self._classic(start, first.text), _place(shop, first)),
             _with_line(first),
             self._with_suggestion(first),
         ):
@@ -262,7 +290,9 @@ class Build:
                 # before the step begins: the progress shows one after the other
                 await shop.context()
             with (
-                shop.report.step(self._live(shop, instruction, stage), self._classic(number, instruction.text)),
+                shop.report.step(
+                    self._live(shop, instruction, stage), self._classic(number, instruction.text), _place(shop, instruction)
+                ),
                 _with_line(instruction),
                 self._with_suggestion(instruction),
             ):
@@ -275,7 +305,7 @@ class Build:
         named = shop.named.find(name)
         image, where = (named.reference, f"context {name}") if named else (self._below(shop), "internal")
         if image and shop.report.live:
-            with shop.report.step(f"[{where}] load metadata for {image}"):
+            with shop.report.step(f"[{where}] load metadata for {image}", place=Place(shop.position)):
                 shop.bases.is_here(image)
 
     @contextmanager
@@ -292,6 +322,10 @@ class Build:
             if instruction.name == "FROM" and not error.buildkit and not error.line:
                 error.buildkit = _unresolved(instruction.value.split()[0], error.message)
             raise
+
+
+def _place(shop: Workshop, instruction: Instruction) -> Place:
+    return Place(shop.position, (instruction.line, instruction.end))
 
 
 def _unresolved(name: str, reason: str) -> str:

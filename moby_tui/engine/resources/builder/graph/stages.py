@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import posixpath
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from moby_tui.engine.resources.builder.image import BuiltImage
@@ -29,26 +30,33 @@ def needed(
     found, pending = {target}, [target]
     while pending:
         number = pending.pop()
-        below = _below(names, stages[number], number, variables, escape) - found
-        found |= below
-        pending += below
+        more = needs_of(names, stages[number], number, variables, escape) - found
+        found |= more
+        pending += more
     return sorted(found)
 
 
-def _below(names: list[str], stage: list[Instruction], number: int, variables: Mapping[str, str], escape: str) -> set[int]:
-    found: set[int] = set()
+def needs_of(names: list[str], stage: list[Instruction], number: int, variables: Mapping[str, str], escape: str) -> set[int]:
+    """The stages before ``number`` that this one begins from or copies from; all of them if a variable hides which."""
+    named = list(_expanded(stage, variables, escape))
+    if any("$" in text and not name for text, name in named):
+        # a variable: known only when the stage is made
+        return set(range(number))
+    return needs_told(names, stage, number, variables, escape)
+
+
+def needs_told(names: list[str], stage: list[Instruction], number: int, variables: Mapping[str, str], escape: str) -> set[int]:
+    """The same, without those that a variable hides."""
+    others = (find(names, name, number) for _, name in _expanded(stage, variables, escape))
+    return {other for other in others if other is not None}
+
+
+def _expanded(stage: list[Instruction], variables: Mapping[str, str], escape: str) -> Iterable[tuple[str, str]]:
+    """The names in a stage as they are written, and with the values of variables."""
     for text in sources(stage):
-        try:
-            name = shell_words.expand(text, variables, escape)
-        except InvalidArgument:
-            # reported when this stage's turn comes
-            continue
-        if "$" in text and not name:
-            # a variable: known only when the stage is made
-            return set(range(number))
-        if (other := find(names, name, number)) is not None:
-            found.add(other)
-    return found
+        # an error is reported when this stage's turn comes
+        with suppress(InvalidArgument):
+            yield text, shell_words.expand(text, variables, escape)
 
 
 def sources(stage: list[Instruction]) -> Iterable[str]:

@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 ANNOTATION = "dev.moby.build.cache.v1"
 MEDIA_TYPE = "application/vnd.moby.build.cache.v1+json"
+_BUILDKITS = "application/vnd.buildkit.cacheconfig.v0"
 #: The largest list of steps in bytes, decompressed.
 _LIMIT = 64 << 20
 #: The largest list in an annotation: registries accept manifests of four mebibytes.
@@ -146,12 +147,14 @@ async def from_registry(registry: Registry | Mirrors, which: str, scratch_of: Ca
         index = _read(body, oci.Index) if b'"manifests"' in body else None
         if index is None:
             break
+        refuse_buildkits(index)
         chosen = platforms.choose(platforms.host(), index.manifests)
         if chosen is None:
             raise InvalidArgument("the build cache is for other platforms")
         body = (await registry.manifest(chosen.digest)).body
     manifest = _read(body, oci.Manifest)
     if manifest.config.media_type != MEDIA_TYPE:
+        refuse_buildkits(manifest)
         return _of_manifest(manifest)
     if manifest.config.size > _LIMIT:
         raise InvalidArgument("the build cache has too many steps")
@@ -171,6 +174,7 @@ def from_archive(archive: Archive) -> dict[str, BuiltImage]:
                 raise InvalidArgument("the build cache has too many steps")
             found |= read_steps(member.file.read_bytes())
         else:
+            refuse_buildkits(manifest)
             found |= _of_manifest(manifest)
     return found
 
@@ -178,6 +182,15 @@ def from_archive(archive: Archive) -> dict[str, BuiltImage]:
 def from_content(content: ContentStore, manifest: str) -> dict[str, BuiltImage]:
     """The steps of a cache in a local image. Blocking."""
     return _of_manifest(_read(content.read(manifest), oci.Manifest))
+
+
+def refuse_buildkits(document: oci.Manifest | oci.Index) -> None:
+    """Raises ``InvalidArgument`` for a cache of BuildKit's."""
+    named = document.manifests if isinstance(document, oci.Index) else [document.config]
+    if any(descriptor.media_type == _BUILDKITS for descriptor in named):
+        raise InvalidArgument(
+            "BuildKit wrote it, and names each step by the digest of its own graph of operations (LLB), which this engine does not make"
+        )
 
 
 def _of_manifest(manifest: oci.Manifest) -> dict[str, BuiltImage]:

@@ -15,6 +15,7 @@ import msgspec
 
 from moby_tui.engine.kernel.namespaces import copies
 from moby_tui.engine.kernel.network.netns import on_own_thread
+from moby_tui.engine.resources.builder.execution.digests import Digests
 from moby_tui.engine.resources.builder.execution.layering import Layering
 from moby_tui.engine.resources.builder.execution.supplies import Supplies
 from moby_tui.engine.resources.builder.graph.cache import BuildCache
@@ -133,6 +134,13 @@ class Workshop:
         else:
             async with self.layering.mounted(await self.base(name)) as root:
                 yield root
+
+    async def digests(self, name: str) -> Digests:
+        """The digests that are known of ``source``: none of a stage or image."""
+        named = self.named.find(name)
+        if not name:
+            return (await self.context()).digests
+        return named.tree.digests if named is not None and named.tree is not None else Digests()
 
     @asynccontextmanager
     async def run(self, step: Step, *, began: Callable[[str], None]) -> AsyncIterator[Ended]:

@@ -11,7 +11,7 @@ import msgspec
 
 from moby_tui.engine.resources.builder import requests
 from moby_tui.engine.resources.builder.execution import difference
-from moby_tui.engine.resources.builder.execution.layering import Layering
+from moby_tui.engine.resources.builder.execution.layering import Layering, chunks
 from moby_tui.engine.resources.builder.graph import travelling
 from moby_tui.engine.resources.builder.image import BuiltImage
 from moby_tui.engine.resources.builder.narration import Narration
@@ -27,7 +27,7 @@ from moby_tui.engine.tasks import in_thread
 from moby_tui.reference import Reference, parse
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
-from moby_tui.schema.build import BuildOptions, Caller, Made, Output
+from moby_tui.schema.build import BuildOptions, CacheTarget, Caller, Made, Output
 from moby_tui.schema.image import Progress, RegistryAuth
 
 _PIECE = 1 << 20
@@ -188,6 +188,21 @@ class Results:
         for number, output in enumerate(requests.outputs(self._options)):
             if requests.is_to_caller(output):
                 await self._hand_over(caller, number, output)
+        for cache in self._options.cache_to:
+            if cache.kind == "local":
+                with self._narration.step("exporting cache to client directory"):
+                    await self._hand_over_cache(caller, cache)
+
+    async def _hand_over_cache(self, caller: Caller, cache: CacheTarget) -> None:
+        body, manifest = travelling.document(self._steps(everything=cache.everything))
+        for layer in manifest.layers:
+            await caller.take_blob(cache.reference, layer, self._pieces(chunks(self._content.path(layer.digest))))
+        written = encode(manifest)
+        described = oci.Descriptor(media_type=oci.MEDIA_MANIFEST, digest=digest_of(written), size=len(written))
+        for blob, data in ((manifest.config, body), (described, written)):
+            await caller.take_blob(cache.reference, blob, self._pieces(iter([data])))
+        caller.tell_cache(described)
+        self._narration.tell_status(f"writing cache manifest {described.digest}")
 
     async def outputs(self) -> AsyncGenerator[Progress, None]:
         """Yields the outputs for the caller in pieces, each with the output's number; exported caches come last."""

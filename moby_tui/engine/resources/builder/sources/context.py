@@ -14,9 +14,11 @@ from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.builder import git
 from moby_tui.engine.resources.builder.execution import copying
+from moby_tui.engine.resources.builder.execution.digests import Digests
 from moby_tui.engine.resources.builder.execution.new_files import NewFiles
 from moby_tui.engine.resources.builder.execution.supplies import Supplies
 from moby_tui.engine.resources.builder.sources.folders import kept
+from moby_tui.engine.resources.builder.sources.stores import Layout
 from moby_tui.engine.resources.images.transfer.load import Archive, receive, take_apart
 from moby_tui.engine.resources.images.unpack.apply import apply
 from moby_tui.engine.tasks import in_thread
@@ -35,12 +37,13 @@ KEEP_GIT_DIR = "BUILDKIT_CONTEXT_KEEP_GIT_DIR"
 class Context:
     """``root`` is a descriptor of the folder; every path of the context is resolved inside it. Use as a context manager.
 
-    ``text`` is the Dockerfile if the caller gave only that.
+    ``text`` is the Dockerfile if the caller gave only that; ``digests`` are those that are known of the folder.
     """
 
-    def __init__(self, folder: Path | int, text: bytes | None = None) -> None:
+    def __init__(self, folder: Path | int, text: bytes | None = None, digests: Digests | None = None) -> None:
         self.root = os.dup(folder) if isinstance(folder, int) else os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.text = text
+        self.digests = digests or Digests()
 
     def __enter__(self) -> Context:
         return self
@@ -170,21 +173,29 @@ class Sources:
         """
         assert self._caller is not None
         key = f"{self._caller.key}\0{name}" if self._caller.key else ""
-        into = await self._stack.enter_async_context(kept(self._places, key, self._folder))
-        size = await self._caller.fill(name, into, exclude=ignore.patterns if ignore else (), only=only)
-        return self._stack.enter_context(Context(into)), size
+        own = await self._stack.enter_async_context(kept(self._places, key, self._folder))
+        sent = await self._caller.fill(name, own.folder, exclude=ignore.patterns if ignore else (), only=only)
+        if not sent.changed:
+            own.digests = own.before
+        return self._stack.enter_context(Context(own.folder, digests=own.digests)), sent.size
 
     async def files(self, name: str, only: Sequence[str]) -> tuple[Context, int]:
         """A folder with these files of a caller's folder, if they are there, and the bytes that were sent."""
         assert self._caller is not None
         into = self._place()
         into.mkdir()
-        size = await self._caller.fill(name, into, only=only)
-        return self._stack.enter_context(Context(into)), size
+        sent = await self._caller.fill(name, into, only=only)
+        return self._stack.enter_context(Context(into)), sent.size
 
     async def archive(self, pieces: AsyncIterator[bytes]) -> Archive:
         """An archive of images, read into its members as it arrives."""
         return await take_apart(pieces, self._place())
+
+    def layout(self, store: str) -> Layout:
+        """An OCI layout in a store of the caller. Raises ``InvalidArgument`` if there is no caller."""
+        if self._caller is None:
+            raise InvalidArgument(f"nobody has the store {store[:80]!r}: send the content with the build")
+        return Layout(self._caller, store, self._place())
 
     async def _opened(self, file: Path) -> Context:
         folder = self._place()

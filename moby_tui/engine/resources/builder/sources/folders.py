@@ -7,18 +7,29 @@ import hashlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from moby_tui.engine.kernel import trees
+from moby_tui.engine.resources.builder.execution.digests import Digests, take
 from moby_tui.engine.tasks import in_thread
 
 #: The names of kept folders begin so, beside the folders of cache mounts.
 PREFIX = "context-"
-_CONTENT = "content"
+_CONTENT, _DIGESTS = "content", "digests"
+
+
+@dataclass
+class Kept:
+    """``before`` are the digests of the last build, which count if nothing in the folder has changed since; ``digests`` count now."""
+
+    folder: Path
+    before: Digests = field(default_factory=Digests)
+    digests: Digests = field(default_factory=Digests)
 
 
 @asynccontextmanager
-async def kept(places: Path, key: str, scratch: Path) -> AsyncIterator[Path]:
+async def kept(places: Path, key: str, scratch: Path) -> AsyncIterator[Kept]:
     """The folder of a caller's with this key, locked until the end of the block; a new one in ``scratch`` if another build has it.
 
     It has what the caller sent the last time; a new one shares these files (link(2)): a file that has changed is made anew, under its
@@ -31,13 +42,14 @@ async def kept(places: Path, key: str, scratch: Path) -> AsyncIterator[Path]:
         folder.mkdir()
         if key:
             await in_thread(_share, place / _CONTENT, folder)
-        yield folder
+        yield Kept(folder)
         return
     try:
         os.utime(place)
-        folder = place / _CONTENT
-        folder.mkdir(mode=0o755, exist_ok=True)
-        yield folder
+        own = Kept(place / _CONTENT, take(place / _DIGESTS))
+        own.folder.mkdir(mode=0o755, exist_ok=True)
+        yield own
+        own.digests.write(place / _DIGESTS)
     finally:
         os.close(fd)
 

@@ -14,6 +14,7 @@ from moby_tui.engine.resources.builder.image import BuiltImage
 from moby_tui.engine.resources.builder.narration import Narration
 from moby_tui.engine.resources.builder.sources.context import Context, Sources
 from moby_tui.engine.resources.images import manifest as manifests
+from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.store.content import ContentStore
 from moby_tui.engine.resources.images.transfer.load import Archive, Loader
 from moby_tui.engine.tasks import in_thread
@@ -21,13 +22,14 @@ from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.reference import parse
 from moby_tui.schema import oci
 from moby_tui.schema.base import decode
-from moby_tui.schema.build import FOLDER, MADE, UPLOADED, UPLOADED_CACHE, UPLOADED_LAYOUT
+from moby_tui.schema.build import FOLDER, MADE, STORED, UPLOADED, UPLOADED_CACHE, UPLOADED_LAYOUT
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.images.transfer.pull import Image
 
 _IMAGE = "docker-image://"
 _STAGE = "target:"
+_OF_PLATFORM = "::"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -42,12 +44,28 @@ class Named:
 
 
 class NamedContexts:
-    """The named contexts by their names in the Dockerfile; the name of an image matches in any of its spellings."""
+    """The named contexts by their names in the Dockerfile; the name of an image matches in any of its spellings.
+
+    A name may end in ``::`` and a platform: see ``of``.
+    """
 
     def __init__(self, found: Mapping[str, Named], archives: Iterable[Archive] = ()) -> None:
         #: caches that the caller has sent, as OCI layouts
         self.archives = list(archives)
+        self._all = dict(found)
         self._found = {key: named for name, named in found.items() for key in (name.lower(), _canonical(name))}
+
+    def of(self, platform: oci.Platform) -> NamedContexts:
+        """As a build for this platform sees them: ``name::platform`` as ``name``, in place of one that is for all."""
+        wanted = platforms.text(platform)
+        for_all, own = dict[str, Named](), dict[str, Named]()
+        for key, named in self._all.items():
+            name, _, of = key.partition(_OF_PLATFORM)
+            if not of:
+                for_all[name] = named
+            elif platforms.text(platforms.parse(of)) == wanted:
+                own[name] = named
+        return NamedContexts(for_all | own, self.archives)
 
     def find(self, name: str) -> Named | None:
         return self._found.get(name.lower()) or self._found.get(_canonical(name)) if self._found and name else None
@@ -83,6 +101,8 @@ async def gather(
                 found[name] = Named(image=await _layout(name, which, uploads[name], sources, loader))
             else:
                 found[name] = Named(tree=await _tree(await sources.sent(uploads[name])))
+        elif kind == STORED:
+            found[name] = Named(image=await _stored(name, which, sources, loader, narration))
         elif kind == MADE:
             found[name] = Named(image=_made(which, content))
         elif kind == FOLDER:
@@ -131,6 +151,17 @@ async def _layout(name: str, which: str, pieces: AsyncIterator[bytes], sources: 
         reason = f"has no image {which[:80]!r}" if which else "has several images: name one, as in oci-layout://path:tag"
         raise InvalidArgument(f"build context {name[:80]!r} {reason}")
     return built(chosen[0])
+
+
+async def _stored(name: str, which: str, sources: Sources, loader: Loader, narration: Narration) -> BuiltImage:
+    """The image in a store of the caller's, as ``STORE@DIGEST``."""
+    store, _, digest = which.rpartition("@")
+    with narration.step(f"[context {name}] oci-layout://{name}@{digest}"):
+        layout = sources.layout(store)
+        for blob in (await layout.open(digest, loader.wanted)).layers:
+            await layout.fetch(blob)
+        [loaded] = await loader.images(layout)
+    return built(loaded.image)
 
 
 def _names_of(image: Image, tag: str) -> tuple[str, ...]:

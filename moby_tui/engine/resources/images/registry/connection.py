@@ -90,6 +90,8 @@ class Connection:
         self._patience = limits.value(limits.PATIENCE) if patience is None else patience
         self._purpose = purpose
         self._attempts = options.max_download_attempts
+        #: whether the host has answered anything yet
+        self._met = False
         self._session: ClientSession | None = None
         self.authorization = Authorization(reference, host, auth, options, list(scopes), offline=purpose == LOGIN, nobody=nobody)
 
@@ -137,7 +139,7 @@ class Connection:
 
     def _meaning(self, error: Exception, *, advanced: bool) -> MobyError | None:
         """The error to raise for a failure; None to raise the failure itself."""
-        from aiohttp import ClientConnectorCertificateError, ClientError, ClientSSLError, InvalidURL
+        from aiohttp import ClientConnectorCertificateError, ClientConnectorError, ClientError, ClientSSLError, InvalidURL
 
         domain = self._reference.domain
         if isinstance(error, Retry):
@@ -150,7 +152,9 @@ class Connection:
         if isinstance(error, InvalidURL):
             return InvalidArgument(f"registry {domain} has no valid address")
         if isinstance(error, ClientError | ConnectionError):
-            return Retry(f"registry {domain} cannot be reached: {error}; check the network and the name")
+            # as with dockerd, one that refuses the first connection, or has no address, is not tried again
+            kind = Unreachable if isinstance(error, ClientConnectorError) and not self._met else Retry
+            return kind(f"registry {domain} cannot be reached: {error}; check the network and the name")
         return None
 
     # One request
@@ -212,6 +216,7 @@ class Connection:
                 response = await self._session.request(
                     method, at, headers=headers | own, data=data, allow_redirects=False, proxy=proxy_for(at)
                 )
+            self._met = True
             if response.status not in (301, 302, 303, 307, 308) or method not in ("GET", "HEAD"):
                 return response
             location = response.headers.get("Location", "")

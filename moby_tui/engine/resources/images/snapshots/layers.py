@@ -16,16 +16,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moby_tui.engine.kernel import fault
-from moby_tui.engine.kernel.path import open_in_root
+from moby_tui.engine.kernel import fault, trees
+from moby_tui.engine.kernel.path import open_in_root, sync_file_system
 from moby_tui.engine.resources.images.store import written
-from moby_tui.engine.resources.images.store.content import Ingest, hex_of
 from moby_tui.engine.resources.images.store.form import DIFF, IMPLIED, SIZE, is_opaque
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.tasks import in_thread, settled
 from moby_tui.errors import MobyError
+from moby_tui.reference import hex_of
 
 if TYPE_CHECKING:
+    from moby_tui.engine.resources.images.store.content import Ingest
     from moby_tui.engine.resources.images.unpack.workers import Unpackers
 
 #: A smaller blob is unpacked in less time than it takes to start the unpacker.
@@ -102,6 +103,17 @@ class LayerStore:
         async with staging.claim(self._staging, self.claim_name(diff_id)) as folder:
             if not self.has(diff_id):
                 await in_thread(_unpack, chunks, diff_id, folder / "layer")
+                await in_thread(self._appear, folder / "layer", diff_id)
+                self.write_through_soon()
+
+    async def take(self, tree: Path, diff_id: str, size: int) -> None:
+        """Takes a folder in staging, which nobody uses any more, as a layer's tree, unless the layer is there. It has all directories
+        with the attributes that they are to have. ``size``: bytes of its files."""
+        from moby_tui.engine.resources.images.store import staging
+
+        async with staging.claim(self._staging, self.claim_name(diff_id)) as folder:
+            if not self.has(diff_id):
+                await in_thread(_take, tree, size, folder / "layer")
                 await in_thread(self._appear, folder / "layer", diff_id)
                 self.write_through_soon()
 
@@ -204,6 +216,18 @@ def _unpack(chunks: Iterable[bytes], diff_id: str, layer: Path) -> None:
     from moby_tui.engine.resources.images.unpack.unpack import unpack
 
     unpack(chunks, diff_id, str(layer))
+
+
+def _take(tree: Path, size: int, layer: Path) -> None:
+    """Makes the folder ``layer`` of a tree, as ``unpack`` makes one of a blob."""
+    with refusals_told():
+        layer.mkdir(mode=0o755)
+        marked = written.mark(str(layer))
+        tree.rename(layer / DIFF)
+        (layer / SIZE).write_text(str(size))
+        if not marked:
+            with trees.closing(os.open(layer, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as folder:
+                sync_file_system(folder)
 
 
 def _counted(chunks: Iterator[bytes], used: Callable[[int], None]) -> Iterator[bytes]:

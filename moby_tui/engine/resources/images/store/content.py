@@ -14,21 +14,14 @@ from pathlib import Path
 
 from moby_tui.engine.resources.images.store import written
 from moby_tui.engine.store.disk import refusals_told
-from moby_tui.errors import InvalidArgument, MobyError, NotFound
-from moby_tui.reference import is_digest
+from moby_tui.errors import MobyError, NotFound
+from moby_tui.reference import hex_of
 
 _CHUNK = 1 << 18
 
 
 def digest_of(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
-
-
-def hex_of(digest: str) -> str:
-    """The hexadecimal half of a digest; raises ``InvalidArgument`` for anything that is not one (it would become a path)."""
-    if not is_digest(digest):
-        raise InvalidArgument(f"invalid digest {digest[:80]!r}; only sha256 digests are known")
-    return digest.removeprefix("sha256:")
 
 
 class ContentStore:

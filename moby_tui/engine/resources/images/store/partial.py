@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from moby_tui.engine.resources.images.store import staging
-from moby_tui.engine.resources.images.store.content import Ingest, hex_of
+from moby_tui.engine.resources.images.store.content import Ingest
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import MobyError, Unavailable
+from moby_tui.reference import hex_of
 
 #: Seconds, as containerd keeps an unfinished download.
 _LONGEST_AGE = 24 * 3600.0

@@ -140,7 +140,7 @@ class Loader:
         self, content: ContentStore, layers: LayerStore, staging_folder: Path, wanted: oci.Platform | None = None
     ) -> None:
         """``wanted`` is the platform whose images are loaded; None: of an index the image for this machine, else all images."""
-        self._wanted = wanted
+        self.wanted = wanted
         self._content = content
         self._layers = layers
         self._staging = staging_folder
@@ -192,13 +192,13 @@ class Loader:
 
     def _fits(self, config: oci.ImageConfig) -> bool:
         found = oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant)
-        return self._wanted is None or platforms.runs(self._wanted, found)
+        return self.wanted is None or platforms.runs(self.wanted, found)
 
     def _this_machine_last(self, loaded: list[Loaded]) -> list[Loaded]:
         """Of several images with one name, the one for this machine comes last, so that the name means it."""
         here = platforms.host()
         if not loaded:
-            raise InvalidArgument(f"the archive holds no image for {platforms.text(self._wanted or here)}")
+            raise InvalidArgument(f"the archive holds no image for {platforms.text(self.wanted or here)}")
         return sorted(
             loaded, key=lambda one: (one.image.config.os, one.image.config.architecture) == (here.os, here.architecture)
         )
@@ -210,7 +210,7 @@ class Loader:
         if isinstance(document, oci.Manifest):
             return document, body
         present = [item for item in document.manifests if archive.find("blobs/" + item.digest.replace(":", "/"))]
-        chosen = platforms.choose(self._wanted or platforms.host(), present)
+        chosen = platforms.choose(self.wanted or platforms.host(), present)
         if chosen is None:
             return None, b""
         body = archive.blob(chosen).read("manifest")

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from moby_tui.engine.resources.images import manifest as manifests
-from moby_tui.engine.resources.images.store.content import ContentStore, digest_of, hex_of
+from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
 from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.errors import NotFound
-from moby_tui.reference import Reference
+from moby_tui.reference import Reference, hex_of
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
 

@@ -23,12 +23,13 @@ from moby_tui.engine.protocol.network import TeardownStep
 from moby_tui.engine.resources.networks import bridge_options
 from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Teardown
-from moby_tui.engine.resources.networks.firewall import Firewall
 from moby_tui.engine.store.records.networks import NOTE, NetworkRecord
 from moby_tui.errors import Forbidden, MobyError
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.networks.drivers.mending import Mending
+    from moby_tui.engine.resources.networks.firewall import Firewall
+    from moby_tui.engine.resources.networks.seen import Seen
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +45,10 @@ _GIVEN = f"{NOTE}bridge_given"
 
 
 class BridgeDriver:
-    """The bridges of one engine, and its tables of the firewall.
+    """The bridges of one engine, and its nftables tables, which are called ``table``.
 
+    ``firewall`` opens the tables: it is called, and nftables' messages are imported, when one is first read or changed. ``seen`` is the note
+    of when they were last found as they should be.
     ``networks`` and ``published`` return what a table gets when it is made anew: the networks, and for each IP version the messages that
     publish ports. ``records`` returns the messages of the records as they are, with which a table is compared.
     """
@@ -55,18 +58,25 @@ class BridgeDriver:
 
     def __init__(
         self,
-        firewall: Firewall,
+        table: str,
+        seen: Seen,
+        firewall: Callable[[], Firewall],
         lock: Path,
         networks: Callable[[], Iterable[NetworkRecord]],
         published: Callable[[], dict[int, list[bytes]]],
         records: Callable[[], dict[int, list[bytes]]],
     ) -> None:
-        self._firewall = firewall
-        self.table = firewall.name
+        self.table = table
+        self._seen = seen
+        self._open_firewall = firewall
         self._lock = lock
         self._networks = networks
         self._published = published
         self._records = records
+
+    @functools.cached_property
+    def _firewall(self) -> Firewall:
+        return self._open_firewall()
 
     @functools.cached_property
     def _mending(self) -> Mending:
@@ -128,7 +138,7 @@ class BridgeDriver:
 
     def mend(self) -> None:
         """Repairs the tables after a change by another program, and logs that. Does nothing if no bridge exists. Raises ``OSError``."""
-        if self._firewall.seen.is_current() or not self._present() or not self._mending.look():
+        if self._seen.is_current() or not self._present() or not self._mending.look():
             return
         with self._locked():
             for text in self._mending.mend():

@@ -1,6 +1,6 @@
-"""What the name service says to a question about the containers of a network, as dockerd's resolver says it.
+"""Answers of the name server to questions about the containers of a network, as dockerd's resolver gives them.
 
-Questions come from inside containers and are hostile; ``dnslib`` reads them.
+Questions come from inside containers and are hostile. ``dnslib`` reads them.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from dnslib.buffer import BufferError as DnsBufferError
 from moby_tui.engine.resources.networks.names.zone import Address, Entry
 
 _TTL = 600
-#: What a datagram may hold where the question says nothing else (rfc 1035), and what we send at the most.
+#: The bytes of a datagram if the question has no larger size (RFC 1035), and the most that is sent.
 _PLAIN, _LARGEST = 512, 4096
 _REVERSE = {".in-addr.arpa": 4, ".ip6.arpa": 6}
 
 
 class Malformed(ValueError):
-    """What came is no question."""
+    """A message that is not one question."""
 
 
 def parse(data: bytes) -> DNSRecord:
-    """The question in a message. Raises ``Malformed``."""
+    """Reads a message that has one question. Raises ``Malformed``."""
     try:
         record = DNSRecord.parse(data)
     except (DNSError, DnsBufferError, ValueError, IndexError, KeyError, RecursionError, OverflowError) as error:
@@ -36,23 +36,24 @@ def parse(data: bytes) -> DNSRecord:
 
 
 def answer(question: DNSRecord, entries: Sequence[Entry], own: Sequence[Entry] = ()) -> DNSRecord | None:
-    """The answer from what the networks know; None where they do not know the name, which is then others' to answer.
+    """The answer from the names on the networks; None for a name that they do not have, which other name servers are asked for.
 
-    ``own`` are the entries of the container that asks: its links count for it alone.
+    ``entries`` are those of all containers on the networks of the container that asks, ``own`` those of that container itself: its links are
+    names for it alone.
     """
     name = str(question.q.qname).lower().removesuffix(".")
     kind = QTYPE.get(question.q.qtype)
     if kind == "PTR":
         return _reverse(question, name, entries)
-    found = _linked(name, entries, own) or _addresses(name, entries, own)
-    if not found:
+    addresses = _linked(name, entries, own) or _addresses(name, entries, own)
+    if not addresses:
         return None
     reply = _reply(question)
     if kind == "SRV":
-        # a service of a cluster would be asked for as _port._protocol.name
+        # dockerd answers with SERVFAIL too: only services of a swarm, _port._protocol.name, have such records
         reply.header.rcode = RCODE.SERVFAIL
     version = {"A": 4, "AAAA": 6}.get(kind, 0)
-    chosen = [address for address in found if address.version == version]
+    chosen = [address for address in addresses if address.version == version]
     random.shuffle(chosen)
     for address in chosen:
         data = A(str(address)) if version == 4 else AAAA(str(address))
@@ -61,7 +62,10 @@ def answer(question: DNSRecord, entries: Sequence[Entry], own: Sequence[Entry] =
 
 
 def refusal(data: bytes, code: str) -> bytes:
-    """An answer that says only that there is none; nothing for what is no message at all."""
+    """The answer with a response code (``SERVFAIL``) and no record; with FORMERR if the message is not one question.
+
+    Empty for a message that is shorter than a header.
+    """
     if len(data) < 12:
         return b""
     try:
@@ -75,7 +79,7 @@ def refusal(data: bytes, code: str) -> bytes:
 
 
 def fitting(reply: DNSRecord, question: DNSRecord) -> bytes:
-    """The answer as a datagram; one that is too long for whoever asked says so, and is asked for again by TCP."""
+    """The answer as a datagram. If it is longer than the client takes, an empty one with the bit TC: the client asks again by TCP."""
     data = bytes(reply.pack())
     if len(data) <= _room(question):
         return data
@@ -85,6 +89,7 @@ def fitting(reply: DNSRecord, question: DNSRecord) -> bytes:
 
 
 def _room(question: DNSRecord) -> int:
+    """The bytes of a datagram that the client takes (EDNS, RFC 6891)."""
     sizes = [record.rclass for record in question.ar if record.rtype == QTYPE.OPT]
     return min(max([_PLAIN, *map(int, sizes)]), _LARGEST)
 
@@ -95,21 +100,24 @@ def _reply(question: DNSRecord) -> DNSRecord:
 
 
 def _linked(name: str, entries: Sequence[Entry], own: Sequence[Entry]) -> list[Address]:
-    """By an alias of the container that asks, or by one and the network behind it."""
+    """The addresses of a container to which the asking container has a link of this name: ``alias`` or ``alias.network``."""
     first, _, last = name.rpartition(".")
     for place in own:
         target = place.links.get(name) or (place.links.get(first) if place.network.lower() == last else None)
-        found = [a for entry in entries if entry.network == place.network and target in entry.names for a in entry.addresses]
-        if found:
-            return found
+        addresses = [a for entry in entries if entry.network == place.network and target in entry.names for a in entry.addresses]
+        if addresses:
+            return addresses
     return []
 
 
 def _addresses(name: str, entries: Sequence[Entry], own: Sequence[Entry]) -> list[Address]:
-    """By a name, or by a name and the network behind it; one that the container uses as an alias on a network means nobody else there."""
-    found = [a for entry in entries if name in entry.names and not _is_alias(name, entry, own) for a in entry.addresses]
+    """The addresses of the containers that have this name: ``name`` or ``name.network``.
+
+    A link hides the name on its network: the containers of that network that have the same name do not count.
+    """
+    plain = [a for entry in entries if name in entry.names and not _is_alias(name, entry, own) for a in entry.addresses]
     first, _, network = name.rpartition(".")
-    return found or [
+    return plain or [
         a
         for entry in entries
         if entry.network.lower() == network and first in entry.names and not _is_alias(first, entry, own)
@@ -118,10 +126,12 @@ def _addresses(name: str, entries: Sequence[Entry], own: Sequence[Entry]) -> lis
 
 
 def _is_alias(name: str, entry: Entry, own: Sequence[Entry]) -> bool:
+    """True if the asking container has a link of this name on the entry's network."""
     return any(name in place.links and place.network == entry.network for place in own)
 
 
 def _reverse(question: DNSRecord, name: str, entries: Sequence[Entry]) -> DNSRecord | None:
+    """The name of the container that has an address; None for a name that is no address of theirs."""
     address = _reversed(name)
     for entry in entries:
         if address is not None and address in entry.addresses and entry.names:
@@ -133,7 +143,7 @@ def _reverse(question: DNSRecord, name: str, entries: Sequence[Entry]) -> DNSRec
 
 
 def _reversed(name: str) -> Address | None:
-    """The address in a name below in-addr.arpa or ip6.arpa."""
+    """The address that a name below in-addr.arpa or ip6.arpa stands for; None for another name."""
     for suffix, version in _REVERSE.items():
         if name.endswith(suffix):
             labels = name.removesuffix(suffix).split(".")[::-1]

@@ -1,7 +1,7 @@
-"""Questions that the networks cannot answer, asked of others: the host's name servers, or those of ``--dns``.
+"""Forwards questions that the zones do not answer to the host's name servers, or to those of ``--dns``.
 
-A question is forwarded as it came, with another id and from a port of the kernel's choice, so that nobody can guess what an answer must bear
-(rfc 5452). It is asked from the host's network namespace.
+The name server sends a question as it received it, with a random id and from a port that the kernel chooses: an attacker who forges an answer
+has to guess both (RFC 5452). It sends from the host's network namespace.
 """
 
 from __future__ import annotations
@@ -16,19 +16,23 @@ from moby_tui.engine.kernel.loop import READ, WRITE, Loop, Timer
 Done = Callable[[bytes], None]
 
 _PORT = 53
-#: Seconds for one server to answer, and how many questions are under way at once, as with dockerd.
+#: The seconds that one server has for its answer, and the most questions that wait at once: as in dockerd.
 _PATIENCE = 3.0
 _MOST = 1024
 _MOST_MESSAGE = 65536
 
 
 class Forwarder:
+    """The questions of one name server that wait for an answer of another."""
+
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self._under_way = 0
 
     def ask(self, servers: Sequence[str], data: bytes, done: Done, *, stream: bool = False) -> None:
-        """Asks the servers one after another; ``done`` gets the first answer, or nothing where none came."""
+        """Asks the servers one after another, by TCP for ``stream``. Calls ``done`` with the first answer; with no bytes if no server
+        answers, or if too many questions wait.
+        """
         if self._under_way >= _MOST or len(data) < 12:
             done(b"")
             return
@@ -36,32 +40,35 @@ class Forwarder:
         _Question(self._loop, list(servers), data, self._finish(done), stream=stream).ask_next()
 
     def _finish(self, done: Done) -> Done:
-        def finish(said: bytes) -> None:
+        def finish(answer: bytes) -> None:
             self._under_way -= 1
-            done(said)
+            done(answer)
 
         return finish
 
 
 class _Question:
+    """One forwarded question: it has a socket to one server at a time."""
+
     def __init__(self, loop: Loop, servers: list[str], data: bytes, done: Done, *, stream: bool) -> None:
         self._loop = loop
         self._servers = servers
-        self._asked = data
+        self._question = data
         self._done = done
         self._stream = stream
         self._id = b""
-        self._said = bytearray()
+        self._received = bytearray()
         self._socket: socket.socket | None = None
         self._timer: Timer | None = None
 
     def ask_next(self) -> None:
+        """Asks the next server; without another one the question has no answer."""
         self._close()
         if not self._servers:
             self._done(b"")
             return
         server = self._servers.pop(0)
-        self._id, self._said = os.urandom(2), bytearray()
+        self._id, self._received = os.urandom(2), bytearray()
         kind = socket.SOCK_STREAM if self._stream else socket.SOCK_DGRAM
         family = socket.AF_INET6 if ":" in server else socket.AF_INET
         try:
@@ -76,7 +83,7 @@ class _Question:
 
     def _send(self) -> None:
         assert self._socket is not None
-        message = self._id + self._asked[2:]
+        message = self._id + self._question[2:]
         try:
             self._socket.sendall(len(message).to_bytes(2, "big") + message if self._stream else message)
         except OSError:
@@ -96,13 +103,13 @@ class _Question:
             self.ask_next()
             return
         if self._stream:
-            self._said += piece
-            if len(self._said) < 2 or len(self._said) < int.from_bytes(self._said[:2], "big") + 2:
+            self._received += piece
+            if len(self._received) < 2 or len(self._received) < int.from_bytes(self._received[:2], "big") + 2:
                 return
-            piece = bytes(self._said[2 : int.from_bytes(self._said[:2], "big") + 2])
+            piece = bytes(self._received[2 : int.from_bytes(self._received[:2], "big") + 2])
         if len(piece) >= 12 and piece[:2] == self._id and piece[2] & 0x80:
             self._close()
-            self._done(self._asked[:2] + piece[2:])
+            self._done(self._question[:2] + piece[2:])
 
     def _close(self) -> None:
         if self._timer is not None:

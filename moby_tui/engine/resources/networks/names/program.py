@@ -1,7 +1,7 @@
-"""How the name server is started, for those who must not import it."""
+"""The name server's module, and its command in the frozen program: for monitors, which start it and must not import it."""
 
 from __future__ import annotations
 
 MODULE = "moby_tui.engine.resources.networks.names.server"
-#: How the frozen program, which has no ``-m``, is told to be a name server.
+#: The first argument with which the frozen program, which has no ``-m``, becomes a name server.
 COMMAND = "__names__"

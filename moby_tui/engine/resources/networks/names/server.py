@@ -1,8 +1,8 @@
-"""The name server: one process for all containers of a data root, on sockets that lie in their namespaces.
+"""The name server: one process for all containers of a data root. It answers on sockets in the containers' network namespaces.
 
-A monitor registers its container with one message over a unix socket (SOCK_SEQPACKET), the sockets beside it, and stays connected; when the
-monitor ends, so does the registration. The process ends when it has had none for a while. It reads the zones' files itself, so a change
-is visible at the next question, whichever process made it.
+A monitor registers its container with one message over a unix socket (SOCK_SEQPACKET), which carries the container's sockets, and stays
+connected: the registration ends with the monitor. The server ends when it has had no registration for two seconds. It reads the zones' files
+itself, so the next answer has every change, whichever process made it.
 """
 
 from __future__ import annotations
@@ -26,14 +26,18 @@ from moby_tui.engine.resources.networks.names.zone import Zones
 _IDLE_SECONDS = 2.0
 _MOST_MESSAGE = 65536
 _MOST_REMEMBERED = 4096
-#: Connections of one container at a time, and how long one may say nothing.
+#: The most connections of one container at a time, and the seconds after which a connection is closed.
 _MOST_STREAMS, _STREAM_SECONDS = 64, 10.0
-#: Datagrams that are answered before others get their turn.
+#: The most datagrams of one container that are answered before other sockets have their turn.
 _AT_A_TIME = 32
 
 
 def main(folder: str, lock: str) -> None:
-    """``folder`` holds the zones and, beside it, the socket; ``lock`` is the descriptor whose lock says that there is one server."""
+    """Serves until no container is registered.
+
+    ``folder`` has the zones; the server's socket is beside it. ``lock`` is the number of an inherited descriptor of a locked file: its
+    lock is held for as long as this process lives, so that a data root has one server.
+    """
     processes.set_name("moby-names")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.set_inheritable(int(lock), False)
@@ -41,6 +45,8 @@ def main(folder: str, lock: str) -> None:
 
 
 class Server:
+    """The server's socket and its registered containers."""
+
     def __init__(self, folder: str) -> None:
         self.loop = Loop()
         self.zones = Zones(folder)
@@ -55,13 +61,13 @@ class Server:
 
     def serve(self) -> None:
         self.loop.watch(self._listener.fileno(), READ, lambda _: self._accept())
-        self._leave_if_idle()
+        self._wait_until_idle()
         self.loop.run_until(lambda: self._over)
 
-    def _leave_if_idle(self) -> None:
-        self.loop.call_later(_IDLE_SECONDS, self._look_whether_idle)
+    def _wait_until_idle(self) -> None:
+        self.loop.call_later(_IDLE_SECONDS, self._end_if_idle)
 
-    def _look_whether_idle(self) -> None:
+    def _end_if_idle(self) -> None:
         if self._clients:
             return
         with suppress(FileNotFoundError):
@@ -77,7 +83,7 @@ class Server:
         self.loop.watch(connection.fileno(), READ, lambda _: self._register(connection))
 
     def _register(self, connection: socket.socket) -> None:
-        """The one message of a monitor; its end, or nonsense, ends the connection."""
+        """Reads the one message of a monitor. A connection that ends, or a malformed message, is closed."""
         self.loop.remove(connection.fileno())
         try:
             data, descriptors, _, _ = socket.recv_fds(connection, _MOST_MESSAGE, 2)
@@ -95,9 +101,10 @@ class Server:
         client.begin()
 
     def forget(self, client: Client) -> None:
+        """Removes a container whose monitor has ended."""
         self._clients.discard(client)
         if not self._clients:
-            self._leave_if_idle()
+            self._wait_until_idle()
 
 
 def _check_sockets(descriptors: list[int]) -> tuple[int, int]:
@@ -107,23 +114,23 @@ def _check_sockets(descriptors: list[int]) -> tuple[int, int]:
 
 
 class Client:
-    """One container's sockets."""
+    """A registered container: its sockets, its connections, and the answers that it was given."""
 
     def __init__(
         self,
         server: Server,
         connection: socket.socket,
-        asked: NameRegistration,
+        registration: NameRegistration,
         descriptors: tuple[int, int],
     ) -> None:
         self._server = server
         self._connection = connection
-        self._container = asked.container
-        self._servers = asked.servers if asked.forwards else []
+        self._container = registration.container
+        self._servers = registration.servers if registration.forwards else []
         self._datagrams, self._listener = (socket.socket(fileno=fd) for fd in descriptors)
         self._streams: set[Conversation] = set()
         self._remembered: dict[bytes, bytes] = {}
-        self._as_of = -1
+        self._remembered_at = -1
 
     def begin(self) -> None:
         loop = self._server.loop
@@ -148,28 +155,28 @@ class Client:
             self._answer(data, sender)
 
     def _answer(self, data: bytes, sender: tuple[str, int]) -> None:
-        reply = self.known(data, stream=False)
+        reply = self.answer_from_zones(data, stream=False)
         if reply is not None:
-            self._say(reply, sender)
+            self._send(reply, sender)
         elif self._servers:
             self._server.forwarder.ask(
-                self._servers, data, lambda said: self._say(said or answers.refusal(data, "SERVFAIL"), sender)
+                self._servers, data, lambda answer: self._send(answer or answers.refusal(data, "SERVFAIL"), sender)
             )
         else:
-            self._say(answers.refusal(data, "SERVFAIL"), sender)
+            self._send(answers.refusal(data, "SERVFAIL"), sender)
 
-    def _say(self, data: bytes, sender: tuple[str, int]) -> None:
+    def _send(self, data: bytes, sender: tuple[str, int]) -> None:
         if data and self._datagrams.fileno() >= 0:
             with suppress(OSError):
                 self._datagrams.sendto(data, sender)
 
-    def known(self, data: bytes, *, stream: bool) -> bytes | None:
-        """The answer from the zones, or that the question is none; None where others are to be asked."""
+    def answer_from_zones(self, data: bytes, *, stream: bool) -> bytes | None:
+        """The answer from the zones, FORMERR for a malformed question; None for a name that they do not have."""
         zones = self._server.zones
         zones.refresh()
-        if self._as_of != zones.changes:
+        if self._remembered_at != zones.changes:
             self._remembered.clear()
-            self._as_of = zones.changes
+            self._remembered_at = zones.changes
         key = data[2:]
         if not stream and key in self._remembered:
             return data[:2] + self._remembered[key]
@@ -182,13 +189,13 @@ class Client:
             return None
         if stream:
             return bytes(reply.pack())
-        said = answers.fitting(reply, question)
+        datagram = answers.fitting(reply, question)
         if len(reply.rr) < 2:
-            # several addresses come in another order each time
+            # an answer with several addresses is made anew each time, since their order is random
             if len(self._remembered) >= _MOST_REMEMBERED:
                 self._remembered.clear()
-            self._remembered[key] = said[2:]
-        return said
+            self._remembered[key] = datagram[2:]
+        return datagram
 
     def _accept(self) -> None:
         try:
@@ -200,20 +207,20 @@ class Client:
             return
         self._streams.add(Conversation(self, self._server, connection))
 
-    def left(self, conversation: Conversation) -> None:
+    def forget(self, conversation: Conversation) -> None:
         self._streams.discard(conversation)
 
-    def ask_others(self, data: bytes, conversation: Conversation) -> None:
-        """A question that came by TCP is forwarded by TCP: the answer may be long."""
+    def ask_other_servers(self, data: bytes, conversation: Conversation) -> None:
+        """Forwards a question that came by TCP. It is forwarded by TCP, since its answer may be long."""
+        refused = answers.refusal(data, "SERVFAIL")
         if self._servers:
-            done = lambda said: conversation.say(said or answers.refusal(data, "SERVFAIL"))  # noqa: E731
-            self._server.forwarder.ask(self._servers, data, done, stream=True)
+            self._server.forwarder.ask(self._servers, data, lambda answer: conversation.send(answer or refused), stream=True)
         else:
-            conversation.say(answers.refusal(data, "SERVFAIL"))
+            conversation.send(refused)
 
 
 class Conversation:
-    """A connection by TCP: messages with their length before each (rfc 7766)."""
+    """A connection by TCP: each message has its length before it (RFC 7766)."""
 
     def __init__(self, client: Client, server: Server, connection: socket.socket) -> None:
         self._client = client
@@ -238,15 +245,16 @@ class Conversation:
         while len(self._data) >= 2 and len(self._data) >= (length := int.from_bytes(self._data[:2], "big")) + 2:
             message = bytes(self._data[2 : length + 2])
             del self._data[: length + 2]
-            reply = self._client.known(message, stream=True)
+            reply = self._client.answer_from_zones(message, stream=True)
             if reply is not None:
-                self.say(reply)
+                self.send(reply)
             else:
-                self._client.ask_others(message, self)
+                self._client.ask_other_servers(message, self)
         if len(self._data) > _MOST_MESSAGE + 2:
             self.close()
 
-    def say(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
+        """Sends an answer. Does nothing without one, or if the connection was closed meanwhile."""
         if not data or self._connection.fileno() < 0:
             return
         try:
@@ -259,7 +267,7 @@ class Conversation:
             self._timer.cancel()
             self._loop.remove(self._connection.fileno())
             self._connection.close()
-            self._client.left(self)
+            self._client.forget(self)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""A container's sockets for the name service, inside its network namespace.
+"""A container's sockets for the name service, in its network namespace. An engine makes them when it starts the container.
 
-They have ports of the kernel's choice, to which a table of the namespace's own leads what is sent to 127.0.0.11:53: port 53 stays free for
-a name server that runs in the container.
+The kernel chooses their ports. An nftables table in the namespace redirects to them what is sent to 127.0.0.11:53, so that port 53 stays free
+for a name server that runs in the container.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ _BACKLOG = 64
 
 
 def open_in(namespace: int) -> list[int]:
-    """Descriptors of a datagram socket and of a listening stream socket, both non-blocking. Raises ``OSError``."""
+    """Makes the sockets in the network namespace with this descriptor.
+
+    Returns the descriptors of a datagram socket and of a listening stream socket, both non-blocking. Raises ``OSError``.
+    """
     return netns.call(namespace, _open)
 
 
@@ -30,7 +33,7 @@ def _open() -> list[int]:
         datagrams.bind((str(ADDRESS), 0))
         stream.bind((str(ADDRESS), 0))
         stream.listen(_BACKLOG)
-        _lead_to(datagrams.getsockname()[1], stream.getsockname()[1])
+        _redirect_to(datagrams.getsockname()[1], stream.getsockname()[1])
     except BaseException:
         datagrams.close()
         stream.close()
@@ -38,7 +41,8 @@ def _open() -> list[int]:
     return [datagrams.detach(), stream.detach()]
 
 
-def _lead_to(datagram_port: int, stream_port: int) -> None:
+def _redirect_to(datagram_port: int, stream_port: int) -> None:
+    """Makes the table that redirects questions to these ports; one that an earlier call has left is replaced."""
     table = nft.Table(nft.IPV4, "moby-names")
     rules = [
         table.new_rule("output", table.destination_is(ADDRESS, protocol, _PORT), table.translate_to(ADDRESS, port))

@@ -1,6 +1,7 @@
-"""What containers are called on each network: one small file for each container in it, below a folder for the network.
+"""The names of containers on each network, as files: a folder for each network, in it one small file for each container.
 
-An engine writes a file before the container can be reached and names it in the teardown of the container's place, so it goes with that.
+An engine writes a container's file before the container can be reached. The teardown of the container's
+endpoint, which its monitor does, removes the file.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Entry:
-    """One container on one network. ``names`` are lower case; the first is the container's own. ``links`` are what it calls others there:
-    from each alias to a name on the network, in lower case."""
+    """One container on one network. ``names`` are in lower case; the first is the container's name, the others are aliases.
+
+    ``links`` are the names that this container alone has for others: from each alias to a name on the network, in lower case.
+    """
 
     __slots__ = ("addresses", "links", "names", "network")
 
@@ -30,6 +33,7 @@ class Entry:
 
 
 def path_of(folder: Path, network_id: str, container_id: str) -> Path:
+    """The file of a container on a network. ``folder`` is that of all zones of a data root, here and below."""
     return folder / network_id / container_id
 
 
@@ -42,7 +46,7 @@ def write(
     addresses: Iterable[Address],
     links: Mapping[str, str] | None = None,
 ) -> None:
-    """What the container is called on the network from now on. Raises ``OSError``."""
+    """Writes the names and addresses of a container on a network, in place of those that it had there. Raises ``OSError``."""
     path = path_of(folder, network_id, container_id)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f".{container_id}.{os.getpid()}")
@@ -53,14 +57,14 @@ def write(
 
 
 def remove(folder: Path, network_id: str) -> None:
-    """Forgets a network that is gone."""
-    import shutil  # not worth its import to whoever only starts a container
+    """Removes the folder of a network that was removed."""
+    import shutil  # imported here, since an engine that starts a container removes no network
 
     shutil.rmtree(folder / network_id, ignore_errors=True)
 
 
 def read(path: str) -> Entry | None:
-    """An entry; None where the file is gone or is no entry."""
+    """Reads an entry. Returns None if the file does not exist or is damaged."""
     try:
         with open(path, "rb") as file:
             entry = ZoneEntry.decode(file.read())
@@ -69,30 +73,31 @@ def read(path: str) -> Entry | None:
         return None
 
 
-#: A folder's time of change is that of the kernel's last tick, of 10 ms at the most: within it the folder may change again unseen.
+#: Nanoseconds. A folder's time of change is that of the kernel's last tick, at most 10 ms ago: a second change within the same tick has the
+#: same time, so the folder is read again until the time is older than this.
 _TICK_NS = 20_000_000
 _UNSETTLED = -1
 
 
 class Zones:
-    """All entries of one data root, kept up to date by their folders' times of change."""
+    """The entries of all networks of one data root. A folder is read again when its time of change is another."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._stamp = 0
         self._networks: dict[str, int] = {}
         self._entries: dict[str, dict[str, Entry]] = {}
-        #: counts every change: what was answered before may be wrong now
+        #: the number of changes so far: after another one, remembered answers may be wrong
         self.changes = 0
 
     def refresh(self) -> None:
-        """Reads what has changed since the last call."""
+        """Reads the folders that have changed since the last call."""
         stamp = _changed_at(self._folder)
         if stamp == _UNSETTLED or stamp != self._stamp:
             self._stamp = stamp
-            there = {name for name in _listed(self._folder) if not name.startswith(".")}
-            self._networks = {name: self._networks.get(name, _UNSETTLED) for name in there}
-            self._entries = {name: entries for name, entries in self._entries.items() if name in there}
+            names = {name for name in _listed(self._folder) if not name.startswith(".")}
+            self._networks = {name: self._networks.get(name, _UNSETTLED) for name in names}
+            self._entries = {name: entries for name, entries in self._entries.items() if name in names}
             self.changes += 1
         for network, before in self._networks.items():
             now = _changed_at(f"{self._folder}/{network}")
@@ -103,8 +108,8 @@ class Zones:
 
     def _read(self, network: str) -> dict[str, Entry]:
         folder = f"{self._folder}/{network}"
-        read_ = {name: read(f"{folder}/{name}") for name in _listed(folder) if not name.startswith(".")}
-        return {name: entry for name, entry in read_.items() if entry is not None}
+        entries = {name: read(f"{folder}/{name}") for name in _listed(folder) if not name.startswith(".")}
+        return {name: entry for name, entry in entries.items() if entry is not None}
 
     def seen_by(self, container_id: str) -> list[Entry]:
         """The entries of all networks that the container is in."""
@@ -116,7 +121,8 @@ class Zones:
 
 
 def _changed_at(path: str) -> int:
-    """When the folder was last changed; ``_UNSETTLED`` where that is only just so."""
+    """The folder's time of change in nanoseconds; ``_UNSETTLED`` if it is so new that another change may have the same; 0 without the
+    folder."""
     try:
         changed = os.stat(path).st_mtime_ns
     except OSError:

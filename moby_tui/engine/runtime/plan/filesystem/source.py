@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from collections.abc import Callable
+from functools import partial
 
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.protocol.configuration import Configuration, Mount
@@ -38,9 +41,25 @@ def open_binds(spec: Configuration, trees: dict[str, int], user_namespace: int) 
                 binds.append(Bind(tree, stat.S_ISDIR(os.fstat(tree).st_mode), over_proc=False))
                 continue
             over_proc = guard.check_destination(mount.destination, mount.source)
-            tree, directory = open_bind_source(mount.source, MountOptions(mount.options), user_namespace)
+            tree, directory = _open_with_ids(
+                mount, user_namespace, partial(open_bind_source, mount.source, MountOptions(mount.options))
+            )
             binds.append(Bind(tree, directory, over_proc))
     return binds
+
+
+def _open_with_ids(mount: Mount, user_namespace: int, open_tree: Callable[[int], tuple[int, bool]]) -> tuple[int, bool]:
+    """Calls ``open_tree`` with the user namespace that has the map of the mount: that of the container, or one of the mount's own."""
+    if not mount.uid_mappings:
+        return open_tree(user_namespace)
+    # few containers have any
+    from moby_tui.engine.kernel import user_namespace as user_namespaces
+
+    own = user_namespaces.make(mount.uid_mappings, mount.gid_mappings)
+    try:
+        return open_tree(own)
+    finally:
+        os.close(own)
 
 
 def open_own_sources(spec: Configuration, trees: dict[str, int], user_namespace: int) -> None:
@@ -54,15 +73,13 @@ def _open_own(spec: Configuration, mount: Mount, user_namespace: int) -> int:
     # few containers have any
     from moby_tui.engine.runtime.plan.filesystem import own_source
 
-    options = MountOptions(mount.options)
-    tree, _ = own_source.open_own(
-        mount,
-        options,
-        user_namespace,
-        joining.id_maps(spec),
-        lambda part: open_bind_source("", options, user_namespace, directory=part),
-    )
-    return tree
+    options, maps = MountOptions(mount.options), joining.id_maps(spec)
+
+    def open_tree(namespace: int) -> tuple[int, bool]:
+        open_folder = partial(open_bind_source, "", options, namespace)
+        return own_source.open_own(mount, options, namespace, maps, lambda part: open_folder(directory=part))
+
+    return _open_with_ids(mount, user_namespace, open_tree)[0]
 
 
 def open_bind_source(
@@ -89,6 +106,23 @@ def open_bind_source(
         everywhere = mounts.AT_EMPTY_PATH | mounts.AT_RECURSIVE
         mounts.mount_setattr(tree, "", everywhere, set=options.recursive_attributes, clear=options.recursive_cleared)
     if options.idmap and user_namespace >= 0:
-        reach = mounts.AT_EMPTY_PATH | (mounts.AT_RECURSIVE if options.recursive_idmap else 0)
-        mounts.mount_setattr(tree, "", reach, set=mounts.MOUNT_ATTR_IDMAP, userns_fd=user_namespace)
+        _map_ids(tree, user_namespace, source or os.readlink(f"/proc/self/fd/{directory}"), recursive=options.recursive_idmap)
     return tree, stat.S_ISDIR(os.fstat(tree).st_mode)
+
+
+def _map_ids(tree: int, user_namespace: int, source: str, *, recursive: bool) -> None:
+    """Raises ``OSError``, with the name of the file system if it has no ID-mapped mounts (mount_setattr(2), EINVAL)."""
+    reach = mounts.AT_EMPTY_PATH | (mounts.AT_RECURSIVE if recursive else 0)
+    try:
+        mounts.mount_setattr(tree, "", reach, set=mounts.MOUNT_ATTR_IDMAP, userns_fd=user_namespace)
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            from moby_tui.engine.kernel.file_systems.mount_table import file_system
+
+            kind = file_system(os.fstat(tree).st_dev)[0] or "unknown"
+            text = f"the file system of {source} ({kind}) has no ID-mapped mounts: map no ids, or use ext4, xfs, btrfs or tmpfs"
+        elif error.errno == errno.EPERM:
+            text = f"the ids of {source} cannot be mapped: the mount that it lies in has mapped ids already; leave idmap out"
+        else:
+            raise
+        raise OSError(text) from error

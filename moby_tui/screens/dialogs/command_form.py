@@ -1,4 +1,4 @@
-"""The form of ``moby run``: one line for each field, and below them the command line that they make, as one types."""
+"""The form of ``moby run`` and ``moby build``: one line for each field, and below them the command line that they make, as one types."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Checkbox, Input, Static
 
-from moby_tui.screens.dialogs.ask import Field, Line
+from moby_tui.screens.dialogs.ask import YES, Field, Line
 
 #: From the fields' texts: the command line that they make, and what is wrong with it, or nothing.
 Reading = Callable[[Mapping[str, str]], tuple[str, str]]
 
 
-class RunForm(ModalScreen[dict[str, str]]):
+class CommandForm(ModalScreen[dict[str, str]]):
     """Gives the fields' texts, or None if the person leaves it. What is wrong keeps the form open."""
 
     BINDINGS = [("escape", "dismiss(None)", "Leave")]  # noqa: RUF012
@@ -31,11 +31,14 @@ class RunForm(ModalScreen[dict[str, str]]):
                 for field in self._fields:
                     with Horizontal(classes="field"):
                         yield Static(field.label, classes="label", markup=False)
-                        yield Line(field)
+                        if field.switch:
+                            yield Checkbox(value=bool(field.value), compact=True, id=f"field-{field.id}")
+                        else:
+                            yield Line(field)
             yield Static("", id="run-line", markup=False)
             yield Static("", id="run-wrong", markup=False)
             with Horizontal(id="answers"):
-                yield Static("↑↓ choices · tab next", id="run-keys", markup=False)
+                yield Static("tab next · → completes · ↑↓ choices", id="run-keys", markup=False)
                 yield Button("Leave (esc)", id="leave", compact=True)
                 yield Button(f"{self._verb} (enter)", id="go", variant="primary", compact=True)
 
@@ -46,9 +49,15 @@ class RunForm(ModalScreen[dict[str, str]]):
 
     @property
     def written(self) -> dict[str, str]:
-        return {field.id: self.query_one(f"#field-{field.id}", Input).value for field in self._fields}
+        return {field.id: self._value(field) for field in self._fields}
+
+    def _value(self, field: Field) -> str:
+        if field.switch:
+            return YES if self.query_one(f"#field-{field.id}", Checkbox).value else ""
+        return self.query_one(f"#field-{field.id}", Input).value
 
     @on(Input.Changed)
+    @on(Checkbox.Changed)
     def _changed(self) -> None:
         self._tell()
 

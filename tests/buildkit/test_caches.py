@@ -1,0 +1,151 @@
+"""Caches that buildx 0.29 has us write and read, and images in OCI layouts as build contexts: stores of blobs that the client offers."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import plug_ins
+from buildkit import builds
+from moby_tui.engine.engine import Engine
+from registry import running
+
+TEXT = "FROM busybox AS a\nRUN cat /proc/sys/kernel/random/uuid >/r\nFROM busybox\nCOPY --from=a /r /c\nRUN cat /c\n"
+
+
+class Project:
+    """A folder with a Dockerfile, built over ``socket``."""
+
+    def __init__(self, engine: Engine, socket: Path, folder: Path) -> None:
+        self.engine, self.socket, self.folder = engine, socket, folder
+        (folder / "context").mkdir()
+        self.write(TEXT)
+
+    def write(self, text: str) -> None:
+        (self.folder / "context/Dockerfile").write_text(text)
+
+    async def build(self, *words: str, fails: bool = False) -> str:
+        """What buildx says of the build."""
+        command = ("buildx", "build", "--progress", "plain", "--network", "none", *words, str(self.folder / "context"))
+        done = await asyncio.to_thread(builds.docker, self.socket, *command)
+        text = done.stderr.decode()
+        assert bool(done.returncode) == fails, text
+        return text
+
+    async def forget(self) -> None:
+        """The engine loses all that the build has made."""
+        await self.engine.images.prune(filters={"dangling": ["false"]})
+        await self.engine.builder.prune(all=True)
+        await asyncio.to_thread(builds.docker, self.socket, "load", "-i", str(self.folder / "busybox.tar"))
+
+
+@pytest.fixture
+async def project(engine: Engine, socket: Path, tmp_path: Path) -> Project:
+    plug_ins.require_plug_ins("buildx")
+    project = Project(engine, socket, tmp_path)
+    await asyncio.to_thread(builds.docker, socket, "save", "-o", str(tmp_path / "busybox.tar"), "busybox")
+    return project
+
+
+def _blobs(layout: Path) -> set[str]:
+    return {place.name for place in (layout / "blobs/sha256").iterdir()}
+
+
+def _cached(text: str) -> int:
+    return len(re.findall(r"^#\d+ CACHED$", text, re.MULTILINE))
+
+
+async def test_a_cache_in_a_folder(project: Project) -> None:
+    whole, last = project.folder / "whole", project.folder / "last"
+    await project.build("--cache-to", f"type=local,dest={whole},mode=max", "--cache-to", f"type=local,dest={last}")
+    index = json.loads((whole / "index.json").read_text())
+    assert [each["annotations"]["org.opencontainers.image.ref.name"] for each in index["manifests"]] == ["latest"]
+    # the same again writes no blob
+    before = {place: place.stat().st_ino for place in (whole / "blobs/sha256").iterdir()}
+    await project.build("--cache-to", f"type=local,dest={whole},mode=max")
+    assert {place: place.stat().st_ino for place in before} == before
+
+    await project.forget()
+    assert _cached(await project.build("--cache-from", f"type=local,src={whole}")) == 3
+    await project.forget()
+    # it has no step of the other stage, and that one makes something else
+    text = await project.build("--cache-from", f"type=local,src={last}")
+    assert _cached(text) == 0
+
+    await project.forget()
+    for place in (whole / "blobs/sha256").iterdir():
+        if place.read_bytes()[:2] == b"\x1f\x8b":
+            place.chmod(0o600)
+            place.write_bytes(place.read_bytes() + b"damaged")
+    assert _cached(await project.build("--cache-from", f"type=local,src={whole}")) == 0
+
+
+async def test_a_cache_that_buildkit_wrote_is_left_out_with_the_reason(project: Project) -> None:
+    folder = project.folder / "foreign"
+    _layout(folder, {"layers": [], "records": []})
+    text = await project.build("--cache-from", f"type=local,src={folder}")
+    assert "ERROR: BuildKit wrote it, and names each step by the digest of its own graph of operations (LLB)" in text
+
+
+def _layout(folder: Path, configuration: dict[str, Any]) -> None:
+    """A cache as BuildKit writes it (moby/buildkit, cache/remotecache/v1)."""
+    blobs = folder / "blobs/sha256"
+    blobs.mkdir(parents=True)
+
+    def put(document: dict[str, Any], media_type: str) -> dict[str, Any]:
+        data = json.dumps(document).encode()
+        name = hashlib.sha256(data).hexdigest()
+        (blobs / name).write_bytes(data)
+        return {"mediaType": media_type, "digest": f"sha256:{name}", "size": len(data)}
+
+    config = put(configuration, "application/vnd.buildkit.cacheconfig.v0")
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    manifest = put({"schemaVersion": 2, "mediaType": kind, "config": config, "layers": []}, kind)
+    manifest["annotations"] = {"org.opencontainers.image.ref.name": "latest"}
+    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [manifest]}))
+    (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+
+
+async def test_caches_in_a_registry_and_in_an_image(project: Project) -> None:
+    with running(project.folder / "registry") as registry:
+        name = f"{registry.address}/cache"
+        await project.build("--cache-to", f"type=registry,ref={name}:max,mode=max")
+        await project.forget()
+        assert _cached(await project.build("--cache-from", f"type=registry,ref={name}:max")) == 3
+        await project.build("--cache-to", "type=inline", "-t", f"{name}:image", "--push")
+        await project.forget()
+        project.write(TEXT.partition("FROM busybox\n")[0] + "FROM a\nRUN cat /r\n")
+        await project.build("--cache-to", "type=inline", "-t", f"{name}:image", "--push")
+        await project.forget()
+        assert _cached(await project.build("--cache-from", f"{name}:image")) == 2
+
+
+async def test_an_image_in_a_layout_is_a_build_context(project: Project) -> None:
+    layout = project.folder / "layout"
+    layout.mkdir()
+    await project.build("-o", f"type=oci,dest={layout}.tar", "-t", "example.test/i:tag")
+    shutil.unpack_archive(f"{layout}.tar", layout)
+    project.write("FROM lay\nCOPY --from=lay /c /again\nRUN cat /c /again\n")
+    index = json.loads((layout / "index.json").read_text())
+    [described] = index["manifests"]
+    described["annotations"] = {"org.opencontainers.image.ref.name": "tag"}
+    (layout / "index.json").write_text(json.dumps(index))
+    text = await project.build("--build-context", f"lay=oci-layout://{layout}:tag")
+    assert f"[context lay] oci-layout://lay@{described['digest']}" in text
+
+    manifest = json.loads((layout / "blobs" / described["digest"].replace(":", "/")).read_text())
+    layer = layout / "blobs" / manifest["layers"][-1]["digest"].replace(":", "/")
+    data = layer.read_bytes()
+    for wrong, reason in ((data[:-1] + b"x", "it has another digest"), (data + b"x", "has more than")):
+        layer.chmod(0o600)
+        layer.write_bytes(wrong)
+        await project.forget()
+        text = await project.build("--build-context", f"lay=oci-layout://{layout}:tag", fails=True)
+        assert reason in text
