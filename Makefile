@@ -57,7 +57,7 @@ test: debian-test lint $(VENV)/.binary
 	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
 
 debian-test:
-	@packaging/debian-install iproute2 nftables busybox-static docker-registry debootstrap skopeo podman crun runc tmux procps git objdump:binutils libseccomp2 docker:docker-cli/docker.io apparmor_parser:apparmor dockerd:docker.io umoci mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs ssh-agent:openssh-client zsh:zsh fish:fish groff:groff
+	@packaging/debian-install iproute2 nftables busybox-static docker-registry debootstrap skopeo podman crun runc tmux procps git objdump:binutils libseccomp2 docker:docker-cli/docker.io apparmor_parser:apparmor dockerd:docker.io umoci mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs ssh-agent:openssh-client zsh:zsh fish:fish groff:groff chromium-headless-shell
 	@packaging/debian-plug-ins
 
 # The same engine on a machine with cgroup v2 alone, in a virtual machine. VM_OUT=folder keeps what each test did (junit.xml).

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.driver import Driver
 from textual.events import Event, InputEvent, Key
 from textual.filter import Monochrome
 from textual.screen import Screen
@@ -79,13 +80,14 @@ class Dashboard(App[None]):
         engines: Engines | None = None,
         command_line: CommandLine | None = None,
         first: Sequence[str] = (),
+        driver: type[Driver] = TtyDriver,
     ) -> None:
         """``keeps``: what the person chooses is written to their preferences. ``read_only``: nothing in the engine is changed.
 
         ``engines`` are those to which one can change; ``command_line`` is what the dashboard has of one. ``first`` is a page's mode,
-        and the words with which it is opened.
+        and the words with which it is opened. ``driver`` draws it.
         """
-        super().__init__(driver_class=TtyDriver)
+        super().__init__(driver_class=driver)
         self._filters = [Colourless() if isinstance(one, Monochrome) else one for one in self._filters]
         self._chosen = chosen or Preferences()
         self._begin_with_theme()
@@ -128,7 +130,7 @@ class Dashboard(App[None]):
             self._check_choices()
         for page in PAGES:
             self.add_mode(page.mode, partial(self._make, page))
-        await self.switch_mode(PAGES[0].mode)
+        await self.switch_mode(self._first[0] if self._first else PAGES[0].mode)
         if self._chosen.alerts and self._driver is not None:
             # few have any
             from moby_tui.screens.problems.alarm import Alarm
@@ -375,8 +377,11 @@ def run(
     engines: Engines | None = None,
     command_line: CommandLine | None = None,
     first: Sequence[str] = (),
+    in_browser: bool = False,
 ) -> int:
     """Runs the dashboard until the person leaves it. ``connect`` makes a client of the engine that the global options name.
+
+    ``in_browser``: standard input and output lead to ``moby_tui.web``, not to a terminal.
 
     The exit code: 0 if the person left it, 1 after a fault of the dashboard, else 128 and the signal that ended it.
     """
@@ -393,6 +398,7 @@ def run(
         engines=engines,
         command_line=command_line,
         first=first,
+        driver=_browser_driver() if in_browser else TtyDriver,
     )
     dashboard.run()
     _tell_undone(dashboard.session.waiting_names)
@@ -406,3 +412,10 @@ def _tell_undone(names: Sequence[str]) -> None:
     if names:
         with suppress(OSError):
             print(f"moby tui: not removed, since a signal came before their minute was over: {', '.join(names)}", file=sys.stderr)
+
+
+def _browser_driver() -> type[Driver]:
+    """Imported by few."""
+    from moby_tui.screens.browser_driver import BrowserDriver
+
+    return BrowserDriver

@@ -90,6 +90,9 @@ def test_help_lists_commands_and_examples(cli: Cli) -> None:
         ("--context other ps", 'context "other": context not found', 1),
         ("-l loud ps", "invalid --log-level 'loud'", 1),
         ("tui", "the dashboard needs a terminal", 1),
+        ("logs a b", "moby logs shows the log of one CONTAINER; with --tui those of several", 1),
+        ("logs --tui --until 1m a b", "--until is not for --tui", 1),
+        ("tui --port 1", "--port is of moby tui --web", 1),
     ],
 )
 def test_errors_are_told(cli: Cli, line: str, message: str, status: int) -> None:

@@ -12,7 +12,7 @@ import moby_tui
 from moby_tui import sync
 from moby_tui.api.client import connect as door
 from moby_tui.cli import app, session
-from moby_tui.cli.commands.system import tui
+from moby_tui.cli.commands import dashboard
 from moby_tui.engine.engine import Engine
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import Forbidden, InvalidArgument
@@ -26,7 +26,14 @@ OPTIONS = [
     ("--signature-policy", "MOBY_SIGNATURE_POLICY", "signature_policy"),
     ("--config", "DOCKER_CONFIG", "login_folder"),
 ]
-DOORS = {"ps": ["ps"], "run": ["run", "box"], "daemon": ["daemon"], "tui": ["tui"], "recover": ["system", "recover"]}
+DOORS = {
+    "ps": ["ps"],
+    "run": ["run", "box"],
+    "daemon": ["daemon"],
+    "tui": ["tui"],
+    "logs": ["logs", "--tui"],
+    "recover": ["system", "recover"],
+}
 ELSEWHERE = "unix:///nowhere.sock"
 
 
@@ -54,7 +61,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[EngineOptions]:
     monkeypatch.setattr(Engine, "recover", recover)
     monkeypatch.setattr(screens, "run", lambda connect, **_: call(connect))
     terminal = SimpleNamespace(isatty=lambda: True)
-    monkeypatch.setattr(tui, "sys", SimpleNamespace(stdin=terminal, stdout=terminal))
+    monkeypatch.setattr(dashboard, "sys", SimpleNamespace(stdin=terminal, stdout=terminal))
     return engines
 
 

@@ -161,7 +161,8 @@ class FakeContainers:
         return Top(titles=["UID", "PID", "CMD"], processes=[["root", "4711", "nginx: master"], ["www", "4712", "nginx: worker"]])
 
     async def logs(self, ref: str, options: LogOptions) -> AsyncIterator[tuple[int, bytes]]:
-        for line in self.engine.logs.get(self.engine.row(ref).names[0].lstrip("/"), []):
+        lines = self.engine.logs.get(self.engine.row(ref).names[0].lstrip("/"), [])
+        for line in lines if options.tail is None else lines[max(len(lines) - options.tail, 0) :]:
             yield line
         if not options.follow:
             return

@@ -42,6 +42,10 @@ async def test_the_list_lives_from_events_and_is_not_asked_for_again(open_dashbo
         engine.emit("container", "destroy", row.id)
         await eventually(pilot, lambda: "added" not in names(app))
         assert engine.lists == asked + 1
+        first = next(iter(engine.rows))
+        name = engine.rows.pop(first).names[0].lstrip("/")
+        engine.emit("container", "remove", first)  # podman's word
+        await eventually(pilot, lambda: name not in names(app))
 
 
 async def test_the_cursor_stays_on_its_container_while_others_come_and_go(open_dashboard: Open, eventually: Eventually) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
+
+import pyte
 
 from moby_tui.screens.pages.keys import key_table
 from moby_tui.screens.pages.registry import PAGES
@@ -37,3 +40,20 @@ def test_the_tables_of_pages_and_keys_are_those_of_the_declarations() -> None:
 def test_pictures_exist() -> None:
     pictures = re.findall(r"!\[[^]]*\]\(<([^>]*)>\)", PAGE.read_text())
     assert pictures and all((PAGE.parent / path).is_file() for path in pictures)
+
+
+def test_the_tour_plays() -> None:
+    """``packaging/make-tour`` records it, in asciinema's format (version 2)."""
+    header, *events = map(json.loads, (PAGE.parent / "tour.cast").read_text().splitlines())
+    assert header["version"] == 2
+    screen = pyte.Screen(header["width"], header["height"])
+    player = pyte.Stream(screen)
+    seen, last = set(), 0.0
+    for moment, kind, data in events:
+        assert kind == "o" and last <= moment < last + 1.1
+        last = moment
+        player.feed(data)
+        seen |= {
+            word for word in ("STATE", "Topology", "checkpoint", "exit code 3") if any(word in line for line in screen.display)
+        }
+    assert seen == {"STATE", "Topology", "checkpoint", "exit code 3"}

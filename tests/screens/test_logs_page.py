@@ -21,7 +21,7 @@ from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.log_line import Times
 from moby_tui.screens.widgets.log_stream import LogStream
 from screens.conftest import Eventually, Open, there
-from screens.fake_client import NOW, FakeEngine, summary
+from screens.fake_client import NOW, FakeEngine, as_client, summary
 from screens.typing_keys import typed
 
 
@@ -233,3 +233,17 @@ async def test_the_runs_of_real_containers_in_one_stream(
         assert texts.count("── first started ──") == 2 and texts.count("── first ended with exit code 0 ──") == 2
         await typed(app, pilot, "ampersand", *"code>=7", "enter")
         assert shown(stream) == ["level=error msg=lost code=7"] * 2
+
+
+async def test_the_dashboard_begins_with_the_logs_of_the_named_containers(eventually: Eventually) -> None:
+    """``moby logs --tui --tail 3 web database``."""
+    engine = talking()
+    words = ("tail:3", *list(engine.rows)[:2])
+    app = Dashboard(as_client(lambda: engine), first=("logs", *words))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await eventually(pilot, lambda: app.screen.query(LogStream) and len(app.screen.query_one(LogStream).store) >= 6)
+        assert app.current_mode == "logs"
+        assert [*app._pages] == ["logs"], "no other page was made"
+        stream = app.screen.query_one(LogStream)
+        assert sorted(shown(stream))[:2] == ["ERROR upstream failed evil", "INFO request 38 served"]
+        assert len(stream.store) == 6

@@ -129,8 +129,10 @@ class RemoteContainers(Runs, RemoteArchives):
         return Stream(reader, writer, tty=tty)
 
     async def _is_raw(self, exchange: Exchange, ask: Callable[[], Awaitable[bool]]) -> bool:
-        if await self._session.version() >= _TYPED_STREAMS:
-            return exchange.headers.get("content-type") != MULTIPLEXED
+        """Whether the stream comes without frames, as a terminal's. Podman does not say it in the answer to ``logs``."""
+        kind = exchange.headers.get("content-type")
+        if kind and await self._session.version() >= _TYPED_STREAMS:
+            return kind != MULTIPLEXED
         return await ask()
 
     async def _has_terminal(self, ref: str) -> bool:

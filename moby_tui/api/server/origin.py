@@ -16,14 +16,15 @@ from aiohttp import web
 from moby_tui.errors import Forbidden
 
 _FROM_ELSEWHERE = frozenset({"cross-site", "same-site"})
+_ADVICE = "call this engine by its address or localhost, or name the host with `moby daemon --allowed-host`"
 
 
-def check(request: web.BaseRequest, names: Collection[str]) -> None:
+def check(request: web.BaseRequest, names: Collection[str], *, advice: str = _ADVICE) -> None:
     """Raises ``Forbidden`` for a request over TCP that names another host than this one, or comes from a page of another.
 
     This one is called by the address that the connection came to, by a loopback address, ``localhost``, the machine's name, or one
     of ``names``. Only clients that are no browsers send no ``Host`` (HTTP/1.0). With TLS the name was checked by the client, a browser
-    too, against the certificate.
+    too, against the certificate. ``advice`` says what to call it.
     """
     sock = request.transport.get_extra_info("socket") if request.transport else None
     if sock is None or sock.family == socket.AF_UNIX:
@@ -34,10 +35,7 @@ def check(request: web.BaseRequest, names: Collection[str]) -> None:
     encrypted = request.transport is not None and request.transport.get_extra_info("ssl_object") is not None
     for called in () if encrypted else (host, request._message.url.raw_authority):
         if called and not _is_own(_name(called), own, names):
-            raise Forbidden(
-                f"refusing a request to {called[:80]!r} on {own}: it may come from a web page; "
-                "call this engine by its address or localhost, or name the host with `moby daemon --allowed-host`"
-            )
+            raise Forbidden(f"refusing a request to {called[:80]!r} on {own}: it may come from a web page; {advice}")
     origin = request.headers.get("Origin")
     # "null", or a scheme, "://" and what a browser has in Host (RFC 6454, 6.2)
     if origin is not None and origin.partition("://")[2].lower() != host.lower():

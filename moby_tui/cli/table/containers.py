@@ -53,6 +53,7 @@ class LogsOptions(Options):
     tail: str = value("-n", "--tail", default="all", help="Number of lines to show from the end of the logs")
     timestamps: bool = switch("-t", "--timestamps", help="Show timestamps")
     details: bool = switch("--details", help="Show extra details provided to logs")
+    tui: bool = switch("--tui", help="Open the dashboard on the logs of any number of containers, to search and filter them")
 
 
 class PsOptions(Options):
@@ -225,13 +226,15 @@ CONTAINER = Noun(
     ),
     Command(
         "logs",
-        "containers.logs:logs",
+        "logs:logs",
         LogsOptions,
-        Argument("container", "CONTAINER", completes="containers"),
+        Argument("container", "CONTAINER", required=False, completes="containers"),
+        Argument("more", "[CONTAINER...]", many=True, required=False, given={("--tui", ""): "containers"}),
         help="Fetch the logs of a container.",
         examples=(
             "moby logs -f --tail 100 web",
             "moby logs --since 10m -t web",
+            "moby logs --tui --since 1h web db",
         ),
         root="logs",
     ),

@@ -25,6 +25,17 @@ class SearchOptions(Options):
 
 class TuiOptions(Options):
     read_only: bool = switch("--read-only", help="Change nothing in the engine")
+    web: bool = switch("--web", help="Serve it to a browser, at an address with a token that is printed, until SIGINT or SIGTERM")
+    host: str = value("--host", metavar="address", help="With --web: address of this machine to listen on  [default: 127.0.0.1]")
+    port: int = value(
+        "--port", default=-1, metavar="int", help="With --web: port to listen on, 0 for one that is free  [default: 8765]"
+    )
+    allowed_host: list[str] = many(
+        "--allowed-host", metavar="name", help="With --web: name that browsers may call this machine, as behind a proxy with TLS"
+    )
+    allow_remote: bool = switch(
+        "--allow-remote", help="With --web: let --host be an address that other machines reach, without TLS"
+    )
 
 
 ROOT = Noun(
@@ -119,6 +130,7 @@ ROOT = Noun(
         examples=(
             "moby tui",
             "moby tui web",
+            "moby tui --web --read-only                     then open the address that it prints",
             "moby -H ssh://root@web.example tui",
         ),
     ),

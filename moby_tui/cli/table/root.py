@@ -32,6 +32,8 @@ NOUNS = {
 #: Commands that start containers, by their name without a noun; those of the second set run on and may start several.
 STARTERS = frozenset({"run", "start", "restart"})
 LASTING = frozenset({"build", "daemon", "tui"})
+#: The variable that tells a dashboard that it is drawn in a browser: ``moby tui --web`` sets it for those that it starts.
+WEB_SESSION = "MOBY_WEB_SESSION"
 #: Commands of docker's that this engine does not have yet, by noun.
 MISSING: dict[str, frozenset[str]] = {
     "": frozenset(
@@ -187,4 +189,6 @@ def starts_containers_here(argv: Sequence[str], environment: Mapping[str, str]) 
     command, named_host = split(argv)
     if command == "daemon":
         return True
+    if command == "tui" and "--web" in argv and WEB_SESSION not in environment:
+        return False
     return command in STARTERS | LASTING and not named_host and not any(map(environment.get, _NAMES_HOST))

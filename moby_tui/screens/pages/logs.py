@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -114,9 +114,26 @@ class LogsPage(Page):
         self.run_worker(self._gathering.run(), group="gathering")
 
     async def arrive(self, words: Sequence[str]) -> None:
-        """``all``, ``project:shop``, ``label:key=value``, or words of the containers' names and images."""
-        if words:
-            await self._choose_by(words)
+        """``all``, ``project:shop``, ``label:key=value``, or words of the containers' names and images.
+
+        Also ``tail:LINES`` and ``since:SECONDS`` (since 1970): what is read of what was written before.
+        """
+        bounds = {word.partition(":")[0]: word.partition(":")[2] for word in words if word.startswith(("tail:", "since:"))}
+        if bounds:
+            self._bound(bounds)
+        if rest := [word for word in words if not word.startswith(("tail:", "since:"))]:
+            await self._choose_by(rest)
+
+    def _bound(self, bounds: Mapping[str, str]) -> None:
+        try:
+            tail = int(bounds["tail"]) if "tail" in bounds else None
+            since = float(bounds.get("since", "0"))
+        except ValueError:
+            self.notify("write tail:100 or since:1795986000 (seconds)", severity="warning")
+            return
+        self._gathering.tail, self._gathering.since = tail, since
+        if self._gathering.sources:
+            self._gathering.read_again()
 
     async def _choose_by(self, words: Sequence[str]) -> None:
         labels = [word.partition(":")[2] for word in words if word.startswith("label:")]

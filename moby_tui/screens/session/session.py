@@ -202,6 +202,8 @@ class Session:
         """Follows the events; after a lost connection those that were missed come first, and none is told twice."""
         told = self._last_event
         async for event in client.events.stream(since=min(since, told / 1e9) if told else since):
+            if event.type == "container" and event.action == "remove":
+                event.action = "destroy"  # podman's word
             for feed in self._feeds:
                 feed.take(event)
             change = self.model.apply(event)

@@ -26,7 +26,6 @@ _HEADINGS = {
     "Container": "CONTAINER",
 }
 _SHOWN = ("ID", "Name", "CPUPerc", "MemUsage", "MemPerc", "NetIO", "BlockIO", "PIDs")
-_CLEAR = "\033[H\033[J"
 _PERIOD = 1.0
 
 
@@ -49,16 +48,19 @@ async def _show(client: Client, refs: Sequence[str], *, all: bool, format: str, 
     import asyncio
     import sys
 
+    from moby_tui.cli.output.inline import InlineView
     from moby_tui.cli.output.table import formatted
 
-    clear = _CLEAR if sys.stdout.isatty() and not once else ""
+    view = InlineView(sys.stdout)
     while True:
         named = list(refs) or [container.id for container in await client.containers.list(all=all)]
         samples = await asyncio.gather(*(_sample(client, ref, required=bool(refs)) for ref in named))
         rows = [_row(sample, truncate=truncate) for sample in samples if sample is not None]
-        print(clear + "\n".join(formatted(format, _HEADINGS, _SHOWN, rows)), flush=True)
+        lines = list(formatted(format, _HEADINGS, _SHOWN, rows))
         if once:
+            print("\n".join(lines), flush=True)
             return
+        view.show(lines)
         if not named:
             await asyncio.sleep(_PERIOD)
 

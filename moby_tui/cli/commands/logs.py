@@ -12,8 +12,35 @@ if TYPE_CHECKING:
     from moby_tui.schema.container import LogOptions
 
 
-def logs(options: LogsOptions, container: str) -> None:
+def logs(options: LogsOptions, container: str, more: list[str]) -> int:
     """``moby logs``."""
+    containers = [*([container] if container else []), *more]
+    if options.tui:
+        return _show_workbench(options, containers)
+    if len(containers) != 1:
+        raise InvalidArgument("moby logs shows the log of one CONTAINER; with --tui those of several")
+    _print(options, containers[0])
+    return 0
+
+
+def _show_workbench(options: LogsOptions, containers: list[str]) -> int:
+    """The dashboard's page of the logs, which follows them."""
+    import time
+
+    from moby_tui.cli.commands import dashboard
+    from moby_tui.cli.values.moments import parse_moment
+
+    for given, name in ((options.until, "--until"), (options.timestamps, "--timestamps"), (options.details, "--details")):
+        if given:
+            raise InvalidArgument(f"{name} is not for --tui")
+    session.require_root()
+    since, tail = parse_moment(options.since, time.time()), _tail(options.tail)
+    dashboard.check_terminal()
+    bounds = [*([f"since:{since}"] if since else []), *([f"tail:{tail}"] if tail is not None else [])]
+    return dashboard.show(("logs", *bounds, *dashboard.find(containers)))
+
+
+def _print(options: LogsOptions, container: str) -> None:
     import time
 
     from moby_tui.cli.values.moments import parse_moment

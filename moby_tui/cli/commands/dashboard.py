@@ -1,0 +1,66 @@
+"""The dashboard, as the commands that open it do."""
+
+from __future__ import annotations
+
+import sys
+
+from moby_tui.cli import session
+from moby_tui.errors import InvalidArgument
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from moby_tui.api.client.protocol import Client
+    from moby_tui.screens.building.request import BuildRequest
+    from moby_tui.screens.forms.request import RunRequest
+
+
+def check_terminal() -> None:
+    """Raises ``InvalidArgument`` without a terminal."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise InvalidArgument(
+            "the dashboard needs a terminal on standard input and output; in scripts use moby ps, logs, stats and events"
+        )
+
+
+def find(containers: Sequence[str]) -> list[str]:
+    """The ids of containers. Raises ``NotFound``, before the screen is taken."""
+
+    async def inspect(client: Client) -> list[str]:
+        return [(await client.containers.inspect(container)).id for container in containers]
+
+    return session.call(inspect) if containers else []
+
+
+def show(first: Sequence[str], *, read_only: bool = False, in_browser: bool = False) -> int:
+    """Shows the dashboard until the person leaves it. ``first`` is the page to begin with and what it is given. Returns the exit code."""
+    from moby_tui.cli.commands.composing import PluggedIn
+    from moby_tui.cli.engines import NamedEngines
+    from moby_tui.cli.garbage import collect_as_usual
+    from moby_tui.screens.app import run
+    from moby_tui.screens.command_line import CommandLine
+
+    collect_as_usual()
+    return run(
+        session.connect,
+        read_only=read_only,
+        engines=NamedEngines(),
+        command_line=CommandLine(_read_run, _read_build, PluggedIn()),
+        first=first,
+        in_browser=in_browser,
+    )
+
+
+def _read_run(words: Sequence[str]) -> RunRequest:
+    """Reads a line of ``run`` that the dashboard's form has written."""
+    from moby_tui.cli.commands.containers.reading import read_run
+
+    return read_run(words)
+
+
+def _read_build(words: Sequence[str]) -> BuildRequest:
+    """Reads a line of ``build`` that the dashboard's form has written."""
+    from moby_tui.cli.commands.builds.reading import read_build
+
+    return read_build(words)
