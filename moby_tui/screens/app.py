@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -32,7 +35,8 @@ from moby_tui.screens.problems.watch import ProblemWatch
 from moby_tui.screens.session.engines import Engines, OneEngine
 from moby_tui.screens.session.session import ClientFactory, Connection, Session
 from moby_tui.screens.session.stats_feed import StatsFeed
-from moby_tui.screens.theme import CONTRAST, DARK, LIGHT, Colourless
+from moby_tui.screens.session.unfinished import Unfinished, left_over
+from moby_tui.screens.theme import CONTRAST, DARK, DARK_ANSI, LIGHT, LIGHT_ANSI, Colourless
 from moby_tui.screens.tty_driver import TtyDriver
 from moby_tui.screens.widgets.all_keys import AllKeys
 
@@ -92,7 +96,8 @@ class Dashboard(App[None]):
         #: Keys that wait for the page that is being opened; None while none is.
         self._held: list[Key] | None = None
         self._keys = KeyOrder(lambda: self.call_later(self._hand_keys_on))
-        self.session = Session(self, factory, read_only=read_only or self._chosen.read_only)
+        self._unfinished = Unfinished(preferences.removals_folder()) if keeps else None
+        self.session = Session(self, factory, read_only=read_only or self._chosen.read_only, unfinished=self._unfinished)
         self.stats = StatsFeed(self, self.session)
         self.problems = ProblemWatch(self, self.session)
         self.workspace = Workspace(
@@ -113,6 +118,7 @@ class Dashboard(App[None]):
 
     def _begin_with_theme(self) -> None:
         """Sets the theme before any widget is there: later all would be styled a second time."""
+        self.ansi_theme_dark, self.ansi_theme_light = DARK_ANSI, LIGHT_ANSI
         for theme in (DARK, LIGHT, CONTRAST):
             self.register_theme(theme)
         self.theme = self._chosen.theme if self._chosen.theme in self.available_themes else DARK.name
@@ -125,22 +131,36 @@ class Dashboard(App[None]):
         for page in PAGES:
             self.add_mode(page.mode, partial(self._make, page))
         await self.switch_mode(self._first[0] if self._first else PAGES[0].mode)
-        if self._first:
-            self.session.connection_changed.subscribe(self, self._go_first)
         if self._chosen.alerts and self._driver is not None:
             # few have any
             from moby_tui.screens.problems.alarm import Alarm
 
             self._alarm = Alarm(self, self.session, self.problems, self._chosen.alerts, self._driver)
+        self.session.connection_changed.subscribe(self, self._first_connected)
         self._hold_session()
         self._hold_removals()
         self._watch_for_problems()
 
-    def _go_first(self, connection: Connection) -> None:
-        """The page that the caller named is opened once its rows are there."""
+    def _first_connected(self, connection: Connection) -> None:
+        """Tells what is left over from before, and opens the page that the caller named, once the rows are there."""
         if connection.up:
             self.session.connection_changed.unsubscribe(self)
-            self.go(*self._first)
+            if self._keeps:
+                self._tell_left_over()
+            if self._first:
+                self.go(*self._first)
+
+    def _tell_left_over(self) -> None:
+        """Tells once which removals a dashboard that was ended has left undone."""
+        for path, waiting in left_over(preferences.removals_folder(), time.time()):
+            if names := self.session.give_up(waiting.containers):
+                path.unlink(missing_ok=True)
+                told = f"{', '.join(names)}: kept, since the dashboard ended before their minute was over; d removes them"
+                self.notify(told, title="Not removed", severity="warning", timeout=20, markup=False)
+
+    def on_unmount(self) -> None:
+        if self._unfinished:
+            self._unfinished.close()
 
     def _check_choices(self) -> None:
         """Tells what is wrong with the person's keys and commands. The rest of them holds."""
@@ -152,9 +172,17 @@ class Dashboard(App[None]):
             *keys.check_keymap(self._chosen.keymap),
             *keys.check_commands(self._chosen.commands, self._chosen.keymap),
             *alert_rules.check(self._chosen.alerts),
+            *self._check_expressions(),
         ]
         for line in told:
             self.notify(line, title=path, severity="warning", timeout=15, markup=False)
+
+    def _check_expressions(self) -> list[str]:
+        if not any(rule.match for rule in self._chosen.alerts):
+            return []
+        from moby_tui.screens.problems import log_watch
+
+        return log_watch.check(self._chosen.alerts)
 
     def _make(self, entry: Entry) -> Page:
         """Makes a page, when it is first visited."""
@@ -373,9 +401,17 @@ def run(
         driver=_browser_driver() if in_browser else TtyDriver,
     )
     dashboard.run()
+    _tell_undone(dashboard.session.waiting_names)
     if dashboard.theme != (chosen.theme or DARK.name):
         preferences.change(lambda kept: setattr(kept, "theme", dashboard.theme))
     return dashboard.return_code or 0
+
+
+def _tell_undone(names: Sequence[str]) -> None:
+    """After a signal: what waited for its removal stays. The next dashboard tells it too, if there is no terminal any more."""
+    if names:
+        with suppress(OSError):
+            print(f"moby tui: not removed, since a signal came before their minute was over: {', '.join(names)}", file=sys.stderr)
 
 
 def _browser_driver() -> type[Driver]:

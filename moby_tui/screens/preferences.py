@@ -111,6 +111,11 @@ def history_path() -> Path:
     return user_state_path("moby") / "dashboard-history"
 
 
+def removals_folder() -> Path:
+    """Where each dashboard writes down what waits for its removal."""
+    return user_state_path("moby") / "dashboard-removals"
+
+
 def load_history() -> list[str]:
     """The lines that are remembered, oldest first; none if the file cannot be read."""
     try:

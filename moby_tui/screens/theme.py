@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from rich.segment import Segment
 from rich.style import Style
+from rich.terminal_theme import TerminalTheme
 from textual.color import Color
 from textual.filter import Monochrome
 from textual.theme import Theme
@@ -63,6 +64,25 @@ CONTRAST = Theme(
 )
 
 
+_DARK_INKS = [
+    (93, 111, 140), (255, 107, 122), (63, 210, 139), (242, 184, 75), (74, 168, 255), (199, 146, 234), (61, 219, 217), (215, 224, 238),
+]  # fmt: skip
+_LIGHT_INKS = [
+    (22, 32, 47), (194, 38, 60), (17, 128, 75), (150, 98, 10), (11, 99, 197), (138, 62, 168), (0, 121, 122), (93, 108, 132),
+]  # fmt: skip
+#: The sixteen colours of programs and logs on our grounds: each can be read there, black on dark and white on light too.
+DARK_ANSI = TerminalTheme((11, 18, 32), (215, 224, 238), _DARK_INKS, [(117, 134, 163), *_DARK_INKS[1:7], (255, 255, 255)])
+LIGHT_ANSI = TerminalTheme((245, 248, 252), (22, 32, 47), _LIGHT_INKS, [(77, 95, 128), *_LIGHT_INKS[1:7], (59, 74, 99)])
+
+#: Those of programs in the dashboard's terminals, whose ground is black in every theme; by Rich's names.
+TERMINAL_INKS = {
+    "black": "#000000", "red": "#e05561", "green": "#8cc265", "yellow": "#d18f52", "blue": "#4aa5f0", "magenta": "#c162de",
+    "cyan": "#42b3c2", "white": "#d7dae0", "bright_black": "#7b8794", "bright_red": "#ff616e", "bright_green": "#a5e075",
+    "bright_yellow": "#f0a45d", "bright_blue": "#4dc4ff", "bright_magenta": "#de73ff", "bright_cyan": "#4cd1e0",
+    "bright_white": "#ffffff",
+}  # fmt: skip
+
+
 class Colourless(Monochrome):
     """Textual's filter for ``NO_COLOR``, which fails on text without a style."""
 
@@ -76,3 +96,8 @@ def ink(variables: Mapping[str, str], name: str) -> str:
     if not value.startswith(("#", "ansi_")):
         value = variables.get("foreground", "")
     return value.removeprefix("ansi_")
+
+
+def row_ground(style: Style) -> Style:
+    """What a style does to the ground of a row alone: the colour behind it, or in a terminal's own colours the reverse of all."""
+    return Style(bgcolor=style.bgcolor, reverse=style.reverse)

@@ -22,12 +22,15 @@ from moby_tui.schema.container import (
     ContainerSummary,
     ContainerUpdate,
     ContainerUpdated,
+    EndpointSettings,
     ExecCreate,
     ExecInspect,
     ExecStart,
     HostConfig,
     LogOptions,
     Port,
+    PortChanges,
+    PortsChanged,
     Top,
 )
 from moby_tui.schema.event import Event, EventActor
@@ -37,7 +40,7 @@ from moby_tui.schema.image import ImageHistory, ImageInspect, ImageSummary, Prog
 from moby_tui.schema.network import Ipam, IpamPool, Network
 from moby_tui.schema.stats import CpuStats, CpuUsage, MemoryStats, PidsStats, Stats
 from moby_tui.schema.stream import Stream
-from moby_tui.schema.system import Check, DiskUsage, Info, Version
+from moby_tui.schema.system import Check, DiskUsage, Info, Version, VersionPlatform
 from moby_tui.schema.traffic import Exposure
 from moby_tui.schema.volume import Volume, VolumeUsage
 
@@ -117,8 +120,9 @@ class FakeContainers:
 
         async def act(ref: str, **options: Any) -> None:
             self.engine.check()
-            self.engine.calls.append((name, self.engine.rows[ref].names[0].lstrip("/"), options))
-            self.engine.change(ref, states[name], {"stop": "die", "kill": "die", "restart": "start"}.get(name, name))
+            row = self.engine.row(ref)
+            self.engine.calls.append((name, row.names[0].lstrip("/"), options))
+            self.engine.change(row.id, states[name], {"stop": "die", "kill": "die", "restart": "start"}.get(name, name))
 
         return act
 
@@ -131,9 +135,7 @@ class FakeContainers:
         self.engine.emit("container", "destroy", ref)
 
     async def inspect(self, ref: str, **_: Any) -> ContainerInspect:
-        row = self.engine.rows.get(ref)
-        if row is None:
-            raise NotFound(f"no such container: {ref}")
+        row = self.engine.row(ref)
         state = ContainerState(status=row.state, running=row.state == "running", pid=4711)
         return ContainerInspect(
             id=row.id, created="", path="nginx", args=["-g"], state=state, image=row.image_id, name=row.names[0],
@@ -143,6 +145,10 @@ class FakeContainers:
     async def update(self, ref: str, changes: ContainerUpdate) -> ContainerUpdated:
         self.engine.calls.append(("update", self.engine.rows[ref].names[0].lstrip("/"), {"memory": changes.memory}))
         return ContainerUpdated()
+
+    async def change_ports(self, ref: str, changes: PortChanges) -> PortsChanged:
+        self.engine.calls.append(("ports", self.engine.rows[ref].names[0].lstrip("/"), {"changes": changes}))
+        return PortsChanged(ports=changes.publish)
 
     async def create(self, config: ContainerCreate, *, name: str = "", platform: str = "") -> ContainerCreated:
         self.engine.calls.append(("create", name, {"config": config}))
@@ -155,9 +161,7 @@ class FakeContainers:
         return Top(titles=["UID", "PID", "CMD"], processes=[["root", "4711", "nginx: master"], ["www", "4712", "nginx: worker"]])
 
     async def logs(self, ref: str, options: LogOptions) -> AsyncIterator[tuple[int, bytes]]:
-        if ref not in self.engine.rows:
-            raise NotFound(f"no such container: {ref}")
-        lines = self.engine.logs.get(self.engine.rows[ref].names[0].lstrip("/"), [])
+        lines = self.engine.logs.get(self.engine.row(ref).names[0].lstrip("/"), [])
         for line in lines if options.tail is None else lines[max(len(lines) - options.tail, 0) :]:
             yield line
         if not options.follow:
@@ -286,6 +290,12 @@ class FakeNetworks:
         ipam = Ipam(config=[IpamPool(subnet="172.17.0.0/16", gateway="172.17.0.1")])
         return [Network(name="bridge", id="1" * 64, ipam=ipam), Network(name="host", id="2" * 64, driver="host")]
 
+    async def connect(self, ref: str, container: str, config: EndpointSettings | None = None) -> None:
+        self.engine.calls.append(("connect", ref, {"container": container, "config": config}))
+
+    async def disconnect(self, ref: str, container: str, *, force: bool = False) -> None:
+        self.engine.calls.append(("disconnect", ref, {"container": container, "force": force}))
+
     async def inspect(self, ref: str, *, verbose: bool = False) -> Network:
         return next(one for one in await self.list() if one.id == ref)
 
@@ -392,13 +402,16 @@ class FakeSystem:
 
     async def version(self) -> Version:
         self.engine.check()
-        return Version(version="1.0")
+        return Version(version="1.0", platform=VersionPlatform(name=self.engine.platform))
 
     async def disk_usage(self) -> DiskUsage:
         self.engine.check()
         return DiskUsage(
             containers=[structs.replace(row, size_rw=1_000_000) for row in self.engine.rows.values()],
-            volumes=[structs.replace(one, usage_data=VolumeUsage(size=52_000_000)) for one in await self.engine.volumes.list()],
+            volumes=[
+                structs.replace(one, usage_data=VolumeUsage(size=52_000_000))
+                for one in await FakeVolumes.list(self.engine.volumes)
+            ],
         )
 
     async def examine(self) -> list[Check]:
@@ -431,12 +444,21 @@ class FakeEngine:
         self.turns: dict[str, int] = {}
         self.unmeasured: dict[str, Exception] = {}
         self.lists = 0
+        #: the name of the platform in its version: moby's own
+        self.platform = "moby"
         self.checks: list[Check] = []
         self.exposures: list[Exposure] = []
         self.down = False
         self.refusal: Exception | None = None
         self.flood = self.flood_over = False
         self.flooded = 0
+
+    def row(self, ref: str) -> ContainerSummary:
+        """By its id or name."""
+        for row in self.rows.values():
+            if ref in (row.id, row.names[0].lstrip("/")):
+                return row
+        raise NotFound(f"no such container: {ref}")
 
     def check(self) -> None:
         if self.down:

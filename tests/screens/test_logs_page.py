@@ -13,8 +13,8 @@ from textual.widgets import Input
 from moby_tui.engine.engine import Engine
 from moby_tui.schema.container import ContainerCreate
 from moby_tui.screens.app import Dashboard
-from moby_tui.screens.dialogs.container_picker import ContainerPicker
 from moby_tui.screens.dialogs.log_line import ShowLine
+from moby_tui.screens.dialogs.picker import Chooser
 from moby_tui.screens.logs import moments
 from moby_tui.screens.pages.logs import LogsPage
 from moby_tui.screens.widgets.filter_bar import FilterBar
@@ -167,7 +167,7 @@ async def test_it_stays_where_one_is_and_a_search_does_not_stick_to_the_next_con
         engine.flood_over = True
         await typed(app, pilot, "slash", *"flood", "enter")
         await typed(app, pilot, "c")
-        await eventually(pilot, lambda: isinstance(app.screen, ContainerPicker))
+        await eventually(pilot, lambda: isinstance(app.screen, Chooser))
         await typed(app, pilot, *"database", "ctrl+a", "down")
         app.screen.query_one("SelectionList").deselect("01" * 32)
         app.screen._chosen.discard("01" * 32)

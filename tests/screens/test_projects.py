@@ -9,14 +9,32 @@ from typing import Any
 import pytest
 from textual.widgets import Static
 
-from moby_tui.schema.container import ContainerSummary
+from moby_tui.schema.container import (
+    ContainerConfig,
+    ContainerCreate,
+    ContainerInspect,
+    ContainerState,
+    ContainerSummary,
+    EndpointIpamConfig,
+    EndpointSettings,
+    HealthConfig,
+    HostConfig,
+    Mount,
+    MountPoint,
+    NetworkingConfig,
+)
+from moby_tui.schema.network import Ipam, IpamPool, NetworkCreate
 from moby_tui.schema.system import Info
+from moby_tui.screens.dialogs.confirm import Confirm
+from moby_tui.screens.forms.again import Now, request_of, shared_with
 from moby_tui.screens.projects import compose_file, steps
-from moby_tui.screens.projects.drift import differences
+from moby_tui.screens.projects.drift import differences, outdated
 from moby_tui.screens.projects.model import Project, group, tree
+from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.widgets.facts_table import FactsTable
 from screens.conftest import Eventually, Open
 from screens.fake_client import NOW, FakeEngine, summary
+from screens.typing_keys import typed
 
 LABEL = "com.docker.compose."
 
@@ -134,6 +152,111 @@ def test_a_label_that_names_what_is_no_compose_file(path: str) -> None:
 def test_a_file_of_another_shape_has_no_services_or_empty_ones(tmp_path: Path, content: str) -> None:
     (tmp_path / "compose.yaml").write_text(content)
     assert all(not one.image for one in compose_file.read([str(tmp_path / "compose.yaml")]).services.values())
+
+
+def test_an_image_whose_name_means_another_by_now() -> None:
+    project = group([service(1, "web"), service(2, "api"), service(3, "db")])[0]
+    known = project.services[0].members[0].image_id
+    images = {"web:1": known, "docker.io/library/api:1": "sha256:other"}
+    assert [one.service for one in outdated(project, images)] == ["api"]
+    assert outdated(project, {}) == []
+
+
+def test_what_a_container_is_made_of_again() -> None:
+    old = ContainerInspect(
+        id="a" * 64, created="", path="", args=[], image="sha256:1", name="/shop-web-1",
+        state=ContainerState(),
+        config=ContainerConfig(
+            hostname="b" * 12, image="web:1", env=["PATH=/bin", "MODE=fast"], cmd=["serve"], entrypoint=["/run"], user="1",
+            labels={"from": "image", "com.docker.compose.image": "sha256:1"}, volumes={"/cache": {}, "/own": {}},
+        ),
+        host_config=HostConfig(
+            binds=["data:/data"], network_mode="container:" + "b" * 64, pid_mode="host", links=["/db:/shop-web-1/store"],
+            volumes_from=["b" * 64 + ":ro"], mounts=[Mount(type="volume", target="/m"), Mount(type="bind", source="/m", target="/b")],
+        ),
+        mounts=[
+            MountPoint(type="volume", name="c" * 64, destination="/cache"),
+            MountPoint(type="volume", name="data", destination="/data"),
+            MountPoint(type="volume", name="f" * 64, destination="/m"),
+            MountPoint(type="volume", name="d" * 64, destination="/own", rw=False),
+        ],
+    )  # fmt: skip
+    preset = ContainerConfig(
+        env=["PATH=/bin"], cmd=["serve"], entrypoint=["/run"], labels={"from": "image"}, volumes={"/cache": {}}
+    )
+    now = Now(preset, {"com.docker.compose.image": "sha256:2", "other": "x"}, {"b" * 64: "e" * 64})
+    request = request_of(old, now)
+    made, host = request.config, request.config.host_config
+    assert request.name == "shop-web-1" and (made.hostname, made.env, made.cmd, made.entrypoint) == (
+        "",
+        ["MODE=fast"],
+        None,
+        None,
+    )
+    assert made.user == "1" and made.labels == {"com.docker.compose.image": "sha256:2"} and made.volumes == {"/own": {}}
+    assert host.binds == ["data:/data", f"{'c' * 64}:/cache", f"{'d' * 64}:/own:ro"]
+    assert [one.source for one in host.mounts or []] == ["f" * 64, "/m"]
+    assert host.network_mode == "container:" + "e" * 64 and host.pid_mode == "host" and made.networking_config is None
+    assert host.links == ["db:store"] and host.volumes_from == ["e" * 64 + ":ro"]
+    assert shared_with(old) == {"b" * 64}
+
+
+async def test_services_of_the_engine_are_made_anew(
+    roots: Any, busybox: str, engine: Any, open_dashboard: Open, eventually: Eventually
+) -> None:
+    from moby_tui.engine.engine import Engine
+
+    pool = Ipam(config=[IpamPool(subnet="10.9.7.0/24")])
+    await engine.networks.create(NetworkCreate(name="shop_default", ipam=pool))
+    labels = {f"{LABEL}project": "shop", f"{LABEL}config-hash": "h", f"{LABEL}image": "sha256:old"}
+
+    async def made(name: str, needs: str = "", **host: Any) -> str:
+        place = EndpointSettings(
+            aliases=[name], ipam_config=EndpointIpamConfig(ipv4_address="10.9.7.9") if name == "db" else None
+        )
+        mode = {"network_mode": "shop_default"} | host
+        config = ContainerCreate(
+            image=busybox,
+            cmd=["sh", "-c", "touch /ready; exec sleep 1000"],
+            stop_timeout=0,
+            healthcheck=HealthConfig(test=["CMD", "test", "-e", "/ready"], interval=10**8, retries=50) if name == "db" else None,
+            volumes={"/own": {}},
+            labels=labels | {f"{LABEL}service": name, f"{LABEL}depends_on": needs},
+            host_config=HostConfig(binds=["shop_data:/data"], **mode),
+            networking_config=None if host else NetworkingConfig(endpoints_config={"shop_default": place}),
+        )
+        identifier: str = (await engine.containers.create(config, name=f"shop-{name}-1")).id
+        await engine.containers.start(identifier)
+        return identifier
+
+    before = {"db": await made("db"), "web": await made("web", "db:service_healthy:true")}
+    before["side"] = await made("side", network_mode=f"container:{before['db']}")
+    first = {name: await engine.containers.inspect(one) for name, one in before.items()}
+    async with open_dashboard(lambda: Engine.open(*roots), size=(140, 40)) as (app, pilot):
+        await typed(app, pilot, "0")
+        await eventually(pilot, lambda: app.screen.query("#projects") and app.screen.query_one(FactsTable).row_count == 4)
+        app.go("projects", "shop", "db")
+        await eventually(pilot, lambda: app.screen.query_one(FactsTable).chosen == "shop/db")
+        await typed(app, pilot, "R")
+        await eventually(pilot, lambda: isinstance(app.screen, Confirm))
+        await typed(app, pilot, "y")
+        deeds = app.session.activity
+        await eventually(pilot, lambda: len(deeds) == 1 and all(one.outcome is not Outcome.RUNNING for one in deeds))
+        assert [(one.outcome, one.detail) for one in deeds] == [(Outcome.DONE, "")]
+    after = {name: await engine.containers.inspect(f"shop-{name}-1") for name in before}
+    assert all(one.state.running for one in after.values()) and len(await engine.containers.list(all=True)) == 3
+    assert after["db"].id != before["db"] and after["side"].id != before["side"], "it shares the network of db"
+    assert after["web"].id == before["web"] and after["web"].state.started_at > first["web"].state.started_at, "restart: true"
+    assert after["side"].host_config.network_mode == f"container:{after['db'].id}"
+    db, image = after["db"], await engine.images.inspect(busybox)
+    assert {key: value for key, value in (db.config.labels or {}).items() if key != f"{LABEL}image"} == {
+        key: value for key, value in (first["db"].config.labels or {}).items() if key != f"{LABEL}image"
+    }
+    assert (db.config.labels or {})[f"{LABEL}image"] == image.id
+    place = db.network_settings.networks["shop_default"]
+    assert place.aliases == ["db"] and place.ip_address == "10.9.7.9"
+    assert {(one.name, one.destination) for one in db.mounts} == {(one.name, one.destination) for one in first["db"].mounts}
+    assert db.config.cmd == first["db"].config.cmd and db.config.env == first["db"].config.env
 
 
 async def test_the_page(open_dashboard: Open, eventually: Eventually, tmp_path: Path) -> None:

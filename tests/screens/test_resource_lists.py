@@ -41,6 +41,17 @@ def test_a_volume_that_is_made_is_fetched_alone_and_one_that_goes_is_gone_even_i
     assert [row.name for row in model.sorted()] == ["a", "b"]
 
 
+def test_a_renamed_volume_has_one_row() -> None:
+    model = VolumeModel()
+    model.reset([Volume(name="a"), Volume(name="b")])
+    renamed = event("volume", "rename", "c")
+    renamed.actor.attributes["oldName"] = "a"
+    asked = model.apply(renamed).stale
+    assert asked == {"a", "c"}
+    model.merge([Volume(name="c")], asked)
+    assert [row.name for row in model.sorted()] == ["b", "c"]
+
+
 def test_networks_by_their_ids() -> None:
     model = NetworkModel()
     assert model.apply(event("network", "create", "1" * 64)).stale == {"1" * 64}

@@ -12,6 +12,7 @@ from moby_tui.schema.container import ContainerSummary, EndpointSettings, Port, 
 from moby_tui.schema.network import Ipam, IpamPool, Network
 from moby_tui.schema.stats import NetworkStats, Stats
 from moby_tui.schema.traffic import Exposure, Finding
+from moby_tui.screens.session.containers import ContainerModel
 from moby_tui.screens.topology.counters import Counters
 from moby_tui.screens.topology.drawing import draw
 from moby_tui.screens.topology.graph import Graph, build
@@ -117,6 +118,25 @@ def test_names_reach_the_drawing_clean() -> None:
     assert "ab" in drawn
 
 
+def test_podmans_networks_have_two_names_and_two_are_not_listed() -> None:
+    """As podman 5.8 lists them."""
+    default = container(1, "web", {"podman": "10.88.0.2", "back": "10.89.0.2"})
+    default.network_settings.networks["podman"].network_id = "2f" * 32
+    default.network_settings.networks["back"].network_id = "5e" * 32
+    hosted = container(2, "node", {"host": ""})
+    hosted.network_settings.networks["host"].network_id = "host"
+    alone = container(3, "alone", {"none": ""})
+    graph = build([Network(name="bridge", id="2f" * 32), Network(name="back", id="5e" * 32)], [default, hosted, alone])
+    assert {net.name: [one.name for one in net.members] for net in graph.networks} == {
+        "bridge": ["web"], "back": ["web"], "host": ["node"], "none": ["alone"],
+    }  # fmt: skip
+    assert [one.others for one in graph.places(default.id)] == [("back",), ("bridge",)]
+    model = ContainerModel()
+    model.reset([default], 0.0)
+    (row,) = model.rows()
+    assert row.is_in("bridge", "2f" * 32) and row.is_in("back", "5e" * 32) and not row.is_in("other", "1" * 64)
+
+
 def test_nothing_and_very_much() -> None:
     assert draw(Graph(), 80).lines == ()
     many = [container(n % 256, f"c{n}", {"front": f"10.0.{n // 250}.{n % 250}"}) for n in range(500)]
@@ -171,6 +191,13 @@ async def test_the_page(open_dashboard: Open, eventually: Eventually) -> None:
         engine.networks.exposure = unknown  # type: ignore[method-assign]
         await pilot.press("x")
         await eventually(pilot, lambda: "needs moby" in str(_rows(app.screen.query_one("#exposed-facts", FactsTable))))
+        # the name under the cursor stands out from its ground, in every theme
+        for theme in ("moby-dark", "moby-light", "moby-contrast", "ansi-dark"):
+            app.theme = theme
+            await eventually(pilot, lambda theme=theme: view.app.current_theme.name == theme)
+            await pilot.pause()
+            inks = [one.style for one in view.render_line(view.chosen.y) if one.text.strip(" ─╭╮│") and one.style]
+            assert inks and all(one.reverse or one.color != one.bgcolor for one in inks), theme
         app.go("topology", "database")
         await eventually(pilot, lambda: view.chosen and view.chosen.container == some_members()[2].id)
 

@@ -29,7 +29,8 @@ class Action:
     ``{names}`` stands for the rows' names.
 
     ``changes`` is true if it changes the engine: then a read-only dashboard does not offer it. ``destroys`` is true if what it takes
-    away cannot be had back: of several rows it then wants a word typed, and with ``typed`` of one too.
+    away cannot be had back: of several rows it then wants a word typed, and with ``typed`` of one too. ``ours`` is true if moby's
+    engine alone knows it: on another it is greyed.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Action:
     changes: bool = False
     destroys: bool = False
     typed: bool = False
+    ours: bool = False
     command: str = ""
     footer: bool = True
     key_display: str | None = None

@@ -59,7 +59,8 @@ class Line(Input):
 class Ask(ModalScreen[Answers]):
     """Gives the answers, or None if the person leaves it. Enter in any line is the verb's button.
 
-    ``check`` says in one line what is wrong with the answers, or nothing.
+    ``check`` says in one line what is wrong with the answers, or nothing. ``line`` is the command line that does the same; it is shown
+    below the fields as they are filled in.
     """
 
     BINDINGS = [("escape", "dismiss(None)", "Leave")]  # noqa: RUF012
@@ -71,11 +72,13 @@ class Ask(ModalScreen[Answers]):
         fields: Sequence[Field],
         verb: str,
         check: Callable[[Answers], str] = lambda answers: "",
+        line: Callable[[Answers], str] | None = None,
     ) -> None:
         super().__init__()
         self._title, self._explanation, self._verb = title, explanation, verb
         self._fields = fields
         self._check = check
+        self._command = line
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="ask"):
@@ -87,6 +90,8 @@ class Ask(ModalScreen[Answers]):
                 with Vertical(classes="field"):
                     yield Static(f"{field.label}{'  ↑↓ choices' if field.choices else ''}", classes="label", markup=False)
                     yield Line(field)
+            if self._command:
+                yield Static("", id="ask-line", markup=False)
             yield Static("", id="ask-wrong", markup=False)
             with Horizontal(id="answers"):
                 yield Button("Leave (esc)", id="leave", compact=True)
@@ -95,6 +100,7 @@ class Ask(ModalScreen[Answers]):
     def on_mount(self) -> None:
         self.query_one("#ask").border_title = self._title
         self.query("Input, Checkbox").first().focus()
+        self._show_line()
 
     @property
     def answers(self) -> Answers:
@@ -106,6 +112,12 @@ class Ask(ModalScreen[Answers]):
             else:
                 found[field.id] = self.query_one(f"#field-{field.id}", Input).value.strip()
         return found
+
+    @on(Input.Changed)
+    @on(Checkbox.Changed)
+    def _show_line(self) -> None:
+        if self._command:
+            self.query_one("#ask-line", Static).update(self._command(self.answers))
 
     @on(Input.Submitted)
     def _submitted(self) -> None:

@@ -1,8 +1,8 @@
-"""Picks one of a list, or several."""
+"""Picks one of a list, or several, of a list that words may narrow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from rich.text import Text
 from textual import on
@@ -10,9 +10,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import OptionList, SelectionList
+from textual.widgets import Input, OptionList, SelectionList, Static
 from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
+
+#: More rows are not listed by a chooser: words find the others.
+MOST_ROWS = 500
 
 
 class Picker(ModalScreen[str | None]):
@@ -32,7 +35,7 @@ class Picker(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="picker"):
-            yield OptionList(*(Option(Text(title, no_wrap=True), id=identifier) for identifier, title in self._options))
+            yield OptionList(*(Option(_line(title), id=identifier) for identifier, title in self._options))
 
     def on_mount(self) -> None:
         self.query_one("#picker").border_title = self._title
@@ -58,29 +61,86 @@ class Picker(ModalScreen[str | None]):
 
 
 class Chooser(ModalScreen[tuple[str, ...] | None]):
-    """Chooses several. ``options`` are (id, title, chosen). The answer is the ids that are chosen, or None for no change."""
+    """Chooses several. The answer is the ids that are chosen, in the order of the list, or None for no change.
+
+    ``find`` gives the rows (id, title) that match words; for none it gives all. With a ``hint`` a line above the list takes such words,
+    and enter with nothing chosen takes the row under the cursor.
+    """
 
     BINDINGS = [  # noqa: RUF012
         Binding("enter", "take", "Take", id="chooser.take", priority=True),
-        Binding("escape,q", "dismiss", "Close", id="chooser.close", key_display="esc"),
+        Binding("escape", "dismiss", "Close", id="chooser.close", key_display="esc"),
+        Binding("down", "to_list", "List", show=False),
+        Binding("ctrl+a", "all", "All shown", show=False, priority=True),
     ]
 
-    def __init__(self, title: str, options: Sequence[tuple[str, str, bool]]) -> None:
+    def __init__(
+        self,
+        title: str,
+        find: Callable[[str], Sequence[tuple[str, str | Text]]],
+        chosen: Iterable[str] = (),
+        *,
+        hint: str = "",
+    ) -> None:
         super().__init__()
-        self._title, self._options = title, options
+        self._title, self._find, self._hint = title, find, hint
+        self._chosen = set(chosen)
+        self._rows: Sequence[tuple[str, str | Text]] = ()
+        self._filling = False
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="picker"):
-            yield SelectionList[str](
-                *(Selection(Text(title, no_wrap=True), identifier, chosen) for identifier, title, chosen in self._options)
-            )
+        with Vertical(id="picker", classes="-narrowed" if self._hint else ""):
+            if self._hint:
+                yield Input(placeholder=self._hint, compact=True)
+            yield SelectionList[str](compact=True)
+            yield Static("space chooses · ctrl+a all shown · enter takes it · esc leaves", classes="note")
 
     def on_mount(self) -> None:
-        picker = self.query_one("#picker")
-        picker.border_title = self._title
-        picker.border_subtitle = "space chooses · enter takes it · esc"
+        self.query_one("#picker").border_title = self._title
+        self._fill("")
+        (self.query_one(Input) if self._hint else self.query_one(SelectionList)).focus()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        self._fill(event.value)
+
+    def _fill(self, query: str) -> None:
+        found = self._find(query)
+        self._rows = found[:MOST_ROWS]
+        choices = self.query_one(SelectionList)
+        self._filling = True
+        choices.clear_options()
+        choices.add_options(Selection(_line(title), identifier, identifier in self._chosen) for identifier, title in self._rows)
+        choices.highlighted = 0 if self._rows else None
+        self._filling = False
+        hidden = f" · {len(found) - MOST_ROWS} more: type to find them" if len(found) > MOST_ROWS else ""
+        self.query_one("#picker").border_subtitle = f"{len(self._chosen)} chosen of {len(found)}{hidden}"
+
+    @on(SelectionList.SelectedChanged)
+    def _selected(self) -> None:
+        if self._filling:
+            return
+        shown = {identifier for identifier, _ in self._rows}
+        self._chosen = (self._chosen - shown) | set(self.query_one(SelectionList[str]).selected)
+        self.query_one("#picker").border_subtitle = f"{len(self._chosen)} chosen"
+
+    def action_to_list(self) -> None:
         self.query_one(SelectionList).focus()
 
+    def action_all(self) -> None:
+        """Chooses all rows that are listed; if they are chosen already, none of them."""
+        choices = self.query_one(SelectionList[str])
+        if len(choices.selected) == len(self._rows):
+            choices.deselect_all()
+        else:
+            choices.select_all()
+
     def action_take(self) -> None:
-        chosen: SelectionList[str] = self.query_one(SelectionList)
-        self.dismiss(tuple(identifier for identifier, _, _ in self._options if identifier in chosen.selected))
+        chosen = self._chosen
+        if self._hint and not chosen and self._rows:
+            chosen = {self._rows[self.query_one(SelectionList).highlighted or 0][0]}
+        self.dismiss(tuple(identifier for identifier, _ in self._find("") if identifier in chosen))
+
+
+def _line(title: str | Text) -> Text:
+    return title if isinstance(title, Text) else Text(title, no_wrap=True)

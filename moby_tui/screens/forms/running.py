@@ -52,8 +52,8 @@ async def _pull(client: Client, request: RunRequest) -> None:
         pass
 
 
-async def replace(client: Client, old: ContainerInspect, request: RunRequest) -> str:
-    """Puts a container of the request in the place of an old one; returns its id.
+async def replace(client: Client, old: ContainerInspect, request: RunRequest, *, only_if_it_ran: bool = False) -> str:
+    """Puts a container of the request in the place of an old one, and starts it: ``only_if_it_ran``, if the old one ran. Returns its id.
 
     The old one is renamed and kept until the new one has started, then removed without its volumes. If that fails, or the caller is
     cancelled, the new one is removed, and the old one has its name again and runs if it ran. Raises ``Conflict`` if the engine would
@@ -70,7 +70,8 @@ async def replace(client: Client, old: ContainerInspect, request: RunRequest) ->
         if ran:
             with suppress(NotModified):
                 await client.containers.stop(old.id)
-        await client.containers.start(created)
+        if ran or not only_if_it_ran:
+            await client.containers.start(created)
     except BaseException:
         await _to_end(_go_back(client, old, created))
         raise

@@ -25,9 +25,11 @@ from moby_tui.screens.onboarding.offers import HELLO, look, offers
 from moby_tui.screens.pages.list_page import ListPage
 from moby_tui.screens.pages.page import Question
 from moby_tui.screens.pages.shared.running import RunningPage
+from moby_tui.screens.pages.shared.wiring import WiringPage
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.session import TROUBLE
+from moby_tui.screens.topology.wiring import LONELY
 from moby_tui.screens.widgets.container_detail import ContainerDetail
 from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.filter_bar import FilterBar
@@ -48,7 +50,7 @@ def _runs(one: Container) -> bool:
     return one.running
 
 
-class ContainersPage(ListPage[Container], RunningPage):
+class ContainersPage(ListPage[Container], RunningPage, WiringPage):
     """The keys act on the marked containers, else on the one under the cursor."""
 
     mode = "containers"
@@ -207,6 +209,37 @@ class ContainersPage(ListPage[Container], RunningPage):
             tooltip="Change its options: limits while it runs, all else by a new container in its place (shows what differs first)",
             on=On.ROW,
             changes=True,
+            footer=False,
+        ),
+        Action(
+            id="container.connect",
+            title="Connect",
+            keys="c",
+            tooltip="Put it into a network, with aliases and an address (shows the command first)",
+            on=On.ROW,
+            when=lambda one: not LONELY.intersection(one.in_networks),
+            changes=True,
+            footer=False,
+        ),
+        Action(
+            id="container.disconnect",
+            title="Disconnect",
+            keys="X",
+            tooltip="Take it out of a network (shows the command first)",
+            on=On.ROW,
+            when=lambda one: one.networks and not LONELY.intersection(one.in_networks),
+            changes=True,
+            footer=False,
+        ),
+        Action(
+            id="container.ports",
+            title="Ports",
+            keys="P",
+            tooltip="Publish and withdraw ports, also while it runs (shows the command first)",
+            on=On.ROW,
+            when=lambda one: not LONELY.intersection(one.in_networks),
+            changes=True,
+            ours=True,
             footer=False,
         ),
         Action(
@@ -569,6 +602,18 @@ class ContainersPage(ListPage[Container], RunningPage):
     def action_edit(self) -> None:
         if one := self.chosen:
             self.edit_form(one.id)
+
+    def action_connect(self) -> None:
+        if one := self.chosen:
+            self.connect_form(one)
+
+    def action_disconnect(self) -> None:
+        if one := self.chosen:
+            self.disconnect_form(one)
+
+    def action_ports(self) -> None:
+        if one := self.chosen:
+            self.ports_form(one)
 
     def action_copy_run(self) -> None:
         if one := self.chosen:

@@ -182,11 +182,12 @@ class ListPage(Page, Generic[R]):
     def action_columns(self) -> None:
         table = self.table()
         first, *others = table.kinds.values()
-        options = [(column.key, column.title, column.key not in table.hidden) for column in others]
+        options = [(column.key, column.title) for column in others]
 
         def chosen(keys: tuple[str, ...] | None) -> None:
             if keys is not None:
                 table.hide({column.key for column in others} - set(keys))
                 self._remember()
 
-        self.app.push_screen(Chooser(f"Columns beside {first.title}", options), chosen)
+        seen = {column.key for column in others} - set(table.hidden)
+        self.app.push_screen(Chooser(f"Columns beside {first.title}", lambda _: options, seen), chosen)

@@ -16,8 +16,8 @@ from textual.widget import Widget
 from moby_tui.schema.event import Event
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action
-from moby_tui.screens.dialogs.container_picker import ContainerPicker
 from moby_tui.screens.dialogs.log_line import ShowLine
+from moby_tui.screens.dialogs.picker import Chooser
 from moby_tui.screens.logs import moments
 from moby_tui.screens.logs.export import write
 from moby_tui.screens.logs.gathering import Gathering
@@ -303,11 +303,17 @@ class LogsPage(Page):
     # What is seen
 
     def action_pick(self) -> None:
-        def chosen(answer: dict[str, str] | None) -> None:
-            if answer is not None:
-                self._show(answer)
+        model = self.session.model
 
-        self.app.push_screen(ContainerPicker(self.session.model.sorted, self._gathering.ids), chosen)
+        def find(words: str) -> list[tuple[str, Text]]:
+            return [(row.id, _choice(row)) for row in model.sorted(words)]
+
+        def chosen(ids: tuple[str, ...] | None) -> None:
+            if ids is not None:
+                self._show({row.id: row.name for identifier in ids if (row := model.get(identifier))})
+
+        hint = "words · !not · name of a project"
+        self.app.push_screen(Chooser("Logs of which containers?", find, self._gathering.ids, hint=hint), chosen)
 
     def action_names(self) -> None:
         stream = self.query_one(LogStream)
@@ -452,3 +458,9 @@ class LogsPage(Page):
             chunk.line(index) for chunk in self._store.chunks for index, hit in enumerate(marks.select(chunk)) if hit
         ]  # fmt: skip
         return marked or selected
+
+
+def _choice(row: Container) -> Text:
+    mark = ("● ", "green") if row.running else ("○ ", "dim")
+    project = (f"  {row.project}", "dim italic") if row.project else ""
+    return Text.assemble(mark, row.name, (f"  {row.image}", "dim"), project, no_wrap=True, overflow="ellipsis")

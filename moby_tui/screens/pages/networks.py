@@ -36,7 +36,7 @@ class NetworksPage(ResourcePage[Network]):
             command="moby network rm {names}",
         ),
     )
-    #: The running containers in each network, by its name.
+    #: The running containers in each network, by its id.
     _users: Mapping[str, str] = {}
 
     @property
@@ -49,16 +49,15 @@ class NetworksPage(ResourcePage[Network]):
             Column("id", "ID", 12, 12, lambda one: one.id, rank=4),
             Column("driver", "DRIVER", 8, 16, lambda one: one.driver, rank=2),
             Column("subnets", "SUBNET", 16, 44, lambda one: one.subnets, rank=1),
-            Column("users", "CONTAINERS", 12, 60, lambda one: self._users.get(one.name, ""), rank=3),
+            Column("users", "CONTAINERS", 12, 60, lambda one: self._users.get(one.id, ""), rank=3),
         )
 
     def gather(self) -> None:
-        users: dict[str, list[str]] = {}
-        for container in self.session.model.rows():
-            if container.running:
-                for network in container.networks.split(", "):
-                    users.setdefault(network, []).append(container.name)
-        self._users = {name: ", ".join(sorted(names)) for name, names in users.items()}
+        running = [one for one in self.session.model.rows() if one.running]
+        self._users = {
+            network.id: ", ".join(sorted(one.name for one in running if one.is_in(network.name, network.id)))
+            for network in self.feed.model.rows()
+        }
 
     def cells(self, table: ObjectTable[Network], row: Network) -> Cells:
         name = table.cell(row.name)
@@ -68,7 +67,7 @@ class NetworksPage(ResourcePage[Network]):
             "id": table.cell(text.short_id(row.id), "text-muted"),
             "driver": table.cell(row.driver, "text-muted"),
             "subnets": table.cell(row.subnets),
-            "users": table.cell(self._users.get(row.name, ""), "accent"),
+            "users": table.cell(self._users.get(row.id, ""), "accent"),
         }
 
     async def inspect(self, key: str) -> object:

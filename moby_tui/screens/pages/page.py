@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Container
+from textual.events import Key
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -76,7 +77,9 @@ class Page(Screen[None]):
 
     def __init_subclass__(cls, **options: Any) -> None:
         cls.BINDINGS = bindings(cls.__dict__.get("ACTIONS", ()))
-        cls._declared = {action.method: action for action in cls.actions() if action.changes or action.on is not On.PAGE}
+        cls._declared = {
+            action.method: action for action in cls.actions() if action.changes or action.ours or action.on is not On.PAGE
+        }
         super().__init_subclass__(**options)
 
     @classmethod
@@ -133,8 +136,8 @@ class Page(Screen[None]):
         action = self.action(identifier)
         self._named = self.rows_named(names) if names else None
         try:
-            if action.changes and self.session.read_only:
-                raise ValueError("the dashboard is read-only; start it without --read-only")
+            if reason := self.refusal(action):
+                raise ValueError(reason)
             if not self.check_action(action.method, ()):
                 raise ValueError(f"{action.words} does nothing to {' '.join(names) or 'what is chosen'} just now")
             await self.run_action(action.call or action.method)
@@ -148,6 +151,25 @@ class Page(Screen[None]):
     def return_to(self, row: str) -> None:
         """Puts the cursor on a row on which it was, if it is still there."""
 
+    def refusal(self, action: Action) -> str:
+        """Why an action is greyed; empty if it is not."""
+        if action.changes and self.session.read_only:
+            return "the dashboard is read-only; start it without --read-only"
+        if action.ours and not self.session.connection.ours:
+            return f"{action.title} needs moby at the other end: {self.session.connection.engine} does not know it"
+        return ""
+
+    def on_key(self, event: Key) -> None:
+        """A greyed key says why."""
+        if not self.session.read_only and self.session.connection.ours:
+            return
+        active = self.active_bindings.get(event.key)
+        if active is None or active.enabled or active.node is not self:
+            return
+        declared = self._declared.get(active.binding.action.partition("(")[0])
+        if declared and (reason := self.refusal(declared)):
+            self.notify(reason, severity="warning", timeout=5, markup=False)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the actions that do something just now are offered, and none while keys wait for another page."""
         if self.workspace.guide.holds_keys:
@@ -155,7 +177,7 @@ class Page(Screen[None]):
         declared = self._declared.get(action)
         if declared is None:
             return True
-        if declared.changes and self.session.read_only:
+        if self.refusal(declared):
             return None
         return declared.offered(self.targets() if declared.on is not On.PAGE else ())
 

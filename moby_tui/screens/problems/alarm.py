@@ -6,16 +6,17 @@ import asyncio
 import os
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from textual.app import App
 
 from moby_tui.schema.event import Event
 from moby_tui.screens import text
-from moby_tui.screens.actions.alert_rules import AlertRule
+from moby_tui.screens.actions.alert_rules import DISK, LOG, MEASURED, AlertRule
 from moby_tui.screens.problems import alerts
 from moby_tui.screens.problems.alerts import Alert
+from moby_tui.screens.problems.bounds import Restarts
 from moby_tui.screens.problems.watch import ProblemWatch
 from moby_tui.screens.session.session import Session
 
@@ -45,24 +46,42 @@ class Alarm:
         self._known: set[str] | None = None
         self._told: dict[tuple[int, str, str], float] = {}
         self._running: set[asyncio.Task[None]] = set()
+        self._restarts = Restarts(rules)
+        self._watch(rules)
         self._session.event_received.subscribe(self._app, self._take, immediate=True)
         self._problems.changed.subscribe(self._app, lambda _: self._look(), immediate=True)
+
+    def _watch(self, rules: Sequence[AlertRule]) -> None:
+        """Measures and reads only what rules ask for."""
+        if any(rule.on in (*MEASURED, DISK) for rule in rules):
+            from moby_tui.screens.problems.measuring import Measuring
+
+            self._app.run_worker(Measuring(self._session, rules, self._tell).run(), group="alerts")
+        if any(rule.on == LOG for rule in rules):
+            from moby_tui.screens.problems.log_watch import LogWatch
+
+            self._app.run_worker(LogWatch(self._session, rules, self._tell).run(), group="alerts")
 
     def _take(self, event: Event) -> None:
         # events of the time before the connection come first
         if event.time_nano / 1e9 >= self._session.since:
-            self._tell(alerts.of_event(self._rules, event))
+            self._tell([*alerts.of_event(self._rules, event), *self._restarts.take(event)])
 
     def _look(self) -> None:
         known, found = self._known, {one.key: one for one in self._problems.problems}
         self._known = set(found)
         if known is not None:
-            self._tell(alerts.of_problems(self._rules, [one for key, one in found.items() if key not in known]))
+            new = [one for key, one in found.items() if key not in known]
+            self._tell(alerts.of_problems(self._rules, new, self._labels_of))
+
+    def _labels_of(self, container: str) -> Mapping[str, str]:
+        one = self._session.model.get(container)
+        return one.labels if one else {}
 
     def _tell(self, met: Sequence[tuple[AlertRule, Alert]]) -> None:
         now = asyncio.get_running_loop().time()
         for rule, alert in met:
-            same = (id(rule), alert.container, alert.what)
+            same = (id(rule), alert.container, alert.kind)
             if now - self._told.get(same, -QUIET) >= QUIET:
                 self._told[same] = now
                 self._deliver(rule, alert)

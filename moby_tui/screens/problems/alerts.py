@@ -1,10 +1,9 @@
-"""What meets a person's alert rules: events of containers, and new problems."""
+"""What meets a person's alert rules: events of containers, new problems, figures above a bound, lines of logs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 import msgspec
 
@@ -16,13 +15,16 @@ from moby_tui.screens.problems.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What a rule has seen. ``when`` in Unix seconds; texts are clean."""
+    """What a rule has seen. ``when`` in Unix seconds; texts are clean. ``kind`` tells one alert of a rule from another of the same container:
+    the same is not told again for a while.
+    """
 
     on: str
     container: str
     name: str
     what: str
     when: float
+    kind: str = ""
 
     def environment(self) -> dict[str, str]:
         """The variables that a rule's program gets."""
@@ -51,22 +53,25 @@ def of_event(rules: Iterable[AlertRule], event: Event) -> list[tuple[AlertRule, 
     name, code = text.clean(attributes.get("name", event.actor.id[:12])), attributes.get("exitCode", "")
     met = []
     for rule in rules:
-        if rule.on != on or not fnmatchcase(name, rule.container):
+        if rule.on != on or not rule.fits(name, attributes):
             continue
         if rule.exit_codes and code not in map(str, rule.exit_codes):
             continue
-        met.append((rule, Alert(on, event.actor.id, name, _told(name, on, text.clean(code)), event.time_nano / 1e9)))
+        told = _told(name, on, text.clean(code))
+        met.append((rule, Alert(on, event.actor.id, name, told, event.time_nano / 1e9, told)))
     return met
 
 
-def of_problems(rules: Iterable[AlertRule], found: Iterable[Problem]) -> list[tuple[AlertRule, Alert]]:
-    """The rules that new problems meet; those of the host have no container, and meet ``*`` alone."""
+def of_problems(
+    rules: Iterable[AlertRule], found: Iterable[Problem], labels_of: Callable[[str], Mapping[str, str]]
+) -> list[tuple[AlertRule, Alert]]:
+    """The rules that new problems meet; those of the host meet only rules for all. ``labels_of`` a container, by its id."""
     wanted = [rule for rule in rules if rule.on == PROBLEM]
     return [
-        (rule, Alert(PROBLEM, one.container, one.name, f"{one.name}: {one.title}", one.since))
+        (rule, Alert(PROBLEM, one.container, one.name, f"{one.name}: {one.title}", one.since, one.title))
         for one in found
         for rule in wanted
-        if (fnmatchcase(one.name, rule.container) if one.container else rule.container == "*")
+        if (rule.fits(one.name, labels_of(one.container)) if one.container else rule.is_for_all)
     ]
 
 

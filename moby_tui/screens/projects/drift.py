@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from moby_tui.screens import text
 from moby_tui.screens.projects.compose_file import Wish
-from moby_tui.screens.projects.model import Project
+from moby_tui.screens.projects.model import Member, Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,25 @@ def within(project: Project) -> list[Difference]:
         for one in project.services
         if len({member.config_hash for member in one.members}) > 1
     ]
+
+
+def outdated(project: Project, images: Mapping[str, str]) -> list[Difference]:
+    """Services made of an image whose name means another one by now. ``images``: ids by their names.
+
+    Engines list the id of an image that lost its name to another (dockerd 28.5).
+    """
+    by_name = {_full(name): identifier for name, identifier in images.items()}
+    return [
+        Difference(one.name, "was made of an image whose name means another one by now: recreate it to take that")
+        for one in project.services
+        if any(_lost_its_name(member, by_name) for member in one.members)
+    ]
+
+
+def _lost_its_name(member: Member, images: Mapping[str, str]) -> bool:
+    if not images:
+        return False
+    return member.image.startswith("sha256:") or images.get(_full(member.image), member.image_id) != member.image_id
 
 
 def _older(project: Project, wish: Wish, created: Mapping[str, int]) -> list[Difference]:

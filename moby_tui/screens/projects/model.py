@@ -15,10 +15,13 @@ MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """``condition`` is what the service waits for: ``started``, ``healthy``, ``completed_successfully``."""
+    """``condition`` is what the service waits for: ``started``, ``healthy``, ``completed_successfully``. ``restarts``: it is restarted
+    when the other was made anew.
+    """
 
     service: str
     condition: str
+    restarts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class Member:
     name: str
     state: str
     image: str
+    image_id: str = ""
     config_hash: str = ""
     is_unhealthy: bool = False
 
@@ -113,6 +117,7 @@ def _member(row: ContainerSummary) -> Member:
         name=name,
         state=text.clean(row.state),
         image=text.clean(row.image),
+        image_id=row.image_id,
         config_hash=row.labels.get(f"{_LABEL}config-hash", ""),
         is_unhealthy="unhealthy" in row.status,
     )
@@ -124,8 +129,9 @@ def _dependencies(label: str) -> tuple[Dependency, ...]:
     for part in label.split(",")[:MOST]:
         name, _, rest = part.partition(":")
         if name:
-            condition = rest.partition(":")[0].removeprefix("service_") or "started"
-            found.append(Dependency(text.clean(name), text.clean(condition)))
+            condition, _, restarts = rest.partition(":")
+            condition = condition.removeprefix("service_") or "started"
+            found.append(Dependency(text.clean(name), text.clean(condition), restarts == "true"))
     return tuple(found)
 
 

@@ -9,8 +9,13 @@ from moby_tui.screens.projects.model import Member, Project, Service
 
 def starting(project: Project, services: Sequence[Service] = ()) -> list[list[Member]]:
     """Those that do not run: of these services and of what they depend on, or of all."""
+    return _filled([member for member in one.members if not member.running] for one in with_needs(project, services))
+
+
+def with_needs(project: Project, services: Sequence[Service]) -> list[Service]:
+    """These services and what they depend on, or all; each after those that it depends on."""
     wanted = _with_needs(project, services) if services else {one.name for one in project.services}
-    return _filled([member for member in one.members if not member.running] for one in project.services if one.name in wanted)
+    return [one for one in project.services if one.name in wanted]
 
 
 def stopping(project: Project, services: Sequence[Service] = ()) -> list[list[Member]]:

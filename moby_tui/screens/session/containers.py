@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from moby_tui.schema.container import ContainerSummary
 from moby_tui.schema.event import Event
@@ -56,12 +56,24 @@ class Container:
     image_id: str = ""
     #: The names of its volumes.
     volumes: tuple[str, ...] = ()
+    #: The ids of its networks: podman lists its default network as bridge, and says podman of a container in it.
+    network_ids: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
     #: When the dashboard removes it, Unix seconds; 0: it does not.
     goes_at: float = 0.0
 
     @property
     def running(self) -> bool:
         return self.state in ("running", "paused", "restarting")
+
+    @property
+    def in_networks(self) -> tuple[str, ...]:
+        """The names of its networks."""
+        return tuple(self.networks.split(", ")) if self.networks else ()
+
+    def is_in(self, network: str, identifier: str) -> bool:
+        """Whether it is in the network of this name and id."""
+        return identifier in self.network_ids or network in self.in_networks
 
     def describe(self, now: float) -> str:
         """``up 3m``, ``exited 137 · 2h``: the state and its age in few characters."""
@@ -206,6 +218,8 @@ class ContainerModel:
             since=_since(summary, known, now),
             image_id=summary.image_id,
             goes_at=self._leaving.get(summary.id, 0.0),
+            network_ids=tuple(one.network_id for one in summary.network_settings.networks.values() if one.network_id),
+            labels=summary.labels,
             volumes=tuple(mount.name for mount in summary.mounts if mount.name),
         )
 

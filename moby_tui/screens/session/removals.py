@@ -28,6 +28,11 @@ class Removals:
         """When the next one is due, Unix seconds."""
         return min((one.due for one in self._waiting), default=None)
 
+    @property
+    def identifiers(self) -> set[str]:
+        """The containers that wait."""
+        return {identifier for one in self._waiting for identifier in one.containers}
+
     def add(self, removal: Removal) -> None:
         """A container that waits already goes with the new one."""
         again = set(removal.containers)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
+import shlex
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,7 @@ from moby_tui.screens.session.networks import Network, NetworkModel
 from moby_tui.screens.session.removals import Removal, Removals
 from moby_tui.screens.session.resource_feed import ResourceFeed
 from moby_tui.screens.session.trouble import TROUBLE
+from moby_tui.screens.session.unfinished import Unfinished
 from moby_tui.screens.session.volumes import Volume, VolumeModel
 
 __all__ = ["TROUBLE", "ClientFactory", "Connection", "Session"]
@@ -45,25 +47,31 @@ BATCH = 100
 OVERLAP = 2.0
 #: Events remembered for a page that is opened later.
 REMEMBERED = 10_000
+#: The platform's name in the version that moby's engine tells of itself.
+OURS = "moby"
 #: A burst of events is answered with one request.
 GATHER = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The state of the connection. ``retry`` is seconds until the next try."""
+    """The state of the connection. ``retry`` is seconds until the next try. ``ours``: the engine is moby, not another's."""
 
     up: bool
     reason: str = ""
     retry: float = 0.0
     engine: str = ""
     host: str = ""
+    ours: bool = True
 
 
 class Session:
     """Hands out the client, and publishes what changes. All signals are published on the app's event loop."""
 
-    def __init__(self, app: App[Any], factory: ClientFactory, *, read_only: bool = False) -> None:
+    def __init__(
+        self, app: App[Any], factory: ClientFactory, *, read_only: bool = False, unfinished: Unfinished | None = None
+    ) -> None:
+        """``unfinished`` is where removals that wait are written down."""
         self.read_only = read_only
         self.model = ContainerModel()
         self.images: ResourceFeed[ImageSummary, Image] = ResourceFeed(app, ImageModel(), _list_images)
@@ -80,6 +88,9 @@ class Session:
         self.activity_changed: Signal[None] = Signal(app, "activity changed")
         self.removals = Removals()
         self._removal_added = asyncio.Event()
+        self._unfinished = unfinished
+        #: Containers that are being removed just now.
+        self._going: set[str] = set()
         #: How many problems want somebody (``problems.watch``).
         self.problem_count = 0
         self.problems_changed: Signal[int] = Signal(app, "problems counted")
@@ -156,7 +167,8 @@ class Session:
         engine = f"{version.platform.name or 'engine'} {version.version}".strip()
         since = _engine_time(info) - OVERLAP
         self.since = self.since or since
-        self._tell(Connection(up=True, engine=text.clean(engine), host=text.clean(info.name)))
+        ours = version.platform.name == OURS
+        self._tell(Connection(up=True, engine=text.clean(engine), host=text.clean(info.name), ours=ours))
         self.containers_changed.publish(frozenset())
         work = (
             self._left.wait(),
@@ -237,6 +249,7 @@ class Session:
         due = time.time() + seconds
         self.removals.add(Removal(tuple(containers), deed, due))
         self._note_leaving(containers, due)
+        self._write_down()
         self._removal_added.set()
 
     def take_back(self) -> Removal | None:
@@ -244,6 +257,7 @@ class Session:
         removal = self.removals.take_back()
         if removal:
             self._note_leaving(removal.containers, 0.0)
+            self._write_down()
             self.end(removal.deed, Outcome.TAKEN_BACK)
         return removal
 
@@ -260,8 +274,12 @@ class Session:
 
     async def remove_now(self, now: float = math.inf) -> None:
         """Removes the containers whose removal is due at this time; without a time, all that wait."""
-        for removal in self.removals.take_due(now):
+        due = self.removals.take_due(now)
+        self._going |= {identifier for removal in due for identifier in removal.containers}
+        for removal in due:
             errors = await asyncio.gather(*map(self._remove, removal.containers))
+            self._going -= set(removal.containers)
+            self._write_down()
             told = [error for error in errors if error]
             self.end(removal.deed, Outcome.FAILED if told else Outcome.DONE, "; ".join(told))
             self._note_leaving(removal.containers, 0.0)
@@ -275,6 +293,32 @@ class Session:
         except TROUBLE as error:
             return text.clean(str(error))
         return ""
+
+    def _write_down(self) -> None:
+        """What waits or is being removed stays written down until it is gone or taken back, in case a signal ends this process."""
+        if self._unfinished:
+            names = {identifier: self._name_of(identifier) for identifier in self.removals.identifiers | self._going}
+            self._unfinished.note(names, time.time())
+
+    def _name_of(self, identifier: str) -> str:
+        row = self.model.get(identifier)
+        return row.name if row else text.short_id(identifier)
+
+    @property
+    def waiting_names(self) -> list[str]:
+        """The names of the containers that wait for their removal."""
+        return sorted(self._name_of(identifier) for identifier in self.removals.identifiers | self._going)
+
+    def give_up(self, containers: Mapping[str, str]) -> list[str]:
+        """Writes into the activity which containers another dashboard was to remove and did not (names by id). Returns their names.
+
+        Those that this engine does not have are left out.
+        """
+        names = sorted(text.clean(name) for identifier, name in containers.items() if identifier in self.model)
+        if names:
+            deed = self.begin("Remove", shlex.join(["moby", "rm", "--force", *names]))
+            self.end(deed, Outcome.TAKEN_BACK, "the dashboard ended before; they are kept")
+        return names
 
     def _note_leaving(self, containers: Sequence[str], at: float) -> None:
         for identifier in containers:

@@ -153,13 +153,18 @@ class Graph:
 
 
 def build(networks: Iterable[Network], containers: Iterable[ContainerSummary]) -> Graph:
-    """The graph of what the engine lists. Texts are cleaned."""
-    listed = list(networks)
+    """The graph of what the engine lists. Texts are cleaned.
+
+    Podman lists neither ``host`` nor ``none``, and calls its default network ``bridge`` in the list and ``podman`` in a container.
+    """
+    listed, containers = list(networks), list(containers)
+    listed += _unlisted(listed, containers)
     by_name = {one.name: one.id for one in listed}
+    by_id = {one.id: one.name for one in listed}
     members: dict[str, list[Member]] = {one.id: [] for one in listed}
     places: dict[str, tuple[Member, ...]] = {}
     for container in containers:
-        found = _members(container, by_name)
+        found = _members(container, by_name, by_id)
         for one in found:
             if one.network in members:
                 members[one.network].append(one)
@@ -169,7 +174,15 @@ def build(networks: Iterable[Network], containers: Iterable[ContainerSummary]) -
     return Graph(tuple(sorted(nets, key=lambda net: (not net.members, -len(net.members), net.name))), places)
 
 
-def _members(container: ContainerSummary, by_name: Mapping[str, str]) -> list[Member]:
+def _unlisted(listed: Iterable[Network], containers: Iterable[ContainerSummary]) -> list[Network]:
+    """The networks of the host and of nothing, where containers are in them and the engine lists them not."""
+    there = {one.name for one in listed}
+    used = {name for container in containers for name in container.network_settings.networks}
+    drivers = {"host": "host", "none": "null"}
+    return [Network(name=name, id=name, driver=driver) for name, driver in drivers.items() if name in used - there]
+
+
+def _members(container: ContainerSummary, by_name: Mapping[str, str], by_id: Mapping[str, str]) -> list[Member]:
     names = [name.lstrip("/") for name in container.names]
     name = text.clean(next((one for one in names if one and "/" not in one), "")) or text.short_id(container.id)
     running = container.state in ("running", "paused")
@@ -187,7 +200,7 @@ def _members(container: ContainerSummary, by_name: Mapping[str, str]) -> list[Me
             ipv6=text.clean(endpoint.global_ipv6_address),
             aliases=tuple(text.clean(alias) for alias in endpoint.aliases or []),
             published=published,
-            others=tuple(text.clean(other) for other in settings if other != network),
+            others=tuple(text.clean(by_id.get(place.network_id, other)) for other, place in settings.items() if other != network),
         )
         for network, endpoint in settings.items()
     ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any, cast
 
 from moby_tui.screens import text
+from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.history import Histories
 from moby_tui.screens.session.session import TROUBLE, Session
 
@@ -30,9 +32,9 @@ class Polling:
         """Seconds from one round to the next."""
         return max(EVERY, count * PER_CONTAINER)
 
-    async def round(self) -> int:
-        """Samples each running container once. Returns how many there are."""
-        running = [one.id for one in self._session.model.sorted() if one.running]
+    async def round(self, wanted: Callable[[Container], bool] = lambda one: True) -> int:
+        """Samples each running container that is wanted once. Returns how many there are."""
+        running = [one.id for one in self._session.model.sorted() if one.running and wanted(one)]
         await asyncio.gather(*map(self._sample, running))
         self.histories.keep(self._session.model.__contains__)
         for identifier in self.trouble.keys() - set(running):

@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from moby_tui.screens.theme import row_ground
 from moby_tui.screens.usage.rows import Column, UsageRow, columns_for
 from moby_tui.screens.widgets.plot import spark
 
@@ -143,7 +144,7 @@ class FigureTable(ScrollView, can_focus=True):
         row = self._rows[place]
         ground = self.rich_style
         if row.id == self._chosen:
-            ground += Style(bgcolor=self.get_component_rich_style("figures--cursor").bgcolor)
+            ground += row_ground(self.get_component_rich_style("figures--cursor"))
         return self._strip(self._line(row, width), width, ground)
 
     def _strip(self, line: Text, width: int, ground: Style) -> Strip:

@@ -25,6 +25,7 @@ from moby_tui.screens.actions.action import Action, bindings
 from moby_tui.screens.logs.shown import Shown, find
 from moby_tui.screens.logs.store import LogLine, LogStore
 from moby_tui.screens.logs.terms import And, Everything, Term
+from moby_tui.screens.theme import row_ground
 from moby_tui.screens.widgets.log_line import LEVELS, LineDrawing, Times
 
 #: What a line for searching says of the language (``logs/query.py``).
@@ -543,7 +544,7 @@ class LogStream(ScrollView, can_focus=True):
         if self._grounds is None:
             plain = self.rich_style
             cursors, selected = (
-                plain + Style(bgcolor=self.get_component_rich_style(name).bgcolor) for name in ("log--cursor", "log--selected")
+                plain + row_ground(self.get_component_rich_style(name)) for name in ("log--cursor", "log--selected")
             )
             self._grounds = plain, cursors, selected
         plain, under_cursor, selected = self._grounds

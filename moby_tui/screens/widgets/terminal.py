@@ -20,6 +20,7 @@ from moby_tui.screens.terminals.emulator import Emulator
 from moby_tui.screens.terminals.keys import NO_BUTTON, Mouse, encode, encode_mouse, encode_paste, wants_mouse
 from moby_tui.screens.terminals.look_back import LookBack, Wish
 from moby_tui.screens.terminals.program import Program
+from moby_tui.screens.theme import TERMINAL_INKS
 from moby_tui.screens.widgets.all_keys import AllKeys
 
 FRAME = 1 / 30
@@ -275,11 +276,11 @@ class Terminal(AllKeys, ScrollView, can_focus=True):
         return marks
 
     def _strip(self, line: dict[int, Char], cursor: int | None, marks: dict[int, Style] | None = None) -> Strip:
-        base = self.rich_style
+        base, native = self.rich_style, self.app.native_ansi_color
         segments: list[Segment] = []
         run, run_style = "", None
         for column, cell in enumerate(self._emulator.cells(line)):
-            style = _style(cell.fg, cell.bg, cell.bold, cell.italics, cell.underscore, cell.strikethrough, cell.reverse)
+            style = _style(native, cell.fg, cell.bg, cell.bold, cell.italics, cell.underscore, cell.strikethrough, cell.reverse)
             if column == cursor:
                 style = style + Style(reverse=not cell.reverse) if self.has_focus else style + Style(underline=True)
             if marks and column in marks:
@@ -453,14 +454,25 @@ _NAMES = {"brown": "yellow", "brightbrown": "bright_yellow", "bfightmagenta": "b
 
 
 @lru_cache(maxsize=4096)
-def _style(fg: str, bg: str, bold: bool, italic: bool, underline: bool, strike: bool, reverse: bool) -> Style:
+def _style(native: bool, fg: str, bg: str, bold: bool, italic: bool, underline: bool, strike: bool, reverse: bool) -> Style:
     return Style(
-        color=_colour(fg), bgcolor=_colour(bg), bold=bold, italic=italic, underline=underline, strike=strike, reverse=reverse
+        color=_colour(fg, native),
+        bgcolor=_colour(bg, native),
+        bold=bold,
+        italic=italic,
+        underline=underline,
+        strike=strike,
+        reverse=reverse,
     )
 
 
-def _colour(name: str) -> str | None:
-    """pyte's colour as rich's: a name, or six hexadecimal digits."""
+def _colour(name: str, native: bool) -> str | None:
+    """pyte's colour as rich's: with ``native`` a name of the terminal's own, else and of any other six hexadecimal digits."""
+    named = _named(name)
+    return named if native or named is None else TERMINAL_INKS.get(named, named)
+
+
+def _named(name: str) -> str | None:
     if name == "default":
         return None
     if name in _NAMES:

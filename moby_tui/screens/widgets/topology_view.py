@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from moby_tui.screens.theme import row_ground
 from moby_tui.screens.topology.drawing import Drawing, Spot, draw
 from moby_tui.screens.topology.graph import Graph, Member
 
@@ -80,7 +81,11 @@ class TopologyView(ScrollView, can_focus=True):
             self._go(place)
 
     def _redraw(self) -> None:
-        self._drawing = draw(self._graph, max(self.scrollable_content_region.width, 40), self._mark)
+        room = self.scrollable_content_region
+        self._drawing = draw(self._graph, max(room.width, 40), self._mark)
+        if len(self._drawing.lines) > room.height and not self.show_vertical_scrollbar:
+            # the scroll bar that comes takes room of the width
+            self._drawing = draw(self._graph, max(room.width - self.scrollbar_size_vertical, 40), self._mark)
         place = self._drawing.find(*self._chosen)
         self._place = min(self._place, max(len(self._drawing.spots) - 1, 0)) if place is None else place
         self._chosen = (self.chosen.network, self.chosen.container) if self.chosen else ("", "")
@@ -149,7 +154,7 @@ class TopologyView(ScrollView, can_focus=True):
         strip = Strip(segments, self._drawing.width)
         spot = self.chosen
         if spot and spot.y == row:
-            cursor = self.get_component_rich_style("topology--cursor", partial=True)
+            cursor = row_ground(self.get_component_rich_style("topology--cursor"))
             first, last = spot.x + 1, spot.x + spot.width - 2
             strip = Strip.join([strip.crop(0, first), strip.crop(first, last).apply_style(cursor), strip.crop(last)])
         return strip.crop_extend(left, left + width, self.rich_style).apply_style(self.rich_style)

@@ -16,16 +16,16 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
-from moby_tui.errors import NotModified
+from moby_tui.api.client.protocol import Client
 from moby_tui.schema.container import ContainerSummary
 from moby_tui.schema.event import Event
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On
 from moby_tui.screens.pages.page import Page, Question
 from moby_tui.screens.pages.workspace import Workspace
-from moby_tui.screens.projects import compose_file, steps
-from moby_tui.screens.projects.drift import Difference, differences, within
-from moby_tui.screens.projects.model import Member, Project, Service, group, tree
+from moby_tui.screens.projects import carrying, compose_file, steps
+from moby_tui.screens.projects.drift import Difference, differences, outdated, within
+from moby_tui.screens.projects.model import Project, Service, group, tree
 from moby_tui.screens.session.session import TROUBLE, Connection
 from moby_tui.screens.widgets.facts_table import Cell, FactsTable
 
@@ -93,6 +93,15 @@ class ProjectsPage(Page):
             when=_runs,
             changes=True,
         ),
+        Action(
+            id="project.recreate",
+            title="Recreate",
+            keys="R",
+            tooltip="Make its containers anew of their own settings and of what their images' names mean now (asks first)",
+            on=On.ROW,
+            changes=True,
+            destroys=True,
+        ),
         Action(id="project.logs", title="Logs", keys="l", tooltip="The logs of all its containers in one stream", on=On.ROW),
         Action(id="project.open", title="Containers", keys="enter,o", key_display="o", tooltip="Show its containers", on=On.ROW),
         Action(id="project.back", title="Back", keys="escape", footer=False, tooltip="Back to the list"),
@@ -114,6 +123,7 @@ class ProjectsPage(Page):
         self.query_one("#list").border_title = "Projects"
         self.session.event_received.subscribe(self, self._event)
         self.session.connection_changed.subscribe(self, self._connected)
+        self.session.images.changed.subscribe(self, lambda _: self._tell() if self.is_current else None)
         self.query_one(FactsTable).focus()
 
     def on_screen_resume(self) -> None:
@@ -186,14 +196,17 @@ class ProjectsPage(Page):
 
     async def _drift(self, project: Project) -> list[str]:
         host = self.session.connection.host
+        self.session.images.want()
+        images = {tag: one.id for one in self.session.images.model.rows() for tag in one.tags}
+        moved = outdated(project, images)
         try:
             if host != platform.node():
                 raise ValueError(f"the files are on {host}, where the engine runs")
             wish = await asyncio.to_thread(compose_file.read, project.files)
         except (OSError, ValueError) as error:
             reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
-            return [f"not compared: {text.clean(reason)}", *_said(within(project))]
-        return _said(differences(project, wish, self._created)) or ["nothing"]
+            return [f"not compared: {text.clean(reason)}", *_said([*within(project), *moved])]
+        return _said([*differences(project, wish, self._created), *moved]) or ["nothing"]
 
     # Actions
 
@@ -213,46 +226,40 @@ class ProjectsPage(Page):
             self.workspace.guide.go("logs", *labels)
 
     def action_start(self) -> None:
-        self.perform(
-            "project.start", lambda line: self._carry(steps.starting(line.project, line.services), self._start), done="started"
-        )
+        self._carry("start", carrying.start, "started")
 
     def action_stop(self) -> None:
-        self.perform("project.stop", self._stop_all, done="stopped", question=self._question("Stop"))
+        self._carry("stop", carrying.stop, "stopped", self._question("Stop"))
 
     def action_restart(self) -> None:
-        async def restart(line: Line) -> None:
-            stopping = steps.stopping(line.project, line.services)
-            await self._carry(stopping, self._stop)
-            await self._carry(stopping[::-1], self._start)
+        self._carry("restart", carrying.restart, "restarted", self._question("Restart"))
 
-        self.perform("project.restart", restart, done="restarted", question=self._question("Restart"))
+    def action_recreate(self) -> None:
+        line = self.chosen
+        services = (line.services or line.project.services) if line else ()
+        names = [member.name for one in services for member in one.members]
+        consequence = (
+            f"New containers take the place of {', '.join(names)}, in this order, with the same names, labels, networks and volumes. "
+            "What they wrote outside volumes is lost, their logs too. Each is kept until the new one has started."
+        )
+        self._carry("recreate", carrying.recreate, "made anew", Question("Recreate {rows}?", consequence))
+
+    def _carry(
+        self,
+        what: str,
+        act: Callable[[Client, Project, Sequence[Service]], Awaitable[None]],
+        done: str,
+        question: Question | None = None,
+    ) -> None:
+        def each(line: Line) -> Awaitable[None]:
+            return act(self.session.client, line.project, line.services)
+
+        self.perform(f"project.{what}", each, done=done, question=question)
 
     def _question(self, verb: str) -> Question:
         line = self.chosen
         names = [member.name for step in steps.stopping(line.project, line.services) for member in step] if line else []
         return Question(f"{verb} {{rows}}?", f"In this order: {', '.join(names)}.")
-
-    async def _stop_all(self, line: Line) -> None:
-        await self._carry(steps.stopping(line.project, line.services), self._stop)
-
-    async def _start(self, member: Member) -> None:
-        await self.session.client.containers.start(member.id)
-
-    async def _stop(self, member: Member) -> None:
-        await self.session.client.containers.stop(member.id)
-
-    async def _carry(self, order: list[list[Member]], act: Callable[[Member], Awaitable[object]]) -> None:
-        """One step after the other, the containers of a step at the same time. The first error ends it."""
-
-        async def one(member: Member) -> None:
-            try:
-                await act(member)
-            except NotModified:
-                return
-
-        for step in order:
-            await asyncio.gather(*map(one, step))
 
     def action_back(self) -> None:
         self.query_one(FactsTable).focus()

@@ -13,14 +13,12 @@ from textual.widget import Widget
 from textual.widgets import TabbedContent, TabPane
 
 from moby_tui.schema.base import to_builtins
-from moby_tui.schema.system import PruneReport
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On
-from moby_tui.screens.dialogs.preview import Preview
-from moby_tui.screens.pages.page import Page
+from moby_tui.screens.pages.shared.pruning import PruningPage, disk_size
 from moby_tui.screens.session.session import TROUBLE, Connection
 from moby_tui.screens.upkeep.disk import parts, shares
-from moby_tui.screens.upkeep.prune import PRUNES, Prune, going
+from moby_tui.screens.upkeep.prune import PRUNES, Prune
 from moby_tui.screens.widgets.facts_table import Cell, FactsTable
 from moby_tui.screens.widgets.inspect_view import InspectView
 
@@ -30,7 +28,7 @@ _DOCTOR = (("", 7), ("ABOUT", 14), ("WHAT, AND WHAT TO DO", 0))
 _TONES = {"ok": "good", "absent": "faint", "warning": "warn", "error": "bad"}
 
 
-class SystemPage(Page):
+class SystemPage(PruningPage):
     """A tab is filled when it is opened: to count the disk takes the engine time."""
 
     mode = "system"
@@ -105,18 +103,21 @@ class SystemPage(Page):
                 (one.title, "strong"),
                 str(one.count),
                 str(one.used),
-                _size(one.size),
-                (_size(one.reclaimable), "good" if one.reclaimable else "faint"),
-                (f"{_size(one.shared)} shared, {_size(one.size - one.shared)} of one image each" if one.shared else "", "faint"),
+                disk_size(one.size),
+                (disk_size(one.reclaimable), "good" if one.reclaimable else "faint"),
+                (
+                    f"{disk_size(one.shared)} shared, {disk_size(one.size - one.shared)} of one image each" if one.shared else "",
+                    "faint",
+                ),
             ]
             for one in shares(usage)
         ]
         if found := parts(usage):
             whole = sum(size for _, size in found)
-            rows.append([("Data root", "strong"), "", "", _size(whole), "", ("the sum of its parts, as du counts", "faint")])
+            rows.append([("Data root", "strong"), "", "", disk_size(whole), "", ("the sum of its parts, as du counts", "faint")])
             for name, size in found:
                 bar = "█" * round(30 * size / whole) if whole else ""
-                rows.append([f"  {name}", "", "", _size(size), "", (bar or "▏", "strong")])
+                rows.append([f"  {name}", "", "", disk_size(size), "", (bar or "▏", "strong")])
         self.query_one("#disk-facts", FactsTable).show(rows)
 
     async def _show_prunes(self) -> None:
@@ -160,58 +161,10 @@ class SystemPage(Page):
 
     def action_prune(self) -> None:
         for prune in self.targets():
-            self._preview(prune)
+            self.preview_prune(prune)
 
-    @work(group="preview", exclusive=True)
-    async def _preview(self, prune: Prune) -> None:
-        """Shows what would go. An engine that cannot tell is asked all the same, after the person was told so."""
-        try:
-            names, size = await self._going(prune)
-        except TROUBLE as error:
-            self._ask_blindly(prune, text.clean(str(error)))
-            return
-        if not names:
-            self.notify(f"{prune.title}: there are none.", markup=False)
-            return
-        rows = [(str(place), name) for place, name in enumerate(names)]
-        title = f"{prune.title}: remove {len(names)}?"
-        back = f"{_size(size)} come back. " if size or prune.kind != "networks" else ""
-        dialog = Preview(title, f"{back}{prune.consequence}", "Prune", rows, str(len(names)))
-        self.app.push_screen(dialog, lambda yes: self._prune_now(prune) if yes else None)
-
-    def _ask_blindly(self, prune: Prune, reason: str) -> None:
-        dialog = Preview(
-            f"{prune.title}: remove them?", f"What goes is not known: {reason}. {prune.consequence}", "Prune", [], "prune"
-        )
-        self.app.push_screen(dialog, lambda yes: self._prune_now(prune) if yes else None)
-
-    async def _going(self, prune: Prune) -> tuple[list[str], int]:
-        client = self.session.client
-        if prune.kind == "networks":
-            unused = await client.networks.list(filters={"dangling": ["true"]})
-            return [text.clean(one.name) for one in unused], 0
-        return going(await client.system.prunable(prune.options))
-
-    def _prune_now(self, prune: Prune) -> None:
-        async def carry_out() -> None:
-            self.notify(f"{_size(await self._prune(prune))} came back", title=prune.title, markup=False)
-            self._fill()
-
-        self.attempt(f"Prune: {prune.title.lower()}", carry_out, command=f"{prune.command} --force")
-
-    async def _prune(self, prune: Prune) -> int:
-        client, report = self.session.client, PruneReport()
-        if prune.kind == "containers":
-            report.containers = await client.containers.prune(filters=prune.asked)
-        elif prune.kind == "images":
-            report.images = await client.images.prune(filters=prune.asked)
-        elif prune.kind == "volumes":
-            report.volumes = await client.volumes.prune(filters=prune.asked)
-        elif prune.kind == "build":
-            report.build = await client.builder.prune(filters=prune.asked)
-        else:
-            await client.networks.prune()
-        return going(report)[1]
+    def pruned(self) -> None:
+        self._fill()
 
 
 class Tabs(Vertical):
@@ -227,7 +180,3 @@ class Tabs(Vertical):
                 yield FactsTable(_DOCTOR, empty="nothing to say", id="doctor-facts")
             with TabPane("Info", id="info"):
                 yield InspectView(id="info-view")
-
-
-def _size(count: int) -> str:
-    return text.size(count, step=1000)

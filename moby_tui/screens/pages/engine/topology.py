@@ -15,13 +15,15 @@ from textual.widgets import TabbedContent, TabPane
 
 from moby_tui.schema.event import Event
 from moby_tui.screens import text
-from moby_tui.screens.actions.action import Action
-from moby_tui.screens.pages.page import Page
+from moby_tui.screens.actions.action import Action, On
+from moby_tui.screens.pages.shared.wiring import WiringPage
 from moby_tui.screens.pages.workspace import Workspace
+from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.session import TROUBLE, Connection
 from moby_tui.screens.topology.counters import Counters
 from moby_tui.screens.topology.graph import Graph, build
 from moby_tui.screens.topology.reach import describe_network, reach_of
+from moby_tui.screens.topology.wiring import LONELY
 from moby_tui.screens.widgets.facts_table import Cell, FactsTable
 from moby_tui.screens.widgets.topology_view import TopologyView
 
@@ -30,11 +32,11 @@ GATHER = 0.3
 #: The counters are asked for this often while they are seen; seconds.
 COUNT_EVERY = 2.0
 _FOLLOWS = frozenset(
-    {"start", "die", "connect", "disconnect", "create", "destroy", "remove", "rename", "prune", "pause", "unpause"}
+    {"start", "die", "connect", "disconnect", "create", "destroy", "remove", "rename", "prune", "pause", "unpause", "update"}
 )
 
 
-class TopologyPage(Page):
+class TopologyPage(WiringPage):
     """Above the drawing; below what there is to say of the network or container under the cursor, and of the host."""
 
     mode = "topology"
@@ -58,6 +60,32 @@ class TopologyPage(Page):
             keys="u",
             call="tab('counters')",
             tooltip="Bytes and packets of each interface",
+        ),
+        Action(
+            id="topology.connect",
+            title="Connect",
+            keys="c",
+            tooltip="Put a container into a network, with aliases and an address (shows the command first)",
+            changes=True,
+        ),
+        Action(
+            id="topology.disconnect",
+            title="Disconnect",
+            keys="X",
+            tooltip="Take the container out of the network in which it is drawn (shows the command first)",
+            on=On.ROW,
+            when=lambda one: not LONELY.intersection(one.in_networks),
+            changes=True,
+        ),
+        Action(
+            id="topology.ports",
+            title="Ports",
+            keys="P",
+            tooltip="Publish and withdraw ports of the container, also while it runs (shows the command first)",
+            on=On.ROW,
+            when=lambda one: not LONELY.intersection(one.in_networks),
+            changes=True,
+            ours=True,
         ),
         Action(
             id="topology.zoom", title="Zoom", keys="z", footer=False, tooltip="Give the whole page to the drawing, or to both"
@@ -230,6 +258,37 @@ class TopologyPage(Page):
         table.show(self._counters.rows())
 
     # Actions
+
+    def targets(self) -> Sequence[Container]:
+        """The container under the cursor."""
+        views = self.query(TopologyView)
+        spot = views.first().chosen if views else None
+        one = self.session.model.get(spot.container) if spot and spot.container else None
+        return [one] if one else []
+
+    def action_connect(self) -> None:
+        """The container under the cursor into another network; on a network, a container into it."""
+        spot = self.query_one(TopologyView).chosen
+        one = next(iter(self.targets()), None)
+        if one and LONELY.intersection(one.in_networks):
+            self.notify(f"{one.name} is in {one.networks}, which it shares with no other network", markup=False)
+        elif one:
+            self.connect_form(one)
+        elif spot and not spot.container:
+            self.connect_form(None, self._name_of(spot.network))
+
+    def action_disconnect(self) -> None:
+        spot = self.query_one(TopologyView).chosen
+        for one in self.targets():
+            self.disconnect_form(one, self._name_of(spot.network) if spot else "")
+
+    def action_ports(self) -> None:
+        for one in self.targets():
+            self.ports_form(one)
+
+    def _name_of(self, network: str) -> str:
+        found = self._graph.network(network)
+        return found.name if found else ""
 
     def action_tab(self, name: str) -> None:
         self.remove_class("-list-only")

@@ -14,6 +14,7 @@ from textual.strip import Strip
 from moby_tui.screens import text
 from moby_tui.screens.files.entry import ADDED, CHANGED, DELETED, Entry
 from moby_tui.screens.files.tree import FileTree, Row
+from moby_tui.screens.theme import row_ground
 
 #: The columns after the name, with their widths, from the widest screens on which each is first shown.
 _COLUMNS = (("SIZE", 7, 0), ("MODE", 10, 60), ("OWNER", 11, 78), ("MODIFIED", 19, 98))
@@ -151,7 +152,7 @@ class FileTreeView(ScrollView, can_focus=True):
         base = self.rich_style
         if cursor:
             # whole, since its colour lets some of what is below through
-            base += Style(bgcolor=self.get_component_rich_style("files--cursor").bgcolor)
+            base += row_ground(self.get_component_rich_style("files--cursor"))
             if self.has_focus:
                 base += Style(bold=True)
         dim = base + self.get_component_rich_style("files--dim", partial=True)
