@@ -22,7 +22,17 @@ from moby_tui.engine.kernel import fault, process
 from moby_tui.engine.kernel.cgroup import detect, files, freezer
 from moby_tui.engine.runtime.client import launcher as launcher_client
 from moby_tui.errors import MobyError, Unavailable
-from moby_tui.schema.container import AttachOptions, ContainerCreate, ExecCreate, ExecStart, HostConfig
+from moby_tui.schema.container import (
+    AttachOptions,
+    ContainerCreate,
+    EndpointIpamConfig,
+    EndpointSettings,
+    ExecCreate,
+    ExecStart,
+    HostConfig,
+    NetworkingConfig,
+)
+from moby_tui.schema.network import Ipam, IpamPool, NetworkCreate
 
 Cli = Callable[..., Any]
 #: What a monitor passes from the order to the execution of the program.
@@ -454,27 +464,70 @@ async def test_a_stop_is_told_after_the_end(busybox: str, roots: tuple[Path, Pat
     asked, _ = await _run_until(roots, tmp_path, "monitor.executed")
     (tmp_path / "fault.go").touch()
     said, _ = await asyncio.to_thread(asked.communicate, timeout=90)
-    for left in ("fault.go", "fault.fired", "fault.hits"):
-        (tmp_path / left).unlink()
-    (tmp_path / "fault").write_text(json.dumps({"point": "monitor.end written", "action": "wait"}))
+    _arm(tmp_path, "monitor.end written")
     async with Engine.open(*roots) as engine:
         events = engine.events.stream(filters={"event": ["die", "stop"]})
         stop = asyncio.create_task(engine.containers.stop(said.strip(), timeout=0))
-        while not (tmp_path / "fault.fired").exists():
-            await asyncio.sleep(0.01)
+        await _fired(tmp_path)
         asyncio.get_running_loop().call_later(0.2, (tmp_path / "fault.go").touch)
-        assert [(await anext(events)).action for _ in range(2)] == ["die", "stop"]
+        assert [(await asyncio.wait_for(anext(events), 60)).action for _ in range(2)] == ["die", "stop"]
         await stop
         await events.aclose()
 
 
-async def _run_until(roots: tuple[Path, Path], folder: Path, point: str, *options: str) -> tuple[subprocess.Popen[str], int]:
+@pytest.mark.parametrize("asked", ["--ip=10.9.8.2", "--network-alias=any"])
+async def test_an_address_is_waited_for_while_its_last_owner_is_put_away(
+    busybox: str, roots: tuple[Path, Path], tmp_path: Path, asked: str
+) -> None:
+    """As a published port. The network has a single address for containers."""
+    async with Engine.open(*roots) as engine:
+        pool = Ipam(config=[IpamPool(subnet="10.9.8.0/30")])
+        network = await engine.networks.create(NetworkCreate(name="narrow", ipam=pool))
+        first, _ = await _run_until(roots, tmp_path, "monitor.executed", asked, network="narrow")
+        (tmp_path / "fault.go").touch()
+        said, _ = await asyncio.to_thread(first.communicate, timeout=90)
+        _arm(tmp_path, "monitor.end told")
+        await engine.containers.stop(said.strip(), timeout=0)
+        await _fired(tmp_path)
+        place = EndpointSettings(ipam_config=EndpointIpamConfig(ipv4_address="10.9.8.2") if "--ip" in asked else None)
+        made = await engine.containers.create(
+            ContainerCreate(
+                image=busybox,
+                cmd=["sleep", "600"],
+                host_config=HostConfig(network_mode="narrow"),
+                networking_config=NetworkingConfig(endpoints_config={"narrow": place}),
+            )
+        )
+        start = asyncio.create_task(engine.containers.start(made.id))
+        await asyncio.sleep(0.3)
+        assert not start.done()
+        (tmp_path / "fault.go").touch()
+        await start
+        await engine.containers.remove(made.id, force=True)
+        await engine.networks.remove(network.id)
+
+
+def _arm(folder: Path, point: str) -> None:
+    """The next process that passes the point waits there."""
+    for left in ("fault.go", "fault.fired", "fault.hits"):
+        (folder / left).unlink(missing_ok=True)
+    (folder / "fault").write_text(json.dumps({"point": point, "action": "wait"}))
+
+
+async def _fired(folder: Path) -> None:
+    while not (folder / "fault.fired").exists():
+        await asyncio.sleep(0.01)
+
+
+async def _run_until(
+    roots: tuple[Path, Path], folder: Path, point: str, *options: str, network: str = "none"
+) -> tuple[subprocess.Popen[str], int]:
     """A command that runs a container of ``sleep``, and the pid of its monitor, which waits at a point for ``fault.go``."""
     plan, hits = folder / "fault", folder / "fault.hits"
     plan.write_text(json.dumps({"point": point, "action": "wait"}))
     env = {**os.environ, "MOBY_DATA_ROOT": str(roots[0]), "MOBY_EXEC_ROOT": str(roots[1]), fault.VARIABLE: str(plan)}
     asked = subprocess.Popen(
-        [sys.executable, "-m", "moby_tui", "run", "--network", "none", "--rm", "-d", *options, "busybox", "sleep", "600"],
+        [sys.executable, "-m", "moby_tui", "run", "--network", network, "--rm", "-d", *options, "busybox", "sleep", "600"],
         env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

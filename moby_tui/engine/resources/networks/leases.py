@@ -18,6 +18,14 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+class AddressTaken(Forbidden):
+    """Another container has the address."""
+
+
+class PoolExhausted(MobyError):
+    """All addresses are taken."""
+
+
 class Leases:
     """The leases of one network. ``folder`` is made with the first lease."""
 
@@ -31,19 +39,19 @@ class Leases:
     def take(self, subnet: Subnet, wanted: Subnet, reserved: Iterable[Address], owner: str) -> Address:
         """Leases the lowest free address of ``wanted``, which is ``subnet`` or a part of it, but for ``reserved``.
 
-        Raises ``MobyError`` if none is free.
+        Raises ``PoolExhausted`` if none is free.
         """
         kept = {str(address) for address in reserved}
         used = self._used()
         for address in _hosts(subnet, wanted):
             if str(address) not in used and str(address) not in kept and self._link(address, owner):
                 return address
-        raise MobyError(f"no available IPv{subnet.version} addresses on this network's address pools: {subnet}")
+        raise PoolExhausted(f"no available IPv{subnet.version} addresses on this network's address pools: {subnet}")
 
     def claim(self, address: Address, subnets: Iterable[Subnet], reserved: Iterable[Address], owner: str) -> Subnet:
         """Leases ``address`` and returns the subnet that has it.
 
-        Raises ``InvalidArgument`` if no subnet has it, ``Forbidden`` if it is leased or reserved.
+        Raises ``InvalidArgument`` if no subnet has it, ``Forbidden`` if it is reserved, ``AddressTaken`` if it is leased.
         """
         for subnet in subnets:
             if address in subnet:
@@ -52,8 +60,10 @@ class Leases:
             raise InvalidArgument(
                 f"invalid config for network: no configured subnet or ip-range contain the IP address {address}"
             )
-        if address in set(reserved) or not self._link(address, owner):
+        if address in set(reserved):
             raise Forbidden("Address already in use")
+        if not self._link(address, owner):
+            raise AddressTaken("Address already in use")
         return subnet
 
     def owners(self) -> Iterator[tuple[Path, str]]:

@@ -227,9 +227,9 @@ class Folders:
                     ports[path.name] = SandboxRecord.decode(path.read_bytes()).port
         return ports
 
-    def publishers(self) -> list[str]:
-        """The ids of the containers that have published ports."""
-        return [path.parent.name for path in self._records() if path.name.startswith(PORTS)]
+    def holders(self) -> set[str]:
+        """The ids of the containers that hold ports or addresses."""
+        return {path.parent.name for path in self._records()}
 
     def _records(self) -> Iterator[Path]:
         return left.records(self._sandboxes)

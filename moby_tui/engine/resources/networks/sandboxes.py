@@ -21,6 +21,7 @@ from moby_tui.engine.resources.networks.attaching import Attaching, Published
 from moby_tui.engine.resources.networks.drivers.bridge import set_loopback_up
 from moby_tui.engine.resources.networks.drivers.driver import Endpoint
 from moby_tui.engine.resources.networks.endpoints import ContainerNames, Place
+from moby_tui.engine.resources.networks.leases import AddressTaken, PoolExhausted
 from moby_tui.engine.resources.networks.pool import NamespacePool
 from moby_tui.engine.resources.networks.ports import PortRequest, PortTaken, port_requests, port_settings
 from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
@@ -137,31 +138,32 @@ class Sandboxes:
         ports: builtins.list[PortRequest],
         namespace: Callable[[], int],
     ) -> tuple[Sandbox, builtins.list[Endpoint]]:
-        return await self._waiting_for_ports(
+        return await self._waiting_for_release(
             lambda: _attached(lambda: self._attaching.attach(container_names, places, ports, namespace))
         )
 
-    async def _waiting_for_ports(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Does ``work``, and again after ``PortTaken`` while the monitor of an ended container releases its ports, for at most ten seconds.
+    async def _waiting_for_release(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Does ``work``, and again if a port or an address is taken while the monitor of an ended container releases what it held, for at
+        most ten seconds.
 
-        There is one more try after the last monitor, since it may have released its ports between the try and the look.
+        There is one more try after the last monitor, since it may have released it between the try and the look.
         """
         deadline = time.monotonic() + ENDING_SECONDS
         is_last = False
         while True:
             try:
                 return await work()
-            except PortTaken:
+            except (PortTaken, AddressTaken, PoolExhausted):
                 if is_last or time.monotonic() > deadline:
                     raise
-            is_last = not await self._are_ports_being_released()
+            is_last = not await self._is_releasing()
             if not is_last:
                 await self.reconcile()
                 await asyncio.sleep(LOOK_SECONDS)
 
-    async def _are_ports_being_released(self) -> bool:
-        """True if a container that does not run still has published ports. It can be the last run of the container that starts."""
-        holders = set(self._folders.publishers())
+    async def _is_releasing(self) -> bool:
+        """True if a container that does not run still holds ports or addresses. It can be the last run of the container that starts."""
+        holders = self._folders.holders()
         running = await self._networks.list_containers() if holders and self._networks.list_containers else []
         return self._networks.list_containers is not None and bool(holders - {container.id for container in running})
 
@@ -176,8 +178,8 @@ class Sandboxes:
         """
         place = Place(await self._networks.completed(self._networks.find_for(ref)), requested)
         endpoints.check(place)
-        holding, endpoint = await in_own_thread(
-            netns.roaming, lambda: self._attaching.attach_live(container_names, place, namespace)
+        holding, endpoint = await self._waiting_for_release(
+            lambda: in_own_thread(netns.roaming, lambda: self._attaching.attach_live(container_names, place, namespace))
         )
         return Connection(place=place, holding=holding, endpoint=endpoint)
 
@@ -206,7 +208,7 @@ class Sandboxes:
             raise InvalidArgument("no port can be published: the container's default route leads through no bridge network")
         wanted, _ = _ports(places, requested, (), publish_all=False)
         endpoint = endpoints.endpoint_of(container_names.id, place.requested)
-        made = await self._waiting_for_ports(lambda: in_thread(lambda: self._live(container_names, place, endpoint, wanted)))
+        made = await self._waiting_for_release(lambda: in_thread(lambda: self._live(container_names, place, endpoint, wanted)))
         return [published.holding for published in made], port_settings(published.port for published in made)
 
     def _live(
