@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,8 @@ class Stage:
 
     def play(self, scenario: str, plan: dict[str, Any] | None = None, **request: Any) -> dict[str, Any]:
         """Plays it to its end. The answer: ``said``, ``wrong``, ``killed``, ``hung``, ``hits`` (who passed which point), ``fired``."""
-        hits, fired, result = (self.folder / name for name in ("fault.hits", "fault.fired", "result"))
-        for path in (hits, fired, result, self.output, self.plan):
+        hits, fired, killed, result = (self.folder / name for name in ("fault.hits", "fault.fired", "fault.killed", "result"))
+        for path in (hits, fired, killed, result, self.output, self.plan):
             path.unlink(missing_ok=True)
         if plan is not None:
             self.plan.write_text(json.dumps(plan))
@@ -95,6 +96,11 @@ class Stage:
         lines = hits.read_text().splitlines() if hits.exists() else []
         answer["hits"] = [line.partition(" ")[2] for line in lines]
         answer["fired"] = fired.exists()
+        deadline = time.monotonic() + leaks.PATIENCE
+        while answer["fired"] and plan is not None and plan["action"] == "kill" and not killed.exists():
+            # the process that looks for its victims is slower than what it was to kill
+            assert time.monotonic() < deadline, plan
+            time.sleep(0.002)
         self.plan.unlink(missing_ok=True)
         if answer["hung"]:
             answer["wrong"].append(f"{scenario} hung after {answer['hits'][-3:]}")

@@ -104,7 +104,7 @@ def _check(stage: Stage, name: str, *, start: bool) -> None:
     next_engine = stage.play("reconcile", start=start)
     pruned = stage.play("prune") if name.startswith(LEAVES_VOLUMES) else {"wrong": []}
     left = stage.left_behind()
-    assert (next_engine["wrong"], next_engine["said"]) == ([], []), name
+    assert (next_engine["killed"], next_engine["wrong"], next_engine["said"]) == (False, [], []), name
     assert (pruned["wrong"], left) == ([], []), name
     _survived.append(name)
     if len(_survived) >= FAULTS_BEFORE_A_LIFE:

@@ -61,14 +61,24 @@ def _act(plan: dict[str, object]) -> None:
 
 
 def _kill(victim: object) -> None:
+    """Leaves ``<file>.killed`` before this process is killed itself, if it is: a process that a test begins behind that is none of them."""
     import signal
 
-    pids = [os.getpid()] if victim is None else [victim] if isinstance(victim, int) else _named(str(victim))
-    for pid in pids:
+    own = os.getpid()
+    pids = [own] if victim is None else [victim] if isinstance(victim, int) else _named(str(victim))
+    for pid in [*(pid for pid in pids if pid != own), *({own} & {*pids})]:
+        if pid == own:
+            _tell_killed()
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             continue
+    _tell_killed()
+
+
+def _tell_killed() -> None:
+    with open(f"{_file}.killed", "w"):
+        pass
 
 
 def _named(name: str) -> list[int]:
