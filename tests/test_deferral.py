@@ -74,6 +74,7 @@ def test_ctrl_c_cancels_a_command_and_the_second_ends_it(signals: int, ended: st
     program = f"""
 import asyncio, os, signal, sys
 from moby_tui.cli import interruption
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its jobs in the background ignore it
 async def work():
     loop = asyncio.get_running_loop()
     loop.call_soon(os.kill, os.getpid(), signal.SIGINT)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,18 @@ async def a_program(socket: Path, *command: str) -> AsyncIterator[Factory]:
     finally:
         process.terminate()
         await asyncio.to_thread(process.wait)
+        # podman's conmon stays five minutes behind an exec, to clean up; it would make the folder anew
+        for pid in named_in_its_command(socket.parent):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def named_in_its_command(folder: Path) -> Iterator[int]:
+    """The processes that were started with a path in the folder."""
+    for entry in filter(str.isdecimal, os.listdir("/proc")):
+        with suppress(OSError):
+            if os.fsencode(f"{folder}/") in Path(f"/proc/{entry}/cmdline").read_bytes():
+                yield int(entry)
 
 
 def dockerd(roots: tuple[Path, Path]) -> AbstractAsyncContextManager[Factory]:

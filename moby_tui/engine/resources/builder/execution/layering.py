@@ -57,10 +57,11 @@ class Layering:
         finally:
             os.close(root)
 
-    async def change(self, image: BuiltImage, work: Callable[[int], None]) -> Layer | None:
+    async def change(self, image: BuiltImage, work: Callable[[int], None], *, unpacks: bool = False) -> Layer | None:
         """Makes a layer of the changes that ``work`` makes to the image's root file system, in a thread.
 
-        The folder that takes the changes becomes the layer: none of its files is written a second time.
+        The folder that takes the changes becomes the layer: none of its files is written a second time. Not where ``work`` unpacks
+        archives: those may bring attributes that no layer holds, such as ``trusted.*``.
         """
         async with staging.claim(self._staging, f"build-{os.urandom(16).hex()}") as folder:
             upper, overlay_work = folder / "upper", folder / "work"
@@ -74,7 +75,7 @@ class Layering:
                 await in_thread(work, root)
             finally:
                 os.close(root)
-            if self._latest is not None:
+            if self._latest is not None or unpacks:
                 # the folder's times may be later than those of the layer
                 return await self.layer(difference.layer(upper, lowers, latest=self._latest))
             changes = difference.Difference(upper, lowers)

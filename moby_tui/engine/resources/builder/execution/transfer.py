@@ -155,13 +155,14 @@ class Transfer:
             digests = [await in_thread(source.digest) for source in sources if source.count]
             digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
             copy = await self._copy(sources, target)
+            unpacks = any(isinstance(source, _Archives) and source.count for source in sources)
             shown = "".join(f"--{key}={self._flags[key]} " for key in _TOLD if key in self._flags)
             created_by = f"/bin/sh -c #(nop) {name} {shown}{'multi' if many else 'file'}:{digest} in {os.fsdecode(target)} "
 
             async def produce() -> Layer | None:
                 if self._flags.get("link") != "true":
-                    return await self.shop.layering.change(self.image, copy)
-                return await self.shop.linked_layer(created_by, copy, digest)
+                    return await self.shop.layering.change(self.image, copy, unpacks=unpacks)
+                return await self.shop.linked_layer(created_by, copy, digest, unpacks=unpacks)
 
             return await self.shop.advance(self.image, created_by, produce=produce, content=digest)
 

@@ -164,11 +164,16 @@ class Workshop:
                     ) from error
                 raise
 
-    async def linked_layer(self, created_by: str, copy: Callable[[int], None], content: str) -> Layer | None:
-        """The layer of ``COPY --link``: made on top of nothing, and cached independently of the image below."""
+    async def linked_layer(
+        self, created_by: str, copy: Callable[[int], None], content: str, *, unpacks: bool = False
+    ) -> Layer | None:
+        """The layer of ``COPY --link``: made on top of nothing, and cached independently of the image below.
+
+        ``unpacks``: as for ``Layering.change``.
+        """
 
         async def produce() -> Layer | None:
-            return await self.layering.change(nothing, copy)
+            return await self.layering.change(nothing, copy, unpacks=unpacks)
 
         nothing = self._with_inputs_in_key(scratch(self.platform))
         # looked up in our cache only: this layer goes on top of local images, on which no imported layer may be
