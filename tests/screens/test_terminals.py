@@ -152,7 +152,7 @@ async def test_attach_run_and_debug_on_the_kernel(
         await eventually(pilot, lambda: "secret" in terminal.screen_text and "Read-only" in terminal.screen_text)
         assert "/inside" not in terminal.screen_text.partition("cat inside")[2]
         terminal.send(b"exit\r")
-        await eventually(pilot, lambda: len(app.screen.query(Terminal)) == 1)
+        await eventually(pilot, lambda: len(app.screen.query(Terminal)) == 1 and isinstance(app.focused, Terminal))
 
         await pilot.press("ctrl+right_square_bracket", "r")
         await eventually(pilot, lambda: isinstance(app.screen, Ask) and app.screen.focused)

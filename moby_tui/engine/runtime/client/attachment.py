@@ -10,7 +10,7 @@ from pathlib import Path
 
 from moby_tui.engine.kernel import unix_socket
 from moby_tui.engine.protocol.control import Attach
-from moby_tui.errors import InvalidArgument
+from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema.container import AttachOptions
 from moby_tui.schema.stream import Stream
 
@@ -21,8 +21,15 @@ _DISMISS_SECONDS = 1.0
 
 
 async def attach_before_start(folder: Path, options: AttachOptions, *, tty: bool) -> Stream:
-    """Joins a container that does not run yet: a socket that its monitor will connect to before it lets the process run."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Joins a container that does not run yet: a socket that its monitor will connect to before it lets the process run.
+
+    Raises ``NotFound`` if the container is removed at that moment.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        # it was there, and was gone at the second look
+        raise NotFound(f"No such container: {folder.parent.name}") from None
     path = folder / os.urandom(16).hex()
     request_line = attach_request(options).encode_line()
     accepted: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.get_running_loop().create_future()
