@@ -16,8 +16,9 @@ import pytest
 import images_data
 from images.image_store import Store, open_store
 from moby_tui.engine.kernel import mount
+from moby_tui.engine.resources.images.registry import connection
 from moby_tui.engine.store.paths import Paths
-from moby_tui.errors import InvalidArgument, MobyError, NotFound, StorageFull
+from moby_tui.errors import InvalidArgument, MobyError, NotFound, StorageFull, Unavailable
 from moby_tui.schema.image import Progress
 from registry import Registry
 
@@ -213,3 +214,15 @@ async def test_a_reader_that_stops_cancels_the_pull(store: Store, registry: Regi
             break
     await lines.aclose()
     assert store.staged() == [] and store.layers() == set() and await store.images.list() == []
+
+
+async def test_a_registry_that_refuses_the_first_connection_is_not_asked_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with dockerd: nothing listens there, or the name is wrong. One that goes away later is waited for (``test_image_resume``)."""
+    def pause(failures: int) -> float:
+        raise AssertionError(f"it is asked again after {failures} failures")
+
+    monkeypatch.setattr(connection, "_pause", pause)
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        await pull(store, "127.0.0.1:1/none")
