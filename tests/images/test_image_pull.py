@@ -220,6 +220,7 @@ async def test_a_registry_that_refuses_the_first_connection_is_not_asked_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with dockerd: nothing listens there, or the name is wrong. One that goes away later is waited for (``test_image_resume``)."""
+
     def pause(failures: int) -> float:
         raise AssertionError(f"it is asked again after {failures} failures")
 
