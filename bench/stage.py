@@ -68,7 +68,7 @@ class Stage:
         self._process.stdin.close()
         self._process.wait()
         for name in self._cgroups:
-            _remove_cgroup(name)
+            remove_cgroup(name)
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """One request, one answer.
@@ -129,7 +129,7 @@ class Stage:
         return grown
 
 
-def _remove_cgroup(name: str) -> None:
+def remove_cgroup(name: str) -> None:
     """Removes a cgroup and those below it in every hierarchy; one that others still use stays."""
     for top in [CGROUPS / name, *CGROUPS.glob(f"*/{name}")]:
         # from below; another engine may be making and removing its own

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import leaks
 from moby_tui.engine.resources.networks.firewall import Firewall
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import Conflict, Forbidden, InvalidArgument, MobyError, NotFound
@@ -307,9 +308,17 @@ async def test_a_network_in_use_stays(engine: Engine) -> None:
     ],
 )
 async def test_what_cannot_be_is_refused_and_leaves_nothing(engine: Engine, asked: Any, text: Any) -> None:
+    before = bridges()
     with pytest.raises(MobyError, match=text):
         await make(engine, "bad", **asked)
     assert [n.name for n in await engine.manager.list()] == ["bridge", "host", "none"]
+    # those of other workers' tests go soon
+    assert leaks.settled(lambda: sorted(bridges() - before)) == []
+
+
+def bridges() -> set[str]:
+    """The bridges of networks in the session's namespace."""
+    return {name for _, name in socket.if_nameindex() if name.startswith("br-")}
 
 
 async def test_the_users_chain_is_kept_when_the_tables_are_made_anew(engine: Engine) -> None:

@@ -18,7 +18,9 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+import leaks
 from bench.peers import podman as podman_peer
+from bench.stage import remove_cgroup
 from moby_tui.api.client.connect import connect
 from moby_tui.api.server.serve import serving
 from moby_tui.errors import MobyError, NotFound
@@ -35,6 +37,8 @@ from screens.conftest import Eventually, Open
 
 TALK = "echo from inside; while true; do sleep 1; done"
 Factory = Callable[[], AbstractAsyncContextManager[Any]]
+#: The control groups that dockerd and podman make.
+GROUPS = ("docker", podman_peer.CGROUP)
 HOSTS = [host for host in os.environ.get("DASHBOARD_HOSTS", "").split(",") if host]
 
 
@@ -75,6 +79,14 @@ async def a_program(socket: Path, *command: str) -> AsyncIterator[Factory]:
         for pid in named_in_its_command(socket.parent):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        assert leaks.settled(lambda: [str(pid) for pid in named_in_its_command(socket.parent)]) == []
+        # a group can be removed a moment after its last process
+        leaks.settled(lambda: [group for group in GROUPS if not is_removed(group)])
+
+
+def is_removed(group: str) -> bool:
+    remove_cgroup(group)
+    return not any(Path("/sys/fs/cgroup").glob(f"*/{group}"))
 
 
 def named_in_its_command(folder: Path) -> Iterator[int]:
