@@ -157,7 +157,7 @@ def test_the_bytes_search_finds_what_the_tree_says(tree: tuple[Any, ...], lines:
 
 
 @given(
-    st.sampled_from(["a+b", "^b", "a$", "[^b]+a", "a\\s*b", "(?!a)b", ".b.", "é?a$"]),
+    st.sampled_from(["a+b", "a{1,2}b", "ab?$", "^b", "a$", "[^b]+a", "a\\s*b", ".b.", "é?a$"]),
     st.lists(st.text("abé ", max_size=5), min_size=1),
 )
 @settings(max_examples=150, deadline=None)
@@ -219,6 +219,28 @@ def test_a_filter_follows_what_is_added() -> None:
     assert shown.place(1) == 1 and shown.place(3) == 2 and shown.place(99) == 3
     assert find(store, shown.term, 1, 1) == 2 and find(store, shown.term, 1, -1) == 0
     assert find(store, shown.term, 4, 1) == 3 and find(store, parse("nowhere", NOW), 0, 1) is None
+
+
+def test_the_next_hit_waits_for_the_lines_on_the_way_to_it() -> None:
+    store = LogStore()
+    store.add([LogLine(number, 0, STDOUT, 0, b"hit" if number % 3000 == 0 else b"x") for number in range(3 * CHUNK_LINES)])
+    shown = Shown(store, parse("hit", NOW))
+    assert shown.next(store.end - 1, -1) is None and not shown.settled
+    assert not shown.advance(CHUNK_LINES // 2) and shown.next(store.end - 1, -1) is None  # half of the last chunk
+    assert not shown.advance(CHUNK_LINES // 2) and shown.next(store.end - 1, -1) == 12_000 and shown.next(8_000, -1) is None
+    assert shown.advance(100 * CHUNK_LINES) and shown.settled and len(shown) == 5
+    for number in range(0, store.end, 777):
+        for step in (1, -1):
+            assert shown.next(number, step) == find(store, shown.term, number, step)
+
+
+def test_no_expression_and_no_line_hold_up_a_search() -> None:
+    """Each of these lines takes ``re`` longer than a person lives."""
+    store = store_of(*["a" * 5000 + "!"] * 20, "aab")
+    term = parse("/(a+)+b/", NOW)
+    assert hits("/(a+)+b/", *["a" * 5000 + "!"] * 20, "aab") == ["aab"]
+    assert list(term.marks("x" + "a" * 5000 + "!")) == [] and list(term.marks("x aab ab")) == [(2, 5), (6, 8)]
+    assert len(store) == 21
 
 
 def test_a_million_lines_are_searched_in_less_than_300_ms() -> None:

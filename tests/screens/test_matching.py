@@ -1,4 +1,4 @@
-"""The expressions of alerts: they match what Python's do, in time that no expression and no line can stretch."""
+"""The expressions that a person may write: they match what Python's do, in time that no expression and no line can stretch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import re
 
 import pytest
 
+from moby_tui.screens.logs.expressions import Expression
 from moby_tui.screens.logs.matching import MOST_STATES, Matcher
+from moby_tui.screens.logs.terms import MOST_TRIES
 
 ATOMS = [
     "a",
@@ -55,11 +57,32 @@ def test_it_matches_what_re_matches() -> None:
         for _ in range(8):
             line = "".join(chance.choice("abAxé .1{]") for _ in range(chance.randrange(1, 10)))
             assert ours.search(line) is (theirs.search(line) is not None), (source, line)
+            # both begin a piece as far to the left as it can be; ours are as long as can be
+            mine, match = next(ours.spans(line), None), next((one for one in theirs.finditer(line) if one.group()), None)
+            assert (mine is None) is (match is None) or "" in {one.group() for one in theirs.finditer(line)}, (source, line)
+            if mine and match and match.start() == mine[0]:
+                assert mine[1] >= match.end(), (source, line)
+
+
+def test_what_is_in_every_match_and_how_much_re_tries() -> None:
+    for source, literal, few in (
+        ("n[aeiou]edle$", "edle", True),
+        (r"took \d+ms", "took ", False),
+        (r"a\.b(cde)+", "a.b", False),
+        ("error|warn", "", True),
+        ("(x|y)?abc?", "ab", True),
+        ("(?:ab){40}", "ab", True),
+        ("(a?){40}b", "b", False),
+        ("GET.*Timeout", "Timeout", False),
+    ):
+        expression = Expression(source)
+        assert (expression.literal, expression.tries <= MOST_TRIES) == (literal, few), source
 
 
 def test_neither_expression_nor_line_stretch_its_time() -> None:
     for source in ("(a+)+$", "(a|aa)*b{3}c", "(.*)(.*)(.*)(.*)x", "(?:a?){300}b"):
         assert not Matcher(source).search("a" * 100_000 + "!")
+        assert list(Matcher(source).spans("a" * 100_000 + "!")) == []
     many = Matcher("(a|b)*a(a|b){12}c")
     chance = random.Random(1)
     for _ in range(3):

@@ -8,27 +8,21 @@ read (R. Cox, Regular Expression Matching Can Be Simple And Fast, 2007). What on
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-#: Of a longer line the beginning is searched; characters.
-MOST_CHARACTERS = 8192
-#: Places in an expression, with its counted repeats written out; groups within each other; states that are remembered.
-MOST_PLACES, DEEPEST, MOST_STATES = 2000, 50, 1000
+from moby_tui.screens.logs.expressions import Expression, Node
 
-_TOKEN = re.compile(
-    r"""(?P<open>\((?:\?:)?(?!\?))
-      | (?P<close>\))
-      | (?P<alternative>\|)
-      | (?P<repeat>(?:[*+?]|\{(?:[0-9]+(?:,[0-9]*)?|,[0-9]*)\})\??)
-      | (?P<place>[\^$]|\\[AZbB])
-      | (?P<atom>\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|[dDsSwWtnrfv]|[^A-Za-z0-9])|\[\^?\]?(?:\\.|[^\]\\])*\]|[^()|*+?\\\[])""",
-    re.VERBOSE | re.DOTALL,
-)
+#: Of a longer line the beginning is searched; characters.
+MOST_CHARACTERS = 16 * 1024
+#: Places in an expression, with its counted repeats written out; states that are remembered.
+MOST_PLACES, MOST_STATES = 2000, 1000
+#: Places that are looked at for one line where no state is remembered yet: of a line that needs more the beginning is searched.
+MOST_LOOKS = 200_000
+#: Places that are looked at to find the pieces of one line that match.
+MOST_LOOKS_FOR_PIECES = 20_000
+
 _TOO_LARGE = "the expression is too large: its counted repeats make too much of it"
-_ESCAPE = re.compile(r"\\.", re.DOTALL)
-_COUNTS = re.compile(r"\{([0-9]*)(?:(,)([0-9]*))?\}")
 
 
 @dataclass(slots=True)
@@ -41,43 +35,75 @@ class _Place:
     other: int | None = None
 
 
+class _Ended(Exception):
+    """There is nothing more to read of a line: it matches, or it needs more time than it gets."""
+
+
 class _State(dict[str, "_State"]):
     """What is reached by each next character. ``places`` are those at which the match may be; ``after`` what was read last."""
 
-    def __init__(self, places: frozenset[int], after: str) -> None:
+    def __init__(self, matcher: Matcher, places: frozenset[int], after: str) -> None:
         super().__init__()
-        self.places, self.after = places, after
+        self._matcher, self.places, self.after = matcher, places, after
+
+    def __missing__(self, char: str) -> _State:
+        return self._matcher._step(self, char)
 
 
 class Matcher:
-    """Small letters match capital ones too, unless the expression has a capital letter. Raises ``ValueError`` for what it cannot be.
+    """Searches lines for an expression. Raises ``ValueError`` for what ``Expression`` refuses, and for one that is too large."""
 
-    As in ``re``: ``. [] \\d \\w \\s * + ? {m,n} | () (?:) ^ $ \\A \\Z \\b \\B``. What needs to go back (``\\1``, ``(?=``) is refused.
-    """
-
-    def __init__(self, source: str) -> None:
-        try:
-            _compiled(source, re.NOFLAG)
-        except (re.error, OverflowError, RecursionError) as error:
-            raise ValueError(f"no regular expression: {error}") from None
-        plain = _ESCAPE.sub("", source)
-        self._flags = re.DOTALL | (re.IGNORECASE if plain == plain.lower() else re.NOFLAG)
+    def __init__(self, source: str | Expression) -> None:
+        expression = Expression(source) if isinstance(source, str) else source
         self._places: list[_Place] = []
-        self._first = _Reader(source, self._flags, self._places).start
+        self._first = _Builder(self._places).build(expression.node, -1)
         self._states: dict[tuple[frozenset[int], str], _State] = {}
-        self._found = _State(frozenset(), "")
+        self._found = _State(self, frozenset(), "")
+        self._looks = 0
 
     def search(self, line: str) -> bool:
         """Whether the expression matches anywhere in a line."""
-        state, found = self._state(frozenset(), ""), self._found
-        for char in line[:MOST_CHARACTERS]:
-            following = state.get(char)
-            if following is None:
-                following = self._step(state, char)
-            if following is found:
-                return True
-            state = following
-        return self._reached(state, line[MOST_CHARACTERS : MOST_CHARACTERS + 1]) is None
+        self._looks = MOST_LOOKS
+        state = self._state(frozenset(), "")
+        try:
+            for char in line[:MOST_CHARACTERS]:
+                state = state[char]
+            state = state[line[MOST_CHARACTERS : MOST_CHARACTERS + 1]]  # empty: the end of the line
+        except _Ended:
+            pass
+        return state is self._found
+
+    def spans(self, line: str) -> Iterator[tuple[int, int]]:
+        """Begin and end of the pieces that match, from the left and each as long as can be; those without a character left out."""
+        self._looks = MOST_LOOKS_FOR_PIECES
+        begin = 0
+        while self._looks > 0 and (piece := self._piece(line[:MOST_CHARACTERS], begin)):
+            if piece[1] > piece[0]:
+                yield piece
+            begin = max(piece[1], piece[0] + 1)
+
+    def _piece(self, line: str, begin: int) -> tuple[int, int] | None:
+        """The next piece from ``begin`` on. Each place that is reached knows at which character its match began."""
+        found: tuple[int, int] | None = None
+        after = line[begin - 1 : begin] and ("w" if _is_word(line[begin - 1]) else "-")
+        begun: dict[int, int] = {}
+        for at in range(begin, len(line) + 1):
+            if found is None:
+                begun.setdefault(self._first, at)
+            char = line[at : at + 1]
+            following: dict[int, int] = {}
+            for place, start in begun.items():
+                if found is not None and start > found[0]:
+                    continue
+                for reached in self._closure([place], after, char):
+                    if reached == -1:
+                        found = (start, at)
+                    elif (atom := self._places[reached].atom) and char and atom.fullmatch(char):
+                        following.setdefault(self._places[reached].then, start)
+            if (found is not None and not following) or self._looks <= 0:
+                break
+            begun, after = following, "w" if _is_word(char) else "-"
+        return found
 
     def _state(self, places: frozenset[int], after: str) -> _State:
         """``after`` is kept as what a boundary asks of it: nothing, a letter of a word, or another."""
@@ -88,11 +114,13 @@ class Matcher:
                 for one in self._states.values():
                     one.clear()
                 self._states.clear()
-            state = self._states[key] = _State(places, after)
+            state = self._states[key] = _State(self, places, after)
         return state
 
     def _step(self, state: _State, char: str) -> _State:
-        """Reads one character, and remembers what comes of it."""
+        """Reads one character, and remembers what comes of it. Raises ``_Ended`` behind a match, and when all looks are taken."""
+        if state is self._found or self._looks <= 0:
+            raise _Ended
         reached = self._reached(state, char)
         if reached is None:
             following = self._found
@@ -106,20 +134,26 @@ class Matcher:
 
     def _reached(self, state: _State, char: str) -> set[int] | None:
         """The places at which a character may be read before ``char`` (empty: the end of the line). None if the match is reached."""
-        todo, seen = [self._first, *state.places], set()
+        reached = self._closure([self._first, *state.places], state.after, char)
+        return None if -1 in reached else reached
+
+    def _closure(self, todo: list[int], after: str, char: str) -> set[int]:
+        """All places that are reached from these between ``after`` and ``char``."""
+        seen: set[int] = set()
         while todo:
             number = todo.pop()
-            if number == -1:
-                return None
             if number in seen:
                 continue
             seen.add(number)
+            if number == -1:
+                continue
             place = self._places[number]
-            if place.atom is not None or (place.look and not _holds(place.look, state.after, char)):
+            if place.atom is not None or (place.look and not _holds(place.look, after, char)):
                 continue
             todo.append(place.then)
             if place.other is not None:
                 todo.append(place.other)
+        self._looks -= len(seen)
         return seen
 
 
@@ -136,68 +170,15 @@ def _holds(look: str, after: str, char: str) -> bool:
     return at_boundary is (look == "\\b")
 
 
-@dataclass(slots=True)
-class _Node:
-    """A part of an expression: an atom, a place, ``parts`` one after the other or, with ``either``, one of them; so many times."""
+class _Builder:
+    """Writes the places of an expression into a list, from behind. Raises ``ValueError`` if there are too many."""
 
-    atom: re.Pattern[str] | None = None
-    look: str = ""
-    parts: tuple[_Node, ...] = ()
-    either: bool = False
-    least: int = 1
-    most: int | None = 1
-
-
-class _Reader:
-    """Writes the places of an expression into a list; ``start`` is the first. Raises ``ValueError``."""
-
-    def __init__(self, source: str, flags: re.RegexFlag, places: list[_Place]) -> None:
-        self._source, self._flags, self._places = source, flags, places
+    def __init__(self, places: list[_Place]) -> None:
+        self._places = places
         self._steps = 0
-        self._tokens = self._read()
-        self._token = next(self._tokens, ("", ""))
-        self.start = self._build(self._either(0), -1)
 
-    def _read(self) -> Iterator[tuple[str, str]]:
-        position = 0
-        while position < len(self._source):
-            token = _TOKEN.match(self._source, position)
-            if token is None:
-                raise ValueError(f"{self._source[position : position + 8]} is not possible in the expression of an alert")
-            yield token.lastgroup or "", token.group()
-            position = token.end()
-
-    def _next(self) -> None:
-        self._token = next(self._tokens, ("", ""))
-
-    def _either(self, depth: int) -> _Node:
-        if depth > DEEPEST:
-            raise ValueError(f"more than {DEEPEST} groups within each other")
-        ways = [self._sequence(depth)]
-        while self._token[0] == "alternative":
-            self._next()
-            ways.append(self._sequence(depth))
-        return ways[0] if len(ways) == 1 else _Node(parts=tuple(ways), either=True)
-
-    def _sequence(self, depth: int) -> _Node:
-        parts: list[_Node] = []
-        while self._token[0] in ("open", "place", "atom", "repeat"):
-            kind, said = self._token
-            if kind == "repeat":
-                if not parts or parts[-1].most != 1:
-                    raise ValueError(f"{said} repeats nothing that can be repeated in the expression of an alert")
-                parts[-1] = _repeated(parts[-1], said)
-            elif kind == "open":
-                self._next()
-                parts.append(_Node(parts=(self._either(depth + 1),)))
-            else:
-                parts.append(_Node(look=said) if kind == "place" else _Node(atom=_compiled(said, self._flags)))
-            self._next()
-        return _Node(parts=tuple(parts))
-
-    # Into places, from behind: ``then`` is what follows
-
-    def _build(self, node: _Node, then: int) -> int:
+    def build(self, node: Node, then: int) -> int:
+        """The first place of a node that ``then`` follows."""
         if node.most is None:
             loop = self._place(_Place(then=then))
             self._places[loop].other = then
@@ -209,7 +190,7 @@ class _Reader:
             then = self._once(node, then)
         return then
 
-    def _once(self, node: _Node, then: int) -> int:
+    def _once(self, node: Node, then: int) -> int:
         self._steps += 1
         if self._steps > 10 * MOST_PLACES:
             raise ValueError(_TOO_LARGE)
@@ -217,9 +198,9 @@ class _Reader:
             return self._place(_Place(node.atom, node.look, then))
         if not node.either:
             for part in reversed(node.parts):
-                then = self._build(part, then)
+                then = self.build(part, then)
             return then
-        first, *others = [self._build(part, then) for part in node.parts]
+        first, *others = [self.build(part, then) for part in node.parts]
         for other in others:
             first = self._place(_Place(then=first, other=other))
         return first
@@ -229,21 +210,3 @@ class _Reader:
             raise ValueError(_TOO_LARGE)
         self._places.append(place)
         return len(self._places) - 1
-
-
-def _compiled(source: str, flags: re.RegexFlag) -> re.Pattern[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # what a later Python may mean by [[ is not told on the dashboard's screen
-        return re.compile(source, flags)
-
-
-def _repeated(node: _Node, said: str) -> _Node:
-    """``said`` is ``*``, ``{2,5}`` and the like; whether as much or as little as possible is taken makes no difference here."""
-    said = said.removesuffix("?") if len(said) > 1 else said
-    if counts := _COUNTS.fullmatch(said):
-        node.least = int(counts[1] or 0)
-        node.most = node.least if not counts[2] else int(counts[3]) if counts[3] else None
-    else:
-        node.least = 1 if said == "+" else 0
-        node.most = 1 if said == "?" else None
-    return node

@@ -3,7 +3,7 @@
 ::
 
     timeout                     a word, anywhere in the line; "two words" as they stand
-    /time(d )?out/              a regular expression
+    /time(d )?out/              a regular expression (``expressions``)
     level>=warn   level=error   the level that the line names
     status>=500  path~/api      a field of JSON or logfmt: = != < <= > >=, and ~ for "has"
     since:5m  until:14:30       a span before now, a clock time, a date, an RFC 3339 time
@@ -190,5 +190,5 @@ def _unquoted(text: str) -> str:
 def _regex(source: str) -> Term:
     try:
         return Regex(source)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise QueryError(f"no regular expression: {error}") from None
+    except ValueError as error:
+        raise QueryError(str(error)) from None

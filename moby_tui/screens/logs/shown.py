@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from itertools import accumulate
 
-from moby_tui.screens.logs.store import Chunk, LogStore
+from moby_tui.screens.logs.store import CHUNK_LINES, Chunk, LogStore
 from moby_tui.screens.logs.terms import Everything, Term
 
 
@@ -27,8 +27,8 @@ class Shown:
         """How many lines are known to match."""
         return len(self.store) if self.everything else self._totals()[-1]
 
-    def advance(self, most: int = 8) -> bool:
-        """Looks through at most ``most`` chunks that were not looked through, the newest first. True once all are."""
+    def advance(self, most: int = CHUNK_LINES) -> bool:
+        """Looks through at most so many lines that were not looked through, the newest chunk first. True once all are."""
         if self.everything:
             return True
         chunks = self.store.chunks
@@ -37,17 +37,41 @@ class Shown:
             self._of = {chunk: matches for chunk, matches in self._of.items() if chunk in kept}
             self._counts = None
         for chunk in reversed(chunks):
-            matches = self._of.get(chunk)
-            if matches is not None and matches.seen == len(chunk):
+            if self._is_known(chunk):
                 continue
             if most <= 0:
                 return False
-            most -= 1
-            if matches is None:
-                matches = self._of[chunk] = _Matches()
-            matches.extend(chunk, self.term)
+            matches = self._of.setdefault(chunk, _Matches())
+            most -= matches.extend(chunk, self.term, most)
             self._counts = None
+            if not self._is_known(chunk):
+                return False
         return True
+
+    @property
+    def settled(self) -> bool:
+        """Whether all lines were looked through."""
+        return self.everything or all(map(self._is_known, self.store.chunks))
+
+    def next(self, number: int, step: int) -> int | None:
+        """The next line that matches, from ``number`` on in the direction of ``step`` (1 or -1), without going round the end.
+
+        None if there is none, and also while lines on the way to it were not looked through (``settled``).
+        """
+        for position, _ in search(self.store, number, step):
+            chunk = self.store.chunks[position]
+            if not self.everything and not self._is_known(chunk):
+                return None
+            place = self.place(number) if step > 0 else self.place(number + 1) - 1
+            if 0 <= place < len(self):
+                found = self.number(place)
+                if self.store.chunk_of(found) == position:
+                    return found
+        return None
+
+    def _is_known(self, chunk: Chunk) -> bool:
+        matches = self._of.get(chunk)
+        return matches is not None and matches.seen == len(chunk)
 
     def number(self, place: int) -> int:
         """The number of the line at a place, 0 the first. Raises ``IndexError``."""
@@ -94,19 +118,22 @@ class _Matches:
         self.indices = array("I")
         self.seen = 0
 
-    def extend(self, chunk: Chunk, term: Term) -> None:
-        selected = term.select(chunk, self.seen)
+    def extend(self, chunk: Chunk, term: Term, most: int) -> int:
+        """Looks through at most ``most`` more lines. Returns how many."""
+        stop = min(len(chunk), self.seen + most)
+        selected = term.select(chunk, self.seen) if stop == len(chunk) else term.select(chunk.part(self.seen, stop))
         at = selected.find(1)
         while at >= 0:
             self.indices.append(self.seen + at)
             at = selected.find(1, at + 1)
-        self.seen = len(chunk)
+        looked, self.seen = stop - self.seen, stop
+        return looked
 
 
 def find(store: LogStore, term: Term, number: int, step: int) -> int | None:
     """The next line that matches, from ``number`` on in the direction of ``step`` (1 or -1), without going round the end; None if none.
 
-    For a whole store this takes as long as searching its bytes once; ``search`` does it in slices.
+    For a whole store this takes as long as searching its bytes once; ``Shown.next`` waits for no search.
     """
     for position, start in search(store, number, step):
         if (hit := within(store, term, position, start, step)) is not None:

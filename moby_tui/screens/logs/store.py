@@ -95,6 +95,16 @@ class Chunk:
     def text(self, index: int) -> bytes:
         return bytes(self.data[self.begin(index) : self.ends[index] - 1])
 
+    def part(self, start: int, stop: int) -> Chunk:
+        """Some of the lines, to be searched: without their colours."""
+        part, begin = Chunk(), self.begin(start)
+        part.ascii = self.ascii
+        part.data = self.data[begin : self.ends[stop - 1]]
+        part.ends = array("I", [end - begin for end in self.ends[start:stop]])
+        part.stamps, part.sources, part.fds = self.stamps[start:stop], self.sources[start:stop], self.fds[start:stop]
+        part.levels, part.marks = self.levels[start:stop], self.marks[start:stop]
+        return part
+
     def line(self, index: int) -> LogLine:
         return LogLine(
             self.stamps[index], self.sources[index], self.fds[index], self.levels[index],

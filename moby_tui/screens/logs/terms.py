@@ -10,11 +10,14 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from moby_tui.screens.logs.expressions import Expression
 from moby_tui.screens.logs.fields import fields
 from moby_tui.screens.logs.levels import Level
+from moby_tui.screens.logs.matching import Matcher
 from moby_tui.screens.logs.store import Chunk
 
-_ESCAPE = re.compile(r"\\.")
+#: ``re`` searches for an expression for which it looks at no more characters from each place on.
+MOST_TRIES = 256
 _WHOLE_TEXT = re.compile(r"\\[AZ]")
 
 
@@ -41,9 +44,10 @@ class Everything:
 class Word:
     """Text as it stands. Small letters match both cases, a capital letter makes the case count."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, exact: bool | None = None) -> None:
+        """``exact``: whether the case counts; None lets the text decide."""
         self.text = text
-        self._exact = text != text.lower()
+        self._exact = text != text.lower() if exact is None else exact
         self._bytes = text.encode()
 
     def select(self, chunk: Chunk, start: int = 0) -> bytes:
@@ -65,27 +69,39 @@ class Word:
 
 
 class Regex:
-    """A regular expression of Python's ``re``. Small letters match both cases. Raises ``re.error``."""
+    """A regular expression (``expressions.Expression``). Small letters match both cases. Raises ``ValueError``.
+
+    ``re`` searches for those that it looks for in few ways. For all others ``re`` may take as long as a hostile line wants: lines that have
+    the longest text that every match has are searched by ``Matcher``.
+    """
 
     def __init__(self, source: str) -> None:
         self.source = source
-        plain = _ESCAPE.sub("", source)
-        self._exact = plain != plain.lower()
+        expression = Expression(source)
+        self._matcher = Matcher(expression)
+        self._exact = expression.exact
+        self._literal = Word(expression.literal if self._exact else expression.literal.lower(), exact=self._exact)
+        self._is_quick = expression.tries <= MOST_TRIES and not _WHOLE_TEXT.search(source)
         self._pattern = re.compile(source, re.MULTILINE | (re.NOFLAG if self._exact else re.IGNORECASE))
         #: The same over the bytes of ASCII text, in small letters unless the case counts: much faster than IGNORECASE.
         self._bytes = re.compile(source.encode(), re.MULTILINE) if source.isascii() else None
-        self._by_line = bool(_WHOLE_TEXT.search(source))
 
     def select(self, chunk: Chunk, start: int = 0) -> bytes:
-        if self._by_line:
-            search = self._pattern.search
-            lines = (chunk.text(index).decode("utf-8", "replace") for index in range(start, len(chunk)))
-            return bytes(search(line) is not None for line in lines)
+        if not self._is_quick:
+            return self._select_slowly(chunk, start)
         found = bytearray(len(chunk) - start)
         if self._bytes is not None and chunk.ascii:
             self._search(chunk, start, found)
         else:
             self._search_text(chunk, start, found)
+        return bytes(found)
+
+    def _select_slowly(self, chunk: Chunk, start: int) -> bytes:
+        found = bytearray(self._literal.select(chunk, start)) if self._literal.text else bytearray(b"\1" * (len(chunk) - start))
+        search, at = self._matcher.search, found.find(1)
+        while at >= 0:
+            found[at] = search(chunk.text(start + at).decode("utf-8", "replace"))
+            at = found.find(1, at + 1)
         return bytes(found)
 
     def _search(self, chunk: Chunk, start: int, found: bytearray) -> None:
@@ -115,7 +131,9 @@ class Regex:
         _find_text(text, find, found, matches)
 
     def marks(self, text: str) -> Iterator[tuple[int, int]]:
-        return (match.span() for match in self._pattern.finditer(text) if match.end() > match.start())
+        if self._is_quick:
+            return (match.span() for match in self._pattern.finditer(text) if match.end() > match.start())
+        return self._matcher.spans(text)
 
 
 class LevelIs:

@@ -243,9 +243,7 @@ class LogsPage(Page):
             return
         stream.search(term)
         if stream.hits is not None and self._hits_from is not None:
-            found = find(self._store, stream.hits.term, self._hits_from, -1)
-            if found is not None:
-                stream.go_to(found)
+            stream.find_here(self._hits_from)
 
     @on(FilterBar.Changed, "#log-filter")
     def _filtered(self, event: FilterBar.Changed) -> None:

@@ -22,8 +22,8 @@ from textual.strip import Strip
 from textual.timer import Timer
 
 from moby_tui.screens.actions.action import Action, bindings
-from moby_tui.screens.logs.shown import Shown, find
-from moby_tui.screens.logs.store import LogLine, LogStore
+from moby_tui.screens.logs.shown import Shown
+from moby_tui.screens.logs.store import CHUNK_LINES, LogLine, LogStore
 from moby_tui.screens.logs.terms import And, Everything, Term
 from moby_tui.screens.theme import row_ground
 from moby_tui.screens.widgets.log_line import LEVELS, LineDrawing, Times
@@ -34,6 +34,8 @@ LANGUAGE = 'words · "as it stands" · /regex/ · and or not ( ) · level>=warn 
 MOST_SELECTED = 10_000
 #: Seconds of each turn spent on looking through lines for a filter; keys are answered between two turns.
 TURN = 0.012
+#: Lines that are looked through at once at first.
+FIRST_SLICE = 256
 #: The scroll bar is fitted to new lines so often while the end is followed, seconds.
 FIT_EVERY = 1.0
 #: Of a name this many cells are shown.
@@ -46,6 +48,14 @@ class _Row(NamedTuple):
     number: int
     start: int
     end: int
+
+
+class _Sought(NamedTuple):
+    """The line to which one wants to go: the next hit from ``number`` on."""
+
+    number: int
+    step: int
+    round_the_end: bool = False
 
 
 class LogStream(ScrollView, can_focus=True):
@@ -120,6 +130,9 @@ class LogStream(ScrollView, can_focus=True):
         self._window: list[_Row] | None = None
         self._strips: LRUCache[tuple[int, int, Style, int, int], Strip] = LRUCache(512)
         self._turn: Timer | None = None
+        #: Lines that are looked through at once: as many as there is time for.
+        self._slice = FIRST_SLICE
+        self._sought: _Sought | None = None
         self._settling = False
         self._fitting: Timer | None = None
         self._ticking: Timer | None = None
@@ -175,6 +188,7 @@ class LogStream(ScrollView, can_focus=True):
 
     def filter(self, term: Term) -> None:
         """Shows only the lines that match."""
+        self._slice = FIRST_SLICE
         self.shown = Shown(self.store, term)
         if self.hits is not None:
             self.search(self.hits.term.right if isinstance(self.hits.term, And) else self.hits.term)
@@ -183,6 +197,7 @@ class LogStream(ScrollView, can_focus=True):
 
     def search(self, term: Term | None) -> None:
         """Marks what matches; None ends the search."""
+        self._slice, self._sought = FIRST_SLICE, None
         if term is None or isinstance(term, Everything):
             self.hits = None
         else:
@@ -241,13 +256,23 @@ class LogStream(ScrollView, can_focus=True):
 
     def _look_through(self) -> None:
         """Looks through the lines for the filter and the search, a turn at a time."""
-        until = time.perf_counter() + TURN
         todo = [shown for shown in (self.shown, self.hits) if shown is not None]
-        while todo and time.perf_counter() < until:
-            if todo[0].advance(1):
+        begun = before = time.perf_counter()
+        while todo and before - begun < TURN:
+            if todo[0].advance(self._slice):
                 todo.pop(0)
+            now = time.perf_counter()
+            self._fit_slice(now - before)
+            before = now
         if todo and self._turn is None:
             self._turn = self.set_timer(0.001, self._go_on)
+        self._seek()
+
+    def _fit_slice(self, taken: float) -> None:
+        if taken > TURN / 2:
+            self._slice = max(self._slice // 4, 1)
+        elif taken < TURN / 8:
+            self._slice = min(self._slice * 2, CHUNK_LINES)
 
     def _go_on(self) -> None:
         self._turn = None
@@ -362,6 +387,7 @@ class LogStream(ScrollView, can_focus=True):
 
     def action_follow(self) -> None:
         """Jumps to the end and follows it."""
+        self._sought = None
         self.following = True
         self._settle()
 
@@ -406,25 +432,34 @@ class LogStream(ScrollView, can_focus=True):
 
     def action_find(self, step: int) -> None:
         """Goes to the next line that matches the search, round the end."""
-        hits = self.hits
-        number = self.cursor_number
-        if hits is None or number is None:
-            return
-        found = find(self.store, hits.term, number + step, step) if self.store.first <= number + step < self.store.end else None
-        if found is None:
-            found = find(self.store, hits.term, self.store.first if step > 0 else self.store.end - 1, step)
-        if found is None:
-            self.notify("no line matches the search", severity="warning", timeout=3)
-            return
-        self.go_to(found)
-
-    def find_here(self) -> None:
-        """Goes to the last line that matches, from the cursor back."""
         number = self.cursor_number
         if self.hits is not None and number is not None:
-            found = find(self.store, self.hits.term, number, -1)
-            if found is not None:
-                self.go_to(found)
+            self._sought = _Sought(number + step, step, round_the_end=True)
+            self._seek()
+
+    def find_here(self, number: int | None = None) -> None:
+        """Goes to the last line that matches, from this one back, or from the cursor."""
+        number = self.cursor_number if number is None else number
+        if self.hits is not None and number is not None:
+            self._sought = _Sought(number, -1)
+            self._seek()
+
+    def _seek(self) -> None:
+        """Goes to the line that is sought, once the lines on the way to it were looked through."""
+        sought, hits = self._sought, self.hits
+        if sought is None or hits is None:
+            return
+        first, end = self.store.first, self.store.end
+        found = hits.next(sought.number, sought.step) if first <= sought.number < end else None
+        if found is None and not hits.settled:
+            return
+        if found is None and sought.round_the_end:
+            found = hits.next(first if sought.step > 0 else end - 1, sought.step)
+            if found is None:
+                self.notify("no line matches the search", severity="warning", timeout=3)
+        self._sought = None
+        if found is not None:
+            self.go_to(found)
 
     def hit_at_cursor(self) -> tuple[int, int, bool]:
         """Which hit the cursor is on (0: none), how many there are, and whether all lines were looked through."""
@@ -442,6 +477,7 @@ class LogStream(ScrollView, can_focus=True):
         """Puts the cursor on a line and scrolls as far as needed to show it."""
         if not keep:
             self._selected_from = -1
+        self._sought = None
         self.following = False
         self._cursor = number
         self._cursor_stamp = self.store.line(number).stamp
