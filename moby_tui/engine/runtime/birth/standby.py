@@ -8,6 +8,7 @@ the rest of the plan while its monitor opens log and socket, and runs it. A cont
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import socket
@@ -225,8 +226,9 @@ def _become(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout,
         around = Surroundings()
         around.go = channel.fileno()
         _take_stage(channel, report, cgroup, layout, around)
-        # writes to the memory pages that the real plan will need, so that the kernel copies them now
+        # writes to the memory pages that the real plan will need, so that the kernel copies them now. They are freed for that plan
         compile_container(read(SAMPLE.encode()), around)
+        gc.collect()
         program = _lay_out(channel, around)
     except (OSError, ValueError) as error:
         os.write(report, Failed(0, say(error)).encode())

@@ -52,11 +52,10 @@ def serve(engine: socket.socket, *, spare: bool) -> None:
     _leave_terminal()
     processes.lower_oom_score(_OOM_SCORE)
     processes.set_name("moby-launcher")
+    # what was made so far is never collected, so its pages stay shared with every monitor
+    gc.freeze()
     rehearsal.warm(for_many=spare)
     layout = monitor_group.find_layout()
-    # what was made so far is never collected, so its pages stay shared with every monitor
-    if spare:
-        gc.collect()
     gc.freeze()
     # nor is a start the time to look for garbage; a monitor that lives on does
     while _await_order(engine, layout) and (spare or _is_asked_again(engine)):

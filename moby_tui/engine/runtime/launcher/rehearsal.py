@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 from moby_tui.engine.kernel.cgroup import open_cgroup
@@ -27,7 +28,7 @@ def warm(*, for_many: bool) -> None:
     """Does, in the launcher, what each monitor would otherwise do for the first time: imports on use, and the interpreter's own.
 
     CPython specializes code as it runs, in place; done here, the pages stay shared with every monitor. A launcher of one monitor does it
-    once: its engine waits for it.
+    once: its engine waits for it. What was imported is to be frozen before (``gc.freeze``): it is no garbage, and most of what there is.
     """
     rounds = _WARM_ROUNDS if for_many else 1
     try:
@@ -41,11 +42,14 @@ def warm(*, for_many: bool) -> None:
         around.stage = stage
         for _ in range(rounds):
             compile_container(read(SAMPLE.encode()), around)
+            # the steps of a plan refer to each other: else each round would take new memory, which every monitor is forked with
+            gc.collect()
     for _ in range(rounds):
         # the readers of its fields are made here, once for all monitors
         _read_sample()
         _exchange_sample()
         compile_stage(Program(), -1, [])
+        gc.collect()
 
 
 def _read_sample() -> Order:
@@ -66,8 +70,14 @@ def _exchange_sample() -> None:
 
 def rehearse() -> None:
     """Does, in a process that stands by, what it is about to do with an order, on nothing: the pages that it writes to on the way, which
-    the kernel must copy first, are its own by the time that the order comes.
+    the kernel must copy first, are its own by the time that the order comes. What it makes is freed, for the real thing to lie there.
     """
+    _live()
+    gc.collect()
+
+
+def _live() -> None:
+    """The first steps of a monitor."""
     order = _read_sample()
     monitor = Monitor(order, Descriptors.received(order.descriptors, [-1] * len(order.descriptors)), None)
     run = monitor.run
