@@ -5,20 +5,14 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from moby_tui.screens.logs.expressions import Expression
+from moby_tui.screens.logs.expressions import compile_expression
 from moby_tui.screens.logs.fields import fields
 from moby_tui.screens.logs.levels import Level
-from moby_tui.screens.logs.matching import Matcher
 from moby_tui.screens.logs.store import Chunk
-
-#: ``re`` searches for an expression for which it looks at no more characters from each place on.
-MOST_TRIES = 256
-_WHOLE_TEXT = re.compile(r"\\[AZ]")
 
 
 class Term(Protocol):
@@ -69,71 +63,26 @@ class Word:
 
 
 class Regex:
-    """A regular expression (``expressions.Expression``). Small letters match both cases. Raises ``ValueError``.
-
-    ``re`` searches for those that it looks for in few ways. For all others ``re`` may take as long as a hostile line wants: lines that have
-    the longest text that every match has are searched by ``Matcher``.
-    """
+    """A regular expression (``expressions.compile_expression``). Raises ``ValueError``."""
 
     def __init__(self, source: str) -> None:
         self.source = source
-        expression = Expression(source)
-        self._matcher = Matcher(expression)
-        self._exact = expression.exact
-        self._literal = Word(expression.literal if self._exact else expression.literal.lower(), exact=self._exact)
-        self._is_quick = expression.tries <= MOST_TRIES and not _WHOLE_TEXT.search(source)
-        self._pattern = re.compile(source, re.MULTILINE | (re.NOFLAG if self._exact else re.IGNORECASE))
-        #: The same over the bytes of ASCII text, in small letters unless the case counts: much faster than IGNORECASE.
-        self._bytes = re.compile(source.encode(), re.MULTILINE) if source.isascii() else None
+        self._pattern = compile_expression(source)
 
     def select(self, chunk: Chunk, start: int = 0) -> bytes:
-        if not self._is_quick:
-            return self._select_slowly(chunk, start)
+        data, search = bytes(chunk.data), self._pattern.search
         found = bytearray(len(chunk) - start)
-        if self._bytes is not None and chunk.ascii:
-            self._search(chunk, start, found)
-        else:
-            self._search_text(chunk, start, found)
-        return bytes(found)
-
-    def _select_slowly(self, chunk: Chunk, start: int) -> bytes:
-        found = bytearray(self._literal.select(chunk, start)) if self._literal.text else bytearray(b"\1" * (len(chunk) - start))
-        search, at = self._matcher.search, found.find(1)
-        while at >= 0:
-            found[at] = search(chunk.text(start + at).decode("utf-8", "replace"))
-            at = found.find(1, at + 1)
-        return bytes(found)
-
-    def _search(self, chunk: Chunk, start: int, found: bytearray) -> None:
-        assert self._bytes is not None
-        data, ends, search = bytes(chunk.data if self._exact else chunk.data.lower()), chunk.ends, self._bytes.search
         at = chunk.begin(start)
         while at < len(data) and (match := search(data, at)):
             index = chunk.index_at(match.start())
-            if index >= len(ends):
-                return
-            # A match that reaches over the end of its line counts only if the line alone has one too.
-            if match.end() < ends[index] or search(data[chunk.begin(index) : ends[index] - 1]):
-                found[index - start] = 1
-            at = ends[index]
-
-    def _search_text(self, chunk: Chunk, start: int, found: bytearray) -> None:
-        search = self._pattern.search
-        text = chunk.data[chunk.begin(start) :].decode("utf-8", "replace")
-
-        def matches(line: str) -> bool:
-            return search(line) is not None
-
-        def find(whole: str, at: int) -> int:
-            match = search(whole, at)
-            return match.start() if match else -1
-
-        _find_text(text, find, found, matches)
+            if index >= len(chunk):
+                break
+            found[index - start] = 1
+            at = chunk.ends[index]
+        return bytes(found)
 
     def marks(self, text: str) -> Iterator[tuple[int, int]]:
-        if self._is_quick:
-            return (match.span() for match in self._pattern.finditer(text) if match.end() > match.start())
-        return self._matcher.spans(text)
+        return ((match.start(), match.end()) for match in self._pattern.finditer(text) if match.end() > match.start())
 
 
 class LevelIs:
@@ -310,10 +259,8 @@ def _find(data: bytearray, sought: bytes, chunk: Chunk, start: int, found: bytea
         at = data.find(sought, chunk.ends[index])
 
 
-def _find_text(
-    text: str, find: Callable[[str, int], int], found: bytearray, matches: Callable[[str], bool] | None = None
-) -> None:
-    """Marks the lines of a text in which ``find`` finds something; ``matches`` asks again of the line alone."""
+def _find_text(text: str, find: Callable[[str, int], int], found: bytearray) -> None:
+    """Marks the lines of a text in which ``find`` finds something."""
     at = index = counted = 0
     while at < len(text) and (hit := find(text, at)) >= 0:
         index += text.count("\n", counted, hit)
@@ -322,6 +269,5 @@ def _find_text(
         end = len(text) if end < 0 else end
         if index >= len(found):
             return
-        if matches is None or matches(text[text.rfind("\n", 0, hit) + 1 : end]):
-            found[index] = 1
+        found[index] = 1
         at = end + 1

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from moby_tui.screens.actions.alert_rules import LOG, AlertRule
+from moby_tui.screens.logs.expressions import Pattern, compile_expression
 from moby_tui.screens.logs.gathering import Gathering
-from moby_tui.screens.logs.matching import Matcher
 from moby_tui.screens.logs.store import MOST_SOURCES, NOTE, LogLine, LogStore
 from moby_tui.screens.problems.alerts import Alert
 from moby_tui.screens.problems.measuring import Tell
@@ -25,18 +25,18 @@ def check(rules: Sequence[AlertRule]) -> list[str]:
     wrong = []
     for number, rule in enumerate(rules, 1):
         try:
-            Matcher(rule.match)
+            compile_expression(rule.match)
         except ValueError as error:
             wrong.append(f"alert {number}: {error}")
     return wrong
 
 
-def _matchers(rules: Sequence[AlertRule]) -> list[tuple[AlertRule, Matcher]]:
+def _matchers(rules: Sequence[AlertRule]) -> list[tuple[AlertRule, Pattern]]:
     """Those that can be; what is wrong with the others is told at the start."""
     made = []
     for rule in rules:
         if rule.on == LOG and rule.match and not check([rule]):
-            made.append((rule, Matcher(rule.match)))
+            made.append((rule, compile_expression(rule.match)))
     return made
 
 
