@@ -170,6 +170,7 @@ def test_ports_as_filters_mean_the_hosts_and_the_containers(box: Cli) -> None:
     for filter in ("publish=80", "publish=8787/udp", "expose=8787", "expose=53"):
         assert found(filter) == "", filter
     assert "invalid filter 'publish=x'" in box("ps", "--filter", "publish=x", "-a", check=False).stderr
+    assert (found("name=^/?w.b$"), found("name=("), found("name=(.+)+x")) == ("web\n", "", "")
 
 
 def test_templates_of_dockers_documentation(box: Cli) -> None:

@@ -34,7 +34,7 @@ class AlertRule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
     ``exit_codes`` are those of ``die`` that count, none: all. ``above`` is the bound of a figure: percent of one CPU, of the container's
     memory limit, of the file system of the engine's data root; a number of restarts. It tells what is above it for ``seconds``, or of
-    restarts what is above it within them. ``match`` is the expression for lines of logs (``logs.expressions``).
+    restarts what is above it within them. ``match`` is the expression for lines of logs (``expressions.compile_for_lines``).
 
     ``show`` tells it in the dashboard, ``bell`` rings the terminal, ``desktop`` asks the terminal for a desktop notification (OSC 9 and
     777), ``command`` is a program that runs with the alert in its environment, ``webhook`` an address to which it is posted as JSON.

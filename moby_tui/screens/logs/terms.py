@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from moby_tui.screens.logs.expressions import compile_expression
+from moby_tui.expressions import compile_for_lines
 from moby_tui.screens.logs.fields import fields
 from moby_tui.screens.logs.levels import Level
 from moby_tui.screens.logs.store import Chunk
@@ -63,11 +63,11 @@ class Word:
 
 
 class Regex:
-    """A regular expression (``expressions.compile_expression``). Raises ``ValueError``."""
+    """A regular expression (``expressions.compile_for_lines``). Raises ``ValueError``."""
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self._pattern = compile_expression(source)
+        self._pattern = compile_for_lines(source)
 
     def select(self, chunk: Chunk, start: int = 0) -> bytes:
         data, search = bytes(chunk.data), self._pattern.search

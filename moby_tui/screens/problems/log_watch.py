@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from moby_tui.expressions import Pattern, compile_for_lines
 from moby_tui.screens.actions.alert_rules import LOG, AlertRule
-from moby_tui.screens.logs.expressions import Pattern, compile_expression
 from moby_tui.screens.logs.gathering import Gathering
 from moby_tui.screens.logs.store import MOST_SOURCES, NOTE, LogLine, LogStore
 from moby_tui.screens.problems.alerts import Alert
@@ -25,7 +25,7 @@ def check(rules: Sequence[AlertRule]) -> list[str]:
     wrong = []
     for number, rule in enumerate(rules, 1):
         try:
-            compile_expression(rule.match)
+            compile_for_lines(rule.match)
         except ValueError as error:
             wrong.append(f"alert {number}: {error}")
     return wrong
@@ -36,7 +36,7 @@ def _matchers(rules: Sequence[AlertRule]) -> list[tuple[AlertRule, Pattern]]:
     made = []
     for rule in rules:
         if rule.on == LOG and rule.match and not check([rule]):
-            made.append((rule, compile_expression(rule.match)))
+            made.append((rule, compile_for_lines(rule.match)))
     return made
 
 

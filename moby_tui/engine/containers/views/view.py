@@ -237,11 +237,17 @@ def check_filters(filters: Filters) -> None:
             raise InvalidArgument(f"invalid filter 'health={value}'")
 
 
+def _finds(expression: str, text: str) -> bool:
+    from moby_tui.expressions import finds  # imported here, since few lists are filtered by name or id
+
+    return finds(expression, text)
+
+
 def matches(parts: Parts, record: ContainerRecord, state: State, filters: Filters) -> bool:
     """True if the container matches every filter: all values of ``label``, one value of each other filter."""
     tests: dict[str, Callable[[str], bool]] = {
-        "id": lambda value: re.search(value, record.id) is not None,
-        "name": lambda value: re.search(value, f"/{record.name}") is not None or re.search(value, record.name) is not None,
+        "id": lambda value: _finds(value, record.id),
+        "name": lambda value: _finds(value, f"/{record.name}") or _finds(value, record.name),
         "status": lambda value: state.status == value,
         "exited": lambda value: state.status == "exited" and state.exit_code == int(value),
         "ancestor": lambda value: _descends(parts, record, value),

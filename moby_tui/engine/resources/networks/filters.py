@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import datetime
 
@@ -18,7 +17,7 @@ def matches(network: NetworkRecord, filters: Filters, *, used: bool = False) -> 
     Raises ``InvalidArgument``.
     """
     fits: dict[str, Callable[[str], bool]] = {
-        "name": lambda value: re.search(re.escape(value), network.name) is not None,
+        "name": lambda value: value in network.name,
         "id": lambda value: value in network.id,
         "driver": lambda value: value == network.driver,
         "scope": lambda value: value == network.scope,

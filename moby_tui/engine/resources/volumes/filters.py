@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from moby_tui.engine.store.records.volumes import VolumeRecord
@@ -25,7 +24,6 @@ class VolumeFilter:
         for key in filters or {}:
             if key not in keys:
                 raise InvalidArgument(f"invalid filter '{key}'")
-        self._names = [pattern for name in self._filters.get("name", ()) if (pattern := _compiled(name))]
         self._dangling = self._truth("dangling")
         #: True if prune removes named volumes too
         self.all = bool(self._truth("all"))
@@ -37,7 +35,7 @@ class VolumeFilter:
         """
         drivers = self._filters.get("driver")
         return (
-            ("name" not in self._filters or any(pattern.search(volume.name) for pattern in self._names))
+            ("name" not in self._filters or any(_finds(name, volume.name) for name in self._filters["name"]))
             and (drivers is None or volume.driver in drivers)
             and all(_has_label(volume, label) for label in self._filters.get("label", ()))
             and not any(_has_label(volume, label) for label in self._filters.get("label!", ()))
@@ -55,12 +53,10 @@ class VolumeFilter:
         return values.pop() if values else None
 
 
-def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """The compiled expression; None for a malformed one, which matches nothing."""
-    try:
-        return re.compile(pattern)
-    except (re.error, OverflowError, RecursionError):
-        return None
+def _finds(expression: str, name: str) -> bool:
+    from moby_tui.expressions import finds  # imported here, since few lists are filtered by name
+
+    return finds(expression, name)
 
 
 def _has_label(volume: Volume | VolumeRecord, label: str) -> bool:

@@ -6,7 +6,6 @@ Specification: oci-hooks(5) of containers/common, schema 1.0.0. The files are ro
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import msgspec
 from moby_tui.engine.protocol.configuration import Configuration, Hook
 from moby_tui.engine.runtime.birth.hooks import STAGES
 from moby_tui.errors import MobyError
+from moby_tui.expressions import compile_expression, finds
 
 _VERSION = "1.0.0"
 
@@ -48,13 +48,13 @@ class HookFile(msgspec.Struct, forbid_unknown_fields=True):
             *([when.always] if when.always is not None else []),
             *([has_binds] if when.has_bind_mounts else []),
             *(_some(key, value, annotations) for key, value in when.annotations.items()),
-            *([any(re.search(pattern, command) for pattern in when.commands)] if when.commands else []),
+            *([any(finds(pattern, command) for pattern in when.commands)] if when.commands else []),
         ]
         return bool(held) and all(held)
 
 
 def _some(key: str, value: str, annotations: dict[str, str]) -> bool:
-    return any(re.search(key, name) and re.search(value, text) for name, text in annotations.items())
+    return any(finds(key, name) and finds(value, text) for name, text in annotations.items())
 
 
 def read(folders: Iterable[Path]) -> list[HookFile]:
@@ -76,7 +76,7 @@ def _read(path: Path) -> HookFile:
     try:
         file = msgspec.json.decode(path.read_bytes(), type=HookFile)
         _check(file)
-    except (OSError, msgspec.MsgspecError, re.error, ValueError) as error:
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise MobyError(f"hook file {path}: {error}") from error
     return file
 
@@ -92,7 +92,7 @@ def _check(file: HookFile) -> None:
     if unknown or not file.stages:
         raise ValueError(f"stages must be of {', '.join(STAGES)}; it has {', '.join(sorted(unknown)) or 'none'}")
     for pattern in (*file.when.commands, *file.when.annotations, *file.when.annotations.values()):
-        re.compile(pattern)
+        compile_expression(pattern)
 
 
 def add(configuration: Configuration, folders: Iterable[Path], *, has_binds: bool) -> None:

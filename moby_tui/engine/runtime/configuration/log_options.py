@@ -218,9 +218,11 @@ def _attributes(options: Options, subject: Subject, *, with_tag: bool) -> str:
             if name in source:
                 found[name] = source[name]
         if pattern := options.get(f"{kind}-regex"):
+            from moby_tui.expressions import compile_expression  # imported here, since few containers have it
+
             try:
-                matcher = re.compile(pattern)
-            except re.error as error:
+                matcher = compile_expression(pattern)
+            except ValueError as error:
                 raise InvalidArgument(f"invalid log option {kind}-regex={pattern}: {error}") from error
             found |= {name: value for name, value in source.items() if matcher.search(name)}
     tag = _tag(options.get("tag", ""), subject)

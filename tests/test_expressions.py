@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from moby_tui.screens.logs.expressions import compile_expression
+from moby_tui.expressions import compile_expression, compile_for_lines, finds
 
 ATOMS = ["a", "b", ".", "[ab]", "[^a]", r"\w", r"\s", r"\d", r"\b", "^", "$", r"\A", r"\Z", r"\.", " ", r"\x41", "é", "[]x]"]
 REPEATS = ["*", "+", "?", "{2}", "{1,3}", "{0,2}?", "*?", "{2,}"]
@@ -28,7 +28,7 @@ def test_it_matches_what_re_matches() -> None:
     chance = random.Random(20261129)
     for _ in range(400):
         source = made(chance, 4)
-        ours = compile_expression(source)
+        ours = compile_for_lines(source)
         plain = re.sub(r"\\.", "", source)
         theirs = re.compile(source, re.ASCII if plain != plain.lower() else re.ASCII | re.IGNORECASE)
         for _ in range(8):
@@ -38,10 +38,10 @@ def test_it_matches_what_re_matches() -> None:
 
 def test_neither_expression_nor_line_stretch_its_time() -> None:
     for source in ("(a+)+b", "(a|aa)*b{3}c", "(.*)(.*)(.*)(.*)x", "(?:a?){300}b"):
-        pattern = compile_expression(source)
+        pattern = compile_for_lines(source)
         assert not pattern.search("a" * 100_000 + "!")
         assert list(pattern.finditer("a" * 100_000 + "!")) == []
-    many = compile_expression("(a|b)*a(a|b){12}c")
+    many = compile_for_lines("(a|b)*a(a|b){12}c")
     chance = random.Random(1)
     for _ in range(3):
         assert not many.search("".join(chance.choice("ab") for _ in range(4000)))
@@ -55,3 +55,17 @@ def test_what_cannot_be_is_refused_in_a_line(source: str) -> None:
     with pytest.raises(ValueError, match="no regular expression") as refused:
         compile_expression(source)
     assert "\n" not in str(refused.value)
+
+
+def test_a_filter_finds_as_docker_does() -> None:
+    for source, text, is_in in (
+        ("web", "my-web-1", True),
+        ("^web", "my-web-1", False),
+        ("web-[0-9]$", "my-web-1", True),
+        ("WEB", "web", False),
+        ("a.b", "a-b", True),
+        ("(", "(", False),
+        ("(a+)+b", "a" * 255, False),
+        ("", "web", True),
+    ):
+        assert finds(source, text) is is_in, source
