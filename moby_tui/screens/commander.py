@@ -12,8 +12,9 @@ from moby_tui.errors import MobyError
 from moby_tui.screens import commands, jumping, preferences, text
 from moby_tui.screens.actions.user_commands import UserCommand, questions, words
 from moby_tui.screens.actions.vocabulary import History, Vocabulary
-from moby_tui.screens.dialogs.ask import Ask, Field
+from moby_tui.screens.dialogs.ask import Ask
 from moby_tui.screens.dialogs.confirm import Notice
+from moby_tui.screens.dialogs.form import Field
 from moby_tui.screens.dialogs.help import Help
 from moby_tui.screens.dialogs.jump import Jump, Target
 from moby_tui.screens.dialogs.picker import Picker

@@ -108,7 +108,7 @@ async def test_limits_are_edited_live_after_the_difference_was_shown(open_dashbo
         await eventually(pilot, lambda: app.clipboard == "moby run -d --name database --env MODE=fast --memory 64m postgres:18")
         await pilot.press("ctrl+e")
         await eventually(pilot, lambda: isinstance(app.screen, CommandForm))
-        assert app.screen.written["env"] == "MODE=fast"
+        assert app.screen.answers["env"] == "MODE=fast"
         app.screen.query_one("#field-memory", Input).value = "128m"
         await pilot.press("enter")
         await eventually(pilot, lambda: isinstance(app.screen, Confirm))
@@ -117,7 +117,7 @@ async def test_limits_are_edited_live_after_the_difference_was_shown(open_dashbo
         await eventually(pilot, lambda: engine.calls == [("update", "database", {"memory": 128 << 20})])
         await pilot.press("C")
         await eventually(pilot, lambda: isinstance(app.screen, CommandForm))
-        assert app.screen.written["name"] == "", "a copy has a name of its own"
+        assert app.screen.answers["name"] == "", "a copy has a name of its own"
 
 
 async def test_a_replaced_container_is_kept_until_the_new_one_runs(engine: Engine, busybox: str) -> None:

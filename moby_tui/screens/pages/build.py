@@ -23,19 +23,20 @@ from textual.worker import Worker
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import BuildPlan
 from moby_tui.screens import text
-from moby_tui.screens.actions.action import Action, On
 from moby_tui.screens.building import rails
-from moby_tui.screens.building.build import Build, StageNow, State, Step, clean_line
+from moby_tui.screens.building.build import Build, StageNow, State, Step
 from moby_tui.screens.building.builds import Builds
 from moby_tui.screens.building.draft import FIELDS, draft, line, read, tell, words
 from moby_tui.screens.building.request import BuildRequest, Sent
-from moby_tui.screens.dialogs.ask import Field
 from moby_tui.screens.dialogs.command_form import CommandForm
+from moby_tui.screens.dialogs.form import Field
+from moby_tui.screens.pages.actions.build import BUILD_ACTIONS
 from moby_tui.screens.pages.page import Page
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.session.trouble import TROUBLE
 from moby_tui.screens.theme import ink
+from moby_tui.screens.widgets.lines.build_lines import build_line, fault_line, file_line, stage_line, step_line
 from moby_tui.screens.widgets.lines.lines_view import LinesView
 from moby_tui.screens.widgets.log_line import Times
 from moby_tui.screens.widgets.log_stream import LogStream
@@ -46,29 +47,8 @@ GATHER = 0.1
 MOST_BYTES = 4 << 20
 #: Builds for which the list has room.
 MOST_ROWS = 5
-#: The sign and the colour of each state.
-MARKS = {
-    State.WAITING: ("○", "text-muted"),
-    State.RUNNING: ("◐", "primary"),
-    State.CACHED: ("≡", "accent"),
-    State.DONE: ("✓", "success"),
-    State.FAILED: ("✗", "error"),
-    State.CANCELLED: ("–", "warning"),
-}
 _NO_STAGES = "this engine tells the steps alone: a moby daemon tells the stages, too"
 _TAG = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
-
-
-def _is_own(build: Build) -> bool:
-    return bool(build.words)
-
-
-def _runs(build: Build) -> bool:
-    return _is_own(build) and build.running
-
-
-def _has_ended(build: Build) -> bool:
-    return _is_own(build) and not build.running
 
 
 class BuildPage(Page):
@@ -77,66 +57,7 @@ class BuildPage(Page):
     mode = "build"
     noun = "build"
     PARTS: ClassVar[tuple[type[Widget], ...]] = (LogStream,)
-    ACTIONS: ClassVar[tuple[Action, ...]] = (
-        Action(
-            id="build.new",
-            title="Build",
-            keys="n",
-            tooltip="Fill in the form of moby build, and build",
-            changes=True,
-            command="moby build FOLDER",
-        ),
-        Action(
-            id="build.again",
-            title="Again",
-            keys="r",
-            tooltip="Build the same again",
-            on=On.ROW,
-            when=_has_ended,
-            changes=True,
-        ),
-        Action(
-            id="build.change",
-            title="Change",
-            keys="e",
-            tooltip="The form with what this build was asked for",
-            on=On.ROW,
-            when=_is_own,
-            changes=True,
-        ),
-        Action(
-            id="build.cancel",
-            title="Cancel",
-            keys="x",
-            tooltip="End the build; the steps that are done stay in the cache",
-            on=On.ROW,
-            when=_runs,
-            changes=True,
-        ),
-        Action(id="build.steps", title="Steps", keys="s", footer=False, tooltip="Go to the steps"),
-        Action(id="build.stages", title="Stages", keys="t", footer=False, tooltip="Go to the stages and what each begins from"),
-        Action(id="build.file", title="Dockerfile", keys="f", tooltip="Go to the Dockerfile"),
-        Action(id="build.log", title="Log", keys="l", tooltip="Go to the output of the step"),
-        Action(
-            id="build.copy",
-            title="Copy command",
-            keys="Y",
-            footer=False,
-            tooltip="Copy the command line that builds the same",
-            call="copy_command",
-            on=On.ROW,
-            when=_is_own,
-        ),
-        Action(
-            id="build.image",
-            title="Image",
-            keys="i",
-            tooltip="Show the image that was built",
-            on=On.ROW,
-            when=lambda one: one.image,
-        ),
-        Action(id="build.back", title="Back", keys="escape", footer=False, tooltip="Back to the list"),
-    )
+    ACTIONS = BUILD_ACTIONS
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
@@ -305,69 +226,29 @@ class BuildPage(Page):
         if focused:
             stream.focus()
 
-    def _ink(self, name: str) -> str:
-        return ink(self.app.theme_variables, name)
-
     def _build_line(self, number: int) -> Text:
-        build, now = list(self.builds)[number], time.time()
-        mark, colour = MARKS[build.state]
-        done, total, cached = build.counts
-        told = f"{done}/{total} steps" if total else "" if not build.words else "beginning" if build.running else "no steps"
-        line = Text().append(f" {mark} ", self._ink(colour))
-        line.append(f"{_seconds(build.seconds(now)):>7}  ", self._ink("text-muted"))
-        line.append(build.title, "bold")
-        line.append(f"  {told}{f', {cached} cached' if cached else ''}", self._ink("text-muted"))
-        line.append(f"  {build.where}", self._ink("text-secondary"))
-        line.append(f"  {text.age(now - build.began)} ago", self._ink("text-muted"))
-        if build.state in (State.FAILED, State.CANCELLED):
-            line.append(f"  {build.state.value}", self._ink(colour))
-        return line
+        return build_line(list(self.builds)[number], time.time(), self._ink)
 
     def _stage_line(self, number: int) -> Text:
-        stage, row = self._stages[number], self._rails[number]
-        mark, colour = MARKS[stage.state] if stage.planned.wanted else ("∅", "text-muted")
-        shade = self._ink("secondary")
-        line = Text(" ")
-        line.append(row.rails[: row.node], shade).append(mark, f"bold {self._ink(colour)}").append(
-            row.rails[row.node + 1 :], shade
-        )
-        line.append(f" {stage.name}", "bold" if stage.planned.wanted else self._ink("text-muted"))
-        if stage.planned.wanted:
-            line.append(f"  {stage.done}/{stage.total}", self._ink(colour))
-            line.append(f" {_seconds(stage.seconds(time.time()))}", self._ink("text-muted"))
-        else:
-            line.append("  not needed", self._ink("text-muted"))
-        return line.append(f"  from {text.clean(stage.planned.base[:200])}", self._ink("text-secondary"))
+        return stage_line(self._stages[number], self._rails[number], time.time(), self._ink)
 
     def _step_line(self, number: int) -> Text:
         step = self._shown.steps[number] if self._shown and number < len(self._shown.steps) else Step("")
-        mark, colour = MARKS[step.state]
-        took = "CACHED" if step.state is State.CACHED else _seconds(step.seconds(time.time()))
-        line = Text().append(f" {mark} ", self._ink(colour))
-        line.append(f"{took:>7}  ", self._ink("accent" if step.state is State.CACHED else "text-muted"))
-        if step.state is State.WAITING and step.stage is not None and len(self._stages) > 1:
-            line.append(f"[{self._stages[step.stage].name}] ", self._ink("text-muted"))
-        line.append(step.name, self._ink("text-muted") if step.state is State.WAITING else "")
-        if step.status:
-            line.append(f"  {step.status}", self._ink("accent"))
-        return line
+        stage = self._stages[step.stage].name if step.stage is not None and len(self._stages) > 1 else ""
+        return step_line(step, stage, time.time(), self._ink)
 
     def _file_line(self, place: int) -> Text:
         build, number = self._shown, self._file[place]
         if build is None:
             return Text("")
-        first, last = build.fault
-        if number == 0:
-            told = next((step.error for step in build.steps if step.error), "") or build.error
-            return Text().append(f"       ╰─ {told}", f"bold {self._ink('error')}")
-        mark, colour = MARKS[self._marks[number]] if number in self._marks else (" ", "text-muted")
-        if first <= number <= last:
-            mark, colour = "✗", "error"
-        at_step = self._step is not None and self._step.lines[0] <= number <= self._step.lines[1]
-        line = Text().append(f"{number:>4} ", self._ink("primary" if at_step else "text-muted"))
-        line.append(f"{mark} ", self._ink(colour))
-        style = f"bold {self._ink('error')}" if first <= number <= last else ""
-        return line.append(clean_line(build.source[number - 1]), style)
+        return (
+            fault_line(build, self._ink)
+            if number == 0
+            else file_line(build, number, self._marks.get(number), self._step, self._ink)
+        )
+
+    def _ink(self, name: str) -> str:
+        return ink(self.app.theme_variables, name)
 
     @on(LinesView.Moved, "#builds")
     def _build_moved(self) -> None:
@@ -550,12 +431,6 @@ def _at_work(steps: Sequence[Step]) -> int | None:
                 return place
     ended = [place for place, step in enumerate(steps) if step.ended]
     return max(ended, key=lambda place: steps[place].ended, default=None)
-
-
-def _seconds(seconds: float) -> str:
-    if not seconds:
-        return ""
-    return f"{seconds:.1f}s" if seconds < 60 else f"{int(seconds) // 60}m{int(seconds) % 60:02}s"
 
 
 def _tag_of(folder: str) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
@@ -14,22 +11,15 @@ from textual.containers import Vertical
 from textual.timer import Timer
 from textual.widget import Widget
 
-from moby_tui.errors import MobyError
-from moby_tui.schema.container import ContainerCreate
-from moby_tui.screens import text
-from moby_tui.screens.actions.action import Action, On
 from moby_tui.screens.dialogs.confirm import Notice
-from moby_tui.screens.forms import running
-from moby_tui.screens.forms.request import RunRequest
-from moby_tui.screens.onboarding.offers import HELLO, look, offers
+from moby_tui.screens.pages.actions.containers import CONTAINER_ACTIONS
 from moby_tui.screens.pages.list_page import ListPage
 from moby_tui.screens.pages.page import Question
-from moby_tui.screens.pages.shared.running import RunningPage
+from moby_tui.screens.pages.shared.offering import OffersPage
 from moby_tui.screens.pages.shared.wiring import WiringPage
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.session import TROUBLE
-from moby_tui.screens.topology.wiring import LONELY
 from moby_tui.screens.widgets.container_detail import ContainerDetail
 from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.filter_bar import FilterBar
@@ -40,253 +30,18 @@ from moby_tui.screens.widgets.log_stream import LogStream
 
 #: A burst of changes is drawn once; seconds.
 GATHER = 0.08
-#: Lines of what a program has said.
-MOST_SAID = 20
 #: A container that is to be removed is kept this long; seconds.
 KEPT = 60.0
 
 
-def _runs(one: Container) -> bool:
-    return one.running
-
-
-class ContainersPage(ListPage[Container], RunningPage, WiringPage):
+class ContainersPage(ListPage[Container], OffersPage, WiringPage):
     """The keys act on the marked containers, else on the one under the cursor."""
 
     mode = "containers"
     noun = "container"
     heading = "Containers"
     PARTS: ClassVar[tuple[type[Widget], ...]] = (ContainerTable, OffersView, LogStream, LogPanel, InspectView)
-    ACTIONS: ClassVar[tuple[Action, ...]] = (
-        Action(
-            id="container.start",
-            title="Start",
-            keys="s",
-            tooltip="Start the container",
-            on=On.ROWS,
-            when=lambda one: not one.running,
-            changes=True,
-            command="moby start {names}",
-        ),
-        Action(
-            id="container.stop",
-            title="Stop",
-            keys="x",
-            tooltip="Its stop signal, then SIGKILL after its stop timeout (asks first)",
-            on=On.ROWS,
-            when=_runs,
-            changes=True,
-            command="moby stop {names}",
-        ),
-        Action(
-            id="container.restart",
-            title="Restart",
-            keys="r",
-            tooltip="Stop and start it (asks first)",
-            on=On.ROWS,
-            when=_runs,
-            changes=True,
-            command="moby restart {names}",
-        ),
-        Action(
-            id="container.pause",
-            title="Pause",
-            keys="p",
-            tooltip="Freeze all its processes",
-            on=On.ROWS,
-            when=lambda one: one.state == "running",
-            changes=True,
-            command="moby pause {names}",
-        ),
-        Action(
-            id="container.unpause",
-            title="Unpause",
-            keys="p",
-            tooltip="Thaw its processes",
-            on=On.ROWS,
-            when=lambda one: one.state == "paused",
-            changes=True,
-            command="moby unpause {names}",
-        ),
-        Action(
-            id="container.kill",
-            title="Kill",
-            keys="K",
-            tooltip="Send SIGKILL (asks first)",
-            on=On.ROWS,
-            when=_runs,
-            changes=True,
-            command="moby kill {names}",
-        ),
-        Action(
-            id="container.remove",
-            title="Remove",
-            keys="d,delete",
-            key_display="d",
-            tooltip="Remove it in a minute, until which u takes it back (asks first); once more: at once",
-            on=On.ROWS,
-            changes=True,
-            destroys=True,
-            command="moby rm --force {names}",
-        ),
-        Action(
-            id="container.undo",
-            title="Undo",
-            keys="u",
-            tooltip="Take back the last removal that has not been carried out yet",
-        ),
-        Action(
-            id="container.shell",
-            title="Shell",
-            keys="e",
-            tooltip="Open a shell in it",
-            on=On.ROW,
-            changes=True,
-            command="moby exec -it {names} sh",
-        ),
-        Action(
-            id="container.exec",
-            title="Shell of choice",
-            keys="E",
-            tooltip="Open a terminal in it with a command and a user of your choice",
-            on=On.ROW,
-            changes=True,
-            when=_runs,
-            footer=False,
-            command="moby exec -it --user USER {names} COMMAND",
-        ),
-        Action(
-            id="container.attach",
-            title="Attach",
-            keys="a",
-            tooltip="Join the input and output of its first process in a terminal",
-            on=On.ROW,
-            changes=True,
-            when=_runs,
-            footer=False,
-            command="moby attach {names}",
-        ),
-        Action(
-            id="container.debug",
-            title="Debug shell",
-            keys="D",
-            tooltip="Open a shell of a tool image beside it, for an image without a shell",
-            on=On.ROW,
-            changes=True,
-            when=_runs,
-            footer=False,
-            command="moby run -it --rm --pid container:{names} --network container:{names} --cap-add SYS_PTRACE busybox",
-        ),
-        Action(
-            id="container.files",
-            title="Files",
-            keys="f",
-            tooltip="Show the files of the container",
-            on=On.ROW,
-            footer=False,
-        ),
-        Action(
-            id="container.new",
-            title="New",
-            keys="n",
-            tooltip="Fill in the form of moby run, and run it",
-            changes=True,
-            command="moby run IMAGE",
-        ),
-        Action(
-            id="container.duplicate",
-            title="Duplicate",
-            keys="C",
-            tooltip="Run another one like it: the form has all its options but what only one container can have",
-            on=On.ROW,
-            changes=True,
-            footer=False,
-        ),
-        Action(
-            id="container.edit",
-            title="Edit",
-            keys="ctrl+e",
-            tooltip="Change its options: limits while it runs, all else by a new container in its place (shows what differs first)",
-            on=On.ROW,
-            changes=True,
-            footer=False,
-        ),
-        Action(
-            id="container.connect",
-            title="Connect",
-            keys="c",
-            tooltip="Put it into a network, with aliases and an address (shows the command first)",
-            on=On.ROW,
-            when=lambda one: not LONELY.intersection(one.in_networks),
-            changes=True,
-            footer=False,
-        ),
-        Action(
-            id="container.disconnect",
-            title="Disconnect",
-            keys="X",
-            tooltip="Take it out of a network (shows the command first)",
-            on=On.ROW,
-            when=lambda one: one.networks and not LONELY.intersection(one.in_networks),
-            changes=True,
-            footer=False,
-        ),
-        Action(
-            id="container.ports",
-            title="Ports",
-            keys="P",
-            tooltip="Publish and withdraw ports, also while it runs (shows the command first)",
-            on=On.ROW,
-            when=lambda one: not LONELY.intersection(one.in_networks),
-            changes=True,
-            ours=True,
-            footer=False,
-        ),
-        Action(
-            id="container.copy_command",
-            title="Copy run command",
-            keys="Y",
-            call="copy_run",
-            tooltip="Copy the command line that makes such a container again",
-            on=On.ROW,
-            footer=False,
-        ),
-        Action(
-            id="container.filter",
-            title="Filter",
-            keys="slash",
-            key_display="/",
-            tooltip="Words that must match; !word must not",
-        ),
-        Action(
-            id="container.logs",
-            title="Logs together",
-            keys="L",
-            on=On.ROWS,
-            footer=False,
-            tooltip="Show the logs in one stream, on the page of the logs",
-        ),
-        Action(id="tab.logs", title="Logs", keys="l", call="tab('logs')", footer=False, tooltip="Show its log"),
-        Action(
-            id="tab.use",
-            title="Use",
-            keys="m",
-            call="tab('use')",
-            footer=False,
-            tooltip="Show CPU, memory, network and disk plots",
-        ),
-        Action(
-            id="tab.processes", title="Processes", keys="o", call="tab('processes')", footer=False, tooltip="Show its processes"
-        ),
-        Action(id="tab.inspect", title="Inspect", keys="i", call="tab('inspect')", footer=False, tooltip="Show all its settings"),
-        Action(
-            id="view.zoom",
-            title="Zoom",
-            keys="z",
-            tooltip="Give the whole page to the list, to the details, or to both",
-        ),
-        Action(id="view.back", title="Back", keys="escape", footer=False, tooltip="Back to the list; there, end the filter"),
-    )
+    ACTIONS = CONTAINER_ACTIONS
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
@@ -332,61 +87,10 @@ class ContainersPage(ListPage[Container], RunningPage, WiringPage):
         total = len(self.session.model)
         panel.border_subtitle = f"{len(rows)} of {total}" if self._query else f"{total}" if total else "none yet · moby run IMAGE"
         self.query_one(FilterBar).count(f"{len(rows)} of {total}")
-        self._offer(empty=not total)
+        self.offer(ContainerTable, empty=not total)
         if self._detail_of in touched:
             self._show_detail(self._detail_of, again=True)
         self._want()
-
-    # Without containers
-
-    def _offer(self, *, empty: bool) -> None:
-        """In place of an empty list stands what can be done, once the engine has answered."""
-        shown = empty and self.session.connection.up
-        if shown == self.has_class("-offers"):
-            return
-        self.set_class(shown, "-offers")
-        view, table = self.query_one(OffersView), self.query_one(ContainerTable)
-        if shown:
-            self._look_for_offers()
-            if table.has_focus:
-                view.focus()
-        elif view.has_focus:
-            table.focus()
-
-    @work(group="offers", exclusive=True)
-    async def _look_for_offers(self) -> None:
-        found = await asyncio.to_thread(look, os.getcwd())
-        missing = "compose goes to the engine of the start: start the dashboard on this one" if self.session.engine_name else ""
-        if found.compose and not missing:
-            missing = self.workspace.command_line.compose.missing()
-        engine, read_only = self.session.connection.engine, self.session.read_only
-        self.query_one(OffersView).tell(offers(found, engine=engine, read_only=read_only, compose_missing=missing))
-
-    @on(OffersView.Taken)
-    def _taken(self, event: OffersView.Taken) -> None:
-        if event.offer.id == "hello":
-            request = RunRequest("", ContainerCreate(image=HELLO))
-            run = lambda: running.run(self.session.client, request)  # noqa: E731
-            self.attempt("Run", run, f"{HELLO} has run: its log is below", command=f"moby run -d {HELLO}")
-        elif event.offer.id == "pull":
-            self.workspace.guide.act("images", "image.pull")
-        elif event.offer.id == "run":
-            self.run_form()
-        elif event.offer.id == "build":
-            self.workspace.guide.go("build", os.getcwd())
-        else:
-            self._compose_up(event.offer.path)
-
-    def _compose_up(self, file: str) -> None:
-        async def up() -> None:
-            code, said = await self.workspace.command_line.compose.up(self.session.client, file)
-            if code:
-                lines = [text.clean(line) for line in said.splitlines()[-MOST_SAID:]]
-                self.app.push_screen(Notice(f"docker compose up: exit code {code}", "\n".join(lines)))
-                raise MobyError(f"docker compose up has ended with exit code {code}")
-
-        self.notify("docker compose up: it goes on in the background", markup=False)
-        self.attempt("Compose", up, "docker compose up: done", command=shlex.join(["moby", "compose", "-f", file, "up", "-d"]))
 
     def _restyle(self) -> None:
         self.query_one(ContainerTable).restyle()

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
-import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual import on, work
-from textual.app import SuspendNotSupported
 from textual.containers import Horizontal, Vertical
 from textual.content import Content as Styled
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
-from moby_tui.copying import copy
 from moby_tui.copying.reading import read_file
-from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.errors import InvalidArgument
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On
-from moby_tui.screens.dialogs.ask import Answers, Ask, Field
-from moby_tui.screens.dialogs.confirm import Confirm
 from moby_tui.screens.files.content import Content
-from moby_tui.screens.files.editing import Draft, resolved
+from moby_tui.screens.files.editing import resolved
 from moby_tui.screens.files.entry import DELETED, Entry
 from moby_tui.screens.files.source import Place
 from moby_tui.screens.files.tree import FileTree
-from moby_tui.screens.pages.page import Page
+from moby_tui.screens.pages.shared.file_changes import FileChangesPage
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.session import TROUBLE
 from moby_tui.screens.widgets.files.tree import FileTreeView
@@ -49,7 +43,7 @@ def _is_file(entry: Entry) -> bool:
     return _is_there(entry) and entry.kind in ("file", "link")
 
 
-class FilesPage(Page):
+class FilesPage(FileChangesPage):
     """The keys act on the file under the cursor."""
 
     mode = "files"
@@ -312,103 +306,24 @@ class FilesPage(Page):
 
     def action_copy_out(self) -> None:
         entry, place = self._view.tree_model.chosen, self._place
-        if entry is None or place is None:
-            return
-        local = entry.name if entry.name.isprintable() and "/" not in entry.name else "copy"
-        explanation = "A folder that is there gets it under its own name. All of it will belong to you."
-
-        def answered(answers: Answers | None) -> None:
-            if answers:
-                target = os.path.expanduser(answers["target"])
-                action = lambda: copy.copy_out(place, place.ref, entry.path, target, follow=False, owners=False)  # noqa: E731
-                done = f"{entry.name} copied to {text.clean(target)}"
-                self.attempt("Copy out", action, done, command=place.copy_line(entry.path, target, out=True))
-
-        fields = (Field("target", "To", os.path.join(os.getcwd(), local)),)
-        self.app.push_screen(Ask(f"Copy {entry.name} to this machine", explanation, fields, "Copy", _needs("target")), answered)
+        if entry and place:
+            self.copy_out_form(place, entry)
 
     def action_copy_in(self) -> None:
+        """Into the folder under the cursor, or that of the file under it."""
         entry, place = self._view.tree_model.chosen, self._place
-        if place is None:
-            return
-        folder = "/" if entry is None else entry.path if entry.is_folder else os.path.dirname(entry.path)
-
-        async def copied(source: str) -> None:
-            await copy.copy_in(place, source, place.ref, folder, follow=False, owners=False)
-            self.action_reload()
-
-        def answered(answers: Answers | None) -> None:
-            if answers:
-                source = os.path.expanduser(answers["source"])
-                line = place.copy_line(folder, source, out=False)
-                self.attempt("Copy in", lambda: copied(source), f"{text.clean(source)} copied", command=line)
-
-        fields = (Field("source", "From", os.getcwd() + "/"),)
-        explanation = f"It goes into {text.clean(folder)} and belongs to root there."
-        self.app.push_screen(Ask(f"Copy into {place.title}", explanation, fields, "Copy", _needs("source")), answered)
+        if place:
+            self.copy_in_form(place, "/" if entry is None else entry.path if entry.is_folder else os.path.dirname(entry.path))
 
     def action_delete(self) -> None:
         entry, place = self._view.tree_model.chosen, self._place
-        if entry is None or place is None:
-            return
-
-        async def delete() -> None:
-            await place.delete(entry.path)
-            self.action_reload()
-
-        what = "The folder and all that is in it are" if entry.is_folder else "It is"
-        self.attempt_confirmed(
-            f"Delete {entry.name} of {place.title}?", f"{what} lost for good.", "Delete", delete, f"{entry.name} deleted"
-        )
+        if entry and place:
+            self.confirm_deletion(place, entry)
 
     def action_edit(self) -> None:
-        if chosen := self._view.tree_model.chosen:
-            self._edit(chosen)
-
-    @work(group="edit", exclusive=True)
-    async def _edit(self, entry: Entry) -> None:
-        place = self._place
-        if place is None:
-            return
-        try:
-            draft = await Draft.fetch(place, entry.path)
-        except TROUBLE as error:
-            self.notify(text.clean(str(error)), title="Edit", severity="error", markup=False)
-            return
-        try:
-            self.edit_locally(draft.local)
-            if draft.changed:
-                if await draft.overtaken() and not await self._confirms_overwriting(entry):
-                    self.notify(f"not written · your text is in {draft.local}", timeout=10, markup=False)
-                    return
-                await draft.put_back()
-        except TROUBLE as error:
-            self.notify(f"{text.clean(str(error))} · your text is in {draft.local}", title="Edit", severity="error", markup=False)
-            return
-        self.notify(f"{entry.name} written" if draft.changed else "nothing was changed", timeout=3, markup=False)
-        draft.close()
-        self._viewed = None
-        self.action_reload()
-
-    async def _confirms_overwriting(self, entry: Entry) -> bool:
-        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        consequence = "It was changed where it is while you edited it: what was written there is lost."
-        question = Confirm(f"Overwrite {entry.name}?", consequence, "Overwrite")
-        self.app.push_screen(question, lambda yes: answer.set_result(bool(yes)))
-        return await answer
-
-    def edit_locally(self, path: str) -> None:
-        """Gives the terminal to the person's editor until it ends. Raises ``MobyError``."""
-        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-        try:
-            with self.app.suspend():
-                done = subprocess.run([*shlex.split(editor), path])
-        except SuspendNotSupported:
-            raise MobyError("this terminal cannot be given to an editor") from None
-        except (OSError, ValueError) as error:
-            raise MobyError(f"cannot run the editor {editor}: {error}; set EDITOR to another") from None
-        if done.returncode:
-            raise MobyError(f"the editor {editor} ended with exit code {done.returncode}; nothing was written")
+        entry, place = self._view.tree_model.chosen, self._place
+        if entry and place:
+            self.edit(place, entry)
 
     # The rest
 
@@ -435,6 +350,11 @@ class FilesPage(Page):
         self._view.show()
 
     def action_reload(self) -> None:
+        self.reload()
+
+    def reload(self, *, content: bool = False) -> None:
+        if content:
+            self._viewed = None
         if self._place is not None:
             self._place.forget()
             self._view.tree_model.forget()
@@ -494,7 +414,3 @@ def _about(entry: Entry) -> str:
     if entry.kind == "link":
         return f"a link to {entry.target} · v or enter shows what is there"
     return "" if entry.is_folder else f"a {entry.kind}"
-
-
-def _needs(field: str) -> Callable[[Answers], str]:
-    return lambda answers: "" if answers[field] else "name a path"

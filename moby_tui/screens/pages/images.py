@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from textual import on, work
 from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import TabbedContent, TabPane
 
-from moby_tui.copying.whole import chunks_of, write_whole
 from moby_tui.errors import OtherEngine
 from moby_tui.schema.exploration import ImageExploration
-from moby_tui.schema.image import ImageHistory, Progress
+from moby_tui.schema.image import ImageHistory
 from moby_tui.screens import text
-from moby_tui.screens.actions.action import Action, On
-from moby_tui.screens.dialogs.ask import Answers, Ask, Field
-from moby_tui.screens.dialogs.transfer import TransferView
 from moby_tui.screens.files.layers import Changes, steps, summary
-from moby_tui.screens.files.transfer import Transfer
+from moby_tui.screens.pages.actions.images import IMAGE_ACTIONS
 from moby_tui.screens.pages.page import Question
 from moby_tui.screens.pages.resource import ResourcePage, ResourceTable
 from moby_tui.screens.pages.shared.running import RunningPage
+from moby_tui.screens.pages.shared.transfers import TransfersPage
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.images import Image
 from moby_tui.screens.session.logins import login_for
@@ -59,121 +55,12 @@ class _Known:
     note: str = ""
 
 
-def _is_named(image: Image) -> bool:
-    return bool(image.tags)
-
-
-class ImagesPage(ResourcePage[Image], RunningPage):
+class ImagesPage(ResourcePage[Image], RunningPage, TransfersPage):
     mode = "images"
     noun = "image"
     heading = "Images"
     empty = "none yet · moby pull IMAGE"
-    ACTIONS: ClassVar[tuple[Action, ...]] = (
-        Action(
-            id="image.run",
-            title="Run",
-            keys="n",
-            tooltip="Fill in the form of moby run for the image, and run it",
-            on=On.ROW,
-            changes=True,
-            command="moby run {names}",
-        ),
-        Action(
-            id="image.remove",
-            title="Remove",
-            keys="d,delete",
-            key_display="d",
-            tooltip="Remove the image (asks first)",
-            on=On.ROWS,
-            changes=True,
-            destroys=True,
-            command="moby rmi {names}",
-        ),
-        Action(id="image.files", title="Files", keys="f", tooltip="Show the files of the image", on=On.ROW),
-        Action(
-            id="image.run_in_terminal",
-            title="In a terminal",
-            keys="r",
-            tooltip="Run the image in a terminal",
-            on=On.ROW,
-            changes=True,
-            command="moby run -it --rm {names}",
-        ),
-        Action(
-            id="image.pull",
-            title="Pull",
-            keys="p",
-            tooltip="Fetch an image from its registry",
-            changes=True,
-            command="moby pull IMAGE",
-        ),
-        Action(
-            id="image.push",
-            title="Push",
-            keys="P",
-            tooltip="Send the image to the registry that its name names",
-            on=On.ROW,
-            when=_is_named,
-            footer=False,
-            command="moby push {names}",
-        ),
-        Action(
-            id="image.tag",
-            title="Tag",
-            keys="t",
-            tooltip="Give the image a further name",
-            on=On.ROW,
-            changes=True,
-            footer=False,
-            command="moby tag {names} NAME",
-        ),
-        Action(
-            id="image.save",
-            title="Save",
-            keys="w",
-            tooltip="Write the image to an archive on this machine",
-            on=On.ROW,
-            footer=False,
-            command="moby save -o FILE {names}",
-        ),
-        Action(
-            id="image.load",
-            title="Load",
-            keys="L",
-            tooltip="Take in the images of an archive on this machine",
-            changes=True,
-            footer=False,
-            command="moby load -i FILE",
-        ),
-        Action(id="image.tab_layers", title="Layers", keys="l", call="tab('layers')", footer=False, tooltip="Show its layers"),
-        Action(
-            id="image.tab_wasted",
-            title="Wasted",
-            keys="b",
-            call="tab('wasted')",
-            footer=False,
-            tooltip="Show the files of which copies are stored that nobody can see",
-        ),
-        Action(id="image.tab_users", title="Used by", keys="u", call="tab('users')", footer=False, tooltip="Show its containers"),
-        Action(
-            id="image.tab_claims",
-            title="Attestations",
-            keys="a",
-            call="tab('claims')",
-            footer=False,
-            tooltip="Ask its registry who vouches for it: attestations and signatures",
-        ),
-        Action(
-            id="image.tab_inspect", title="Inspect", keys="i", call="tab('inspect')", footer=False, tooltip="Show its settings"
-        ),
-        Action(
-            id="image.whole",
-            title="All files",
-            keys="c",
-            footer=False,
-            tooltip="In the layers: show all files that can be seen, or only those that the layer changes",
-        ),
-    )
+    ACTIONS = IMAGE_ACTIONS
     #: How many containers were made of each image, by its id.
     _used: Mapping[str, int] = {}
 
@@ -413,100 +300,22 @@ class ImagesPage(ResourcePage[Image], RunningPage):
             self.workspace.guide.go("shells", "run", one.tags[0] if one.tags else one.id, hold_keys=True)
 
     def action_pull(self) -> None:
-        named = [tag for image in self.feed.model.rows() for tag in image.tags]
-
-        async def steps_of(name: str) -> AsyncIterator[Progress]:
-            async for step in self.session.client.images.pull(name, auth=await login_for(name)):
-                yield step
-
-        def answered(answers: Answers | None) -> None:
-            if answers:
-                name = answers["name"]
-                self._transfer(f"Pull {text.clean(name)}", steps_of(name), f"moby pull {name}")
-
-        fields = (Field("name", "Image", "", "name, name:tag or name@digest", named),)
-        explanation = "Without a registry in its name it comes from Docker Hub."
-        self.app.push_screen(Ask("Pull an image", explanation, fields, "Pull", _named), answered)
+        self.pull_form([tag for image in self.feed.model.rows() for tag in image.tags])
 
     def action_push(self) -> None:
-        one = self.chosen
-        if one is None or not one.tags:
-            return
-
-        async def steps_of(name: str) -> AsyncIterator[Progress]:
-            async for step in self.session.client.images.push(name, auth=await login_for(name)):
-                yield step
-
-        def answered(answers: Answers | None) -> None:
-            if answers:
-                self._transfer(f"Push {answers['name']}", steps_of(answers["name"]), f"moby push {answers['name']}")
-
-        fields = (Field("name", "Name", one.tags[0], "", one.tags),)
-        explanation = "The registry is the one in the name: give the image another name (t) to send it elsewhere."
-        self.app.push_screen(Ask("Push an image", explanation, fields, "Push", _named), answered)
+        if one := self.chosen:
+            self.push_form(one)
 
     def action_load(self) -> None:
-        def answered(answers: Answers | None) -> None:
-            if answers:
-                path = os.path.expanduser(answers["name"])
-                steps_of = self.session.client.images.load(chunks_of(path))
-                self._transfer(f"Load {text.clean(path)}", steps_of, f"moby load -i {path}")
-
-        fields = (Field("name", "Archive", os.getcwd() + "/"),)
-        explanation = "An archive that save has made, plain or compressed."
-        self.app.push_screen(Ask("Load images", explanation, fields, "Load", _named), answered)
-
-    def _transfer(self, title: str, coming: AsyncIterator[Progress], command: str) -> None:
-        """Shows a transfer while it goes on."""
-        transfer = Transfer()
-        view = TransferView(title, transfer)
-
-        async def follow() -> None:
-            try:
-                async for step in coming:
-                    transfer.take(step)
-            except TROUBLE as error:
-                view.finish(f"failed: {text.clean(str(error))}")
-                raise
-            view.finish("done")
-
-        self.app.push_screen(view)
-        self.attempt(title, follow, f"{title}: done", command=command)
+        self.load_form()
 
     def action_tag(self) -> None:
-        one = self.chosen
-        if one is None:
-            return
-
-        def answered(answers: Answers | None) -> None:
-            if answers:
-                name = answers["name"]
-                known = one.tags[0] if one.tags else text.short_id(one.id)
-                done = f"{known} is {text.clean(name)} too"
-                self.attempt(
-                    "Tag", lambda: self.session.client.images.tag(one.id, name), done, command=f"moby tag {known} {name}"
-                )
-
-        fields = (Field("name", "Name", one.tags[0] if one.tags else "", "registry/name:tag"),)
-        self.app.push_screen(Ask(f"Name {one.name}", "The names that it has stay.", fields, "Tag", _named), answered)
+        if one := self.chosen:
+            self.tag_form(one)
 
     def action_save(self) -> None:
-        one = self.chosen
-        if one is None:
-            return
-        refs = list(one.tags) or [one.id]
-        name = text.short_id(one.id) if not one.tags else one.tags[0].rpartition("/")[2].replace(":", "-")
-
-        def answered(answers: Answers | None) -> None:
-            if answers:
-                path = os.path.expanduser(answers["name"])
-                done = f"{one.name} written to {text.clean(path)}"
-                command = f"moby save -o {path} {' '.join(refs)}"
-                self.attempt("Save", lambda: write_whole(self.session.client.images.save(refs), path), done, command=command)
-
-        fields = (Field("name", "To", os.path.join(os.getcwd(), f"{name}.tar")),)
-        explanation = "An uncompressed tar, for load here or with docker."
-        self.app.push_screen(Ask(f"Save {one.name}", explanation, fields, "Save", _named), answered)
+        if one := self.chosen:
+            self.save_form(one)
 
     def action_remove(self) -> None:
         users = sum(self._used.get(row.id, 0) for row in self.targets())
@@ -535,7 +344,3 @@ class ImagesPage(ResourcePage[Image], RunningPage):
         """What each image has for itself; what it shares with others does not come back with it alone."""
         images = await self.session.client.images.list(shared_size=True)
         return {one.id: one.size - max(one.shared_size, 0) for one in images}
-
-
-def _named(answers: Answers) -> str:
-    return "" if answers["name"] else "give a name"

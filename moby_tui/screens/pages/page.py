@@ -18,8 +18,9 @@ from textual.widget import Widget
 from moby_tui.errors import NotModified
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On, bindings
-from moby_tui.screens.dialogs.ask import Answers, Ask, Field
+from moby_tui.screens.dialogs.ask import Ask
 from moby_tui.screens.dialogs.confirm import Confirm
+from moby_tui.screens.dialogs.form import Answers, Field
 from moby_tui.screens.dialogs.preview import Preview, Sizes
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.activity import Outcome

@@ -14,7 +14,8 @@ from textual.widgets import Static, TabbedContent, TabPane
 from moby_tui.errors import InvalidArgument
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action
-from moby_tui.screens.dialogs.ask import YES, Answers, Ask, Field
+from moby_tui.screens.dialogs.ask import Ask
+from moby_tui.screens.dialogs.form import YES, Answers, Field
 from moby_tui.screens.pages.page import Page
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.preferences import Preferences

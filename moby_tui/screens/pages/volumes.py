@@ -14,7 +14,8 @@ from moby_tui.copying.whole import chunks_of, write_whole
 from moby_tui.schema.volume import VolumeUsage
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On
-from moby_tui.screens.dialogs.ask import Answers, Ask, Field
+from moby_tui.screens.dialogs.ask import Ask
+from moby_tui.screens.dialogs.form import Answers, Field
 from moby_tui.screens.dialogs.picker import Picker
 from moby_tui.screens.files.source import Place
 from moby_tui.screens.forms import volume as making

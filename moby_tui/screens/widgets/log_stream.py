@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
@@ -22,6 +22,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 
 from moby_tui.screens.actions.action import Action, bindings
+from moby_tui.screens.logs.rows import Row, Rows
 from moby_tui.screens.logs.shown import Shown
 from moby_tui.screens.logs.store import CHUNK_LINES, LogLine, LogStore
 from moby_tui.screens.logs.terms import And, Everything, Term
@@ -40,14 +41,6 @@ FIRST_SLICE = 256
 FIT_EVERY = 1.0
 #: Of a name this many cells are shown.
 NAME_WIDTH = 18
-
-
-class _Row(NamedTuple):
-    """A row of the screen: a piece of the line with this number, from one character to another."""
-
-    number: int
-    start: int
-    end: int
 
 
 class _Sought(NamedTuple):
@@ -127,7 +120,7 @@ class LogStream(ScrollView, can_focus=True):
         #: the number that the next line had when it ceased to follow
         self._left_at = 0
         self._generation = store.generation
-        self._window: list[_Row] | None = None
+        self._window: list[Row] | None = None
         self._strips: LRUCache[tuple[int, int, Style, int, int], Strip] = LRUCache(512)
         self._turn: Timer | None = None
         #: Lines that are looked through at once: as many as there is time for.
@@ -291,7 +284,7 @@ class LogStream(ScrollView, can_focus=True):
             count = len(self.shown)
             across = width if self.wrap else max(self.store.longest + self._drawing.margin(), width)
             self.styles.overflow_x = "hidden" if self.wrap else "auto"
-            self.virtual_size = Size(across, max(count - self._on_last_page(height) + height, 0) if count else 0)
+            self.virtual_size = Size(across, max(count - self._rows.lines_on_last_page(height) + height, 0) if count else 0)
             if self.following:
                 self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
             else:
@@ -300,17 +293,6 @@ class LogStream(ScrollView, can_focus=True):
             self._settling = False
         self.refresh()
         self.post_message(self.Changed())
-
-    def _on_last_page(self, height: int) -> int:
-        """How many lines fill the screen to its end."""
-        count = len(self.shown)
-        if not self.wrap:
-            return min(count, height)
-        rows = lines = 0
-        while lines < count and rows < height:
-            lines += 1
-            rows += len(self._cut(self.shown.number(count - lines)))
-        return lines
 
     # Reactions
 
@@ -379,7 +361,7 @@ class LogStream(ScrollView, can_focus=True):
         """Puts the cursor on a line, unless text was selected."""
         if self.text_selection is not None:
             return
-        rows = self._rows()
+        rows = self._visible()
         if 0 <= event.y < len(rows):
             self.go_to(rows[event.y].number)
 
@@ -422,7 +404,7 @@ class LogStream(ScrollView, can_focus=True):
         number = self.cursor_number
         if number is None:
             return
-        rows = self._rows()
+        rows = self._visible()
         seen = len({row.number for row in rows}) or 1
         place = self.shown.place(number) + step * max(seen - 1, 1)
         if place >= len(self.shown):
@@ -481,13 +463,13 @@ class LogStream(ScrollView, can_focus=True):
         self.following = False
         self._cursor = number
         self._cursor_stamp = self.store.line(number).stamp
-        rows = self._rows()
+        rows = self._visible()
         place = self.shown.place(number)
         whole = {row.number for row in rows}
         if rows and number not in whole:
             height = self.scrollable_content_region.height
             above = place < self.shown.place(rows[0].number)
-            self._top = self.shown.number(place if above else self._first_above(place, height))
+            self._top = self.shown.number(place if above else self._rows.top_of_page_before(place, height))
             far = abs(place - self.shown.place(rows[0].number)) > 2 * height
             if far:
                 self._top = self.shown.number(max(place - height // 3, 0))
@@ -501,61 +483,31 @@ class LogStream(ScrollView, can_focus=True):
         place = min(self.shown.place(number) + 1, len(self.shown) - 1)
         return self.shown.number(place)
 
-    def _first_above(self, place: int, height: int) -> int:
-        """The place of the line to begin the screen with, so that the line at ``place`` is its last."""
-        rows = len(self._cut(self.shown.number(place)))
-        while place > 0 and rows < height:
-            rows += len(self._cut(self.shown.number(place - 1)))
-            if rows > height:
-                break
-            place -= 1
-        return place
-
     # Drawing
 
-    def _rows(self) -> list[_Row]:
+    @property
+    def _rows(self) -> Rows:
+        """The rows of the lines that are shown, at the width of now."""
+        room = max(self.scrollable_content_region.width - self._drawing.margin(), 8)
+        return Rows(self.shown, lambda number: self._drawing.words(self.store.line(number)), room if self.wrap else 0)
+
+    def _visible(self) -> list[Row]:
         """What the rows of the screen show, from the top."""
         if self._window is None:
             self._window = self._lay_window()
         return self._window
 
-    def _lay_window(self) -> list[_Row]:
+    def _lay_window(self) -> list[Row]:
         count, height = len(self.shown), self.scrollable_content_region.height
-        rows: list[_Row] = []
         if not count or not height:
-            return rows
-        top = min(self.scroll_offset.y, count - 1)
+            return []
         if self.following or self.scroll_offset.y >= self.max_scroll_y:
-            # the last page ends with the last line
-            place = count - 1
-            while place >= 0 and len(rows) < height:
-                rows[:0] = self._cut(self.shown.number(place))
-                place -= 1
-            return rows[-height:]
-        while top < count and len(rows) < height:
-            rows += self._cut(self.shown.number(top))
-            top += 1
-        return rows[:height]
-
-    def _cut(self, number: int) -> list[_Row]:
-        """The rows that a line takes."""
-        line = self.store.line(number)
-        room = max(self.scrollable_content_region.width - self._drawing.margin(), 8)
-        words = self._drawing.words(line)
-        if not self.wrap or (len(words) <= room and (words.isascii() or cell_len(words) <= room)):
-            return [_Row(number, 0, len(words))]
-        if words.isascii():
-            return [_Row(number, start, min(start + room, len(words))) for start in range(0, len(words), room)]
-        rows: list[_Row] = []
-        start = 0
-        for piece in chop_cells(words, room):
-            rows.append(_Row(number, start, start + len(piece)))
-            start += len(piece)
-        return rows
+            return self._rows.last_page(height)
+        return self._rows.page(min(self.scroll_offset.y, count - 1), height)
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width or self.size.width
-        rows = self._rows()
+        rows = self._visible()
         if y >= len(rows):
             return self._blank(y, width)
         row = rows[y]
@@ -592,7 +544,7 @@ class LogStream(ScrollView, can_focus=True):
                 return selected
         return plain
 
-    def _draw(self, row: _Row, ground: Style) -> Strip:
+    def _draw(self, row: Row, ground: Style) -> Strip:
         line = self.store.line(row.number)
         body = self._drawing.body(line)
         if self.hits is not None:

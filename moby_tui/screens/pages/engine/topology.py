@@ -16,6 +16,7 @@ from textual.widgets import TabbedContent, TabPane
 from moby_tui.schema.event import Event
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On
+from moby_tui.screens.pages.actions.wiring import wiring_actions
 from moby_tui.screens.pages.shared.wiring import WiringPage
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.containers import Container
@@ -61,32 +62,7 @@ class TopologyPage(WiringPage):
             call="tab('counters')",
             tooltip="Bytes and packets of each interface",
         ),
-        Action(
-            id="topology.connect",
-            title="Connect",
-            keys="c",
-            tooltip="Put a container into a network, with aliases and an address (shows the command first)",
-            changes=True,
-        ),
-        Action(
-            id="topology.disconnect",
-            title="Disconnect",
-            keys="X",
-            tooltip="Take the container out of the network in which it is drawn (shows the command first)",
-            on=On.ROW,
-            when=lambda one: not LONELY.intersection(one.in_networks),
-            changes=True,
-        ),
-        Action(
-            id="topology.ports",
-            title="Ports",
-            keys="P",
-            tooltip="Publish and withdraw ports of the container, also while it runs (shows the command first)",
-            on=On.ROW,
-            when=lambda one: not LONELY.intersection(one.in_networks),
-            changes=True,
-            ours=True,
-        ),
+        *wiring_actions("topology", connects=On.PAGE, footer=True),
         Action(
             id="topology.zoom", title="Zoom", keys="z", footer=False, tooltip="Give the whole page to the drawing, or to both"
         ),

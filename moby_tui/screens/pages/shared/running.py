@@ -10,9 +10,9 @@ from textual import work
 from moby_tui.errors import NotFound
 from moby_tui.schema.container import ContainerConfig, ContainerInspect
 from moby_tui.screens import text
-from moby_tui.screens.dialogs.ask import Field
 from moby_tui.screens.dialogs.command_form import CommandForm
 from moby_tui.screens.dialogs.confirm import Confirm
+from moby_tui.screens.dialogs.form import Field
 from moby_tui.screens.forms import running, writing
 from moby_tui.screens.forms.draft import FIELDS, RESTARTS, can_update, differences, draft, settings
 from moby_tui.screens.forms.options import Settings, command_line, settings_of

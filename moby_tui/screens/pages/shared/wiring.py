@@ -6,7 +6,8 @@ from textual import work
 
 from moby_tui.errors import MobyError
 from moby_tui.screens import text
-from moby_tui.screens.dialogs.ask import YES, Answers, Ask, Field
+from moby_tui.screens.dialogs.ask import Ask
+from moby_tui.screens.dialogs.form import YES, Answers, Field
 from moby_tui.screens.pages.page import Page
 from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.trouble import TROUBLE
