@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import plug_ins
-from buildkit import builds
+from buildkit import builds, caches
 from moby_tui.engine.engine import Engine
 from registry import running
 
@@ -87,30 +85,32 @@ async def test_a_cache_in_a_folder(project: Project) -> None:
     assert _cached(await project.build("--cache-from", f"type=local,src={whole}")) == 0
 
 
-async def test_a_cache_that_buildkit_wrote_is_left_out_with_the_reason(project: Project) -> None:
-    folder = project.folder / "foreign"
-    _layout(folder, {"layers": [], "records": []})
-    text = await project.build("--cache-from", f"type=local,src={folder}")
-    assert "ERROR: BuildKit wrote it, and names each step by the digest of its own graph of operations (LLB)" in text
-
-
-def _layout(folder: Path, configuration: dict[str, Any]) -> None:
-    """A cache as BuildKit writes it (moby/buildkit, cache/remotecache/v1)."""
-    blobs = folder / "blobs/sha256"
-    blobs.mkdir(parents=True)
-
-    def put(document: dict[str, Any], media_type: str) -> dict[str, Any]:
-        data = json.dumps(document).encode()
-        name = hashlib.sha256(data).hexdigest()
-        (blobs / name).write_bytes(data)
-        return {"mediaType": media_type, "digest": f"sha256:{name}", "size": len(data)}
-
-    config = put(configuration, "application/vnd.buildkit.cacheconfig.v0")
-    kind = "application/vnd.oci.image.manifest.v1+json"
-    manifest = put({"schemaVersion": 2, "mediaType": kind, "config": config, "layers": []}, kind)
-    manifest["annotations"] = {"org.opencontainers.image.ref.name": "latest"}
-    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [manifest]}))
-    (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+async def test_caches_that_dockerd_wrote(project: Project) -> None:
+    recorded = json.loads(caches.RECORDED.read_text())
+    caches.base(project.folder / "base.tar")
+    await asyncio.to_thread(builds.docker, project.socket, "load", "-i", str(project.folder / "base.tar"))
+    for case in caches.CASES:
+        cache = project.folder / case.name
+        caches.lay_out(recorded[case.name]["cache"], cache)
+        caches.context(project.folder / "context", case.dockerfile)
+        words = (*case.words, "--cache-from", f"type=local,src={cache}", "--iidfile", str(project.folder / "id"))
+        text = await project.build(*words)
+        assert _cached(text) == case.cached, text
+        made = project.engine.images.resolve((project.folder / "id").read_text())
+        assert made.config.rootfs.diff_ids == recorded[case.name]["layers"], text
+    # another mode, another value, a damaged layer: another step
+    caches.context(project.folder / "context", caches.CASES[0].dockerfile)
+    (project.folder / "context/a").chmod(0o600)
+    assert _cached(await project.build("--cache-from", f"type=local,src={project.folder}/steps")) == 2
+    caches.context(project.folder / "context", caches.CASES[-1].dockerfile)
+    cache = project.folder / caches.CASES[-1].name
+    assert _cached(await project.build("--build-arg", "Y=no", "--cache-from", f"type=local,src={cache}")) == 0
+    for place in (cache / "blobs/sha256").iterdir():
+        if place.read_bytes()[:2] == b"\x1f\x8b":
+            place.write_bytes(place.read_bytes() + b"damaged")
+    await project.forget()
+    await asyncio.to_thread(builds.docker, project.socket, "load", "-i", str(project.folder / "base.tar"))
+    assert _cached(await project.build(*caches.CASES[-1].words, "--cache-from", f"type=local,src={cache}")) == 0
 
 
 async def test_caches_in_a_registry_and_in_an_image(project: Project) -> None:

@@ -143,7 +143,7 @@ class Job:
             self._tell_checks(findings, text)
             return
         cache = BuildCache(self._paths.build_steps, self._layers, self._content)
-        cache.others = await import_caches(
+        imported = await import_caches(
             options.cache_from,
             found.archives,
             [(sources.layout(each.store), each) for each in options.cache_stores],
@@ -152,6 +152,8 @@ class Job:
             self._supplies.login,
             self._narration,
         )
+        cache.others = [each for opened in imported for each in opened.travelled]
+        cache.listed = [each for opened in imported for each in opened.listed]
         for text_of in options.platforms or [""]:
             platform = platforms.parse(text_of)
             shop = self._workshop(files.context, found.of(platform), cache, build.dockerfile.escape, platform)
