@@ -21,6 +21,8 @@ from buildkit.builds import docker
 RECORDED = Path(__file__).parent / "dockerd_28_5_caches.json"
 #: The base image: the same bytes on any machine, so that the digests of its layers are.
 BASE = "tiny:latest"
+#: An image that has its own cache.
+INLINE = "inlined:latest"
 #: A program for x86-64 that makes the directory that its third word names: ``/bin/sh -c NAME``.
 _CODE = bytes.fromhex("488b7c2418beed010000b8530000000f0531ffb83c0000000f05")
 
@@ -50,6 +52,8 @@ CASES = [
     Case("nothing below", "FROM scratch\nCOPY d/e d/deep /x/\nWORKDIR /w\nCOPY --from=tiny /bin/sh /sh\n", 3),
     Case("arguments", "ARG Z=z\nFROM tiny\nARG Z\nARG Y\nENV P=$Y\nRUN /$Z\n", 1, ("--build-arg", "Y=yes")),
 ]  # fmt: skip
+#: The case whose cache is recorded in each form that BuildKit knows: ``indexed`` is that of versions before 0.21.
+FORMS = "stages"
 #: The context: contents by name; a folder's mode is 755, a file's 644.
 _FILES = {
     "a": "a",
@@ -132,9 +136,9 @@ def context(folder: Path, dockerfile: str) -> None:
         (folder / "l").symlink_to("d/e")
 
 
-def lay_out(recorded: dict[str, str], folder: Path) -> None:
+def lay_out(recorded: dict[str, Any], folder: Path, form: str = "cache") -> None:
     """Writes a recorded OCI layout."""
-    for name, data in recorded.items():
+    for name, data in {**recorded["cache"], **recorded[form]}.items():
         place = folder / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(base64.b64decode(data))
@@ -146,10 +150,20 @@ def _take(path: Path, folder: Path, case: Case) -> dict[str, Any]:
     listed, image = folder / "cache", folder / "image"
     done = docker(path, *build, "--cache-to", f"type=local,dest={listed},mode=max", "-o", f"type=oci,tar=false,dest={image}")
     assert done.returncode == 0, done.stderr.decode()
+    indexed, inline = folder / "indexed", folder / "inline"
+    last = (*build, "--cache-to")
+    docker(path, *last, f"type=local,dest={indexed},image-manifest=false")
+    done = docker(path, *last, "type=inline", "-t", INLINE, "-o", f"type=oci,tar=false,dest={inline}")
+    assert done.returncode == 0, done.stderr.decode()
     [described] = json.loads((image / "index.json").read_text())["manifests"]
     manifest = json.loads((image / "blobs" / described["digest"].replace(":", "/")).read_text())
     config = json.loads((image / "blobs" / manifest["config"]["digest"].replace(":", "/")).read_text())
-    return {"cache": _read(listed), "layers": config["rootfs"]["diff_ids"]}
+    found = {"layers": config["rootfs"]["diff_ids"], "cache": _read(listed)}
+    if case.name == FORMS:
+        # what they have in common is there once
+        for name, layout in (("indexed", indexed), ("inline", inline)):
+            found[name] = {path: data for path, data in _read(layout).items() if found["cache"].get(path) != data}
+    return found
 
 
 def _read(layout: Path) -> dict[str, str]:

@@ -56,6 +56,8 @@ class BuildCache:
         self._content = content
         self.others = list(others)
         self.listed: list[Listed] = []
+        #: steps have to be named as BuildKit names them: such caches are read or written
+        self.is_named = False
         #: BuildKit's names of the steps that this build has found or made, by key; without those that have none
         self.names: dict[str, Names] = {}
         #: the steps that this build has found or made, by key

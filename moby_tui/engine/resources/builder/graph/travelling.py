@@ -1,15 +1,17 @@
 """Exported build caches (``--cache-to``, ``--cache-from``): a list of steps, and the layers of their images.
 
-In an image it is an annotation of the manifest (``inline``: the steps of the last stage, whose layers the image has); in a registry or an OCI
-layout it is a manifest of its own, whose configuration lists the steps and whose layers are theirs. The form is this engine's own, which
-BuildKit does not read; lists in BuildKit's form are read too (``llb/records.py``). What comes from elsewhere is hostile: every layer is
-verified by its digest, and what a step is said to have made is believed for the one build that names the source.
+In an image it is a part of its configuration (``inline``: the steps of the last stage, whose layers the image has); in a registry or an
+OCI layout it is a manifest of its own, whose layers are those of the steps. Each list is there in two forms: BuildKit's
+(``llb/records.py``), of the steps that have a name there, and this engine's own, with the whole configuration of each step. What comes from
+elsewhere is hostile: every layer is verified by its digest, and what a step is said to have made is believed for the one build that names
+the source.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import zlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -40,6 +42,7 @@ ANNOTATION = "dev.moby.build.cache.v1"
 MEDIA_TYPE = "application/vnd.moby.build.cache.v1+json"
 #: The largest list of steps in bytes, decompressed.
 _LIMIT = 64 << 20
+_RFC_3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"
 #: The largest list in an annotation: registries accept manifests of four mebibytes.
 _INLINE_LIMIT = 2 << 20
 
@@ -92,28 +95,63 @@ def read_steps(body: bytes) -> dict[str, BuiltImage]:
     return {key: BuiltImage(digest_of(encode(image.config)), image.config, image.blobs, key) for key, image in steps.items()}
 
 
-def document(steps: dict[str, BuiltImage]) -> tuple[bytes, oci.Manifest]:
-    """The list of steps, and the manifest that has it as its configuration."""
-    body = encode(Steps(steps))
-    layers = {blob.digest: blob for step in steps.values() for blob in step.blobs}
-    config = oci.Descriptor(media_type=MEDIA_TYPE, digest=digest_of(body), size=len(body))
-    return body, oci.Manifest(
-        schema_version=2, media_type=oci.MEDIA_MANIFEST, config=config, layers=[layers[digest] for digest in sorted(layers)]
-    )
+@dataclass(frozen=True)
+class Document:
+    """An exported cache: ``layers`` are in the content store, ``bodies`` are its other blobs but for the manifest."""
+
+    manifest: oci.Manifest
+    layers: list[oci.Descriptor]
+    bodies: list[tuple[oci.Descriptor, bytes]]
 
 
-def layout(steps: dict[str, BuiltImage], content: ContentStore) -> Iterator[bytes]:
+def document(steps: Mapping[str, BuiltImage], names: Mapping[str, Names]) -> Document:
+    """A cache of steps in both forms. The configuration is the list in BuildKit's form; the one in this engine's is the last layer, which
+    BuildKit does not ask for. ``names`` has those of the steps that BuildKit can find."""
+    listed, whole = encode(_written(steps, names).config), encode(Steps(dict(steps)))
+    layers = {each.blob.digest: records.described(each) for step in steps.values() for each in _layers(step)}
+    config = oci.Descriptor(media_type=records.MEDIA_TYPE, digest=digest_of(listed), size=len(listed))
+    last = oci.Descriptor(media_type=MEDIA_TYPE, digest=digest_of(whole), size=len(whole))
+    ordered = [layers[digest] for digest in sorted(layers)]
+    manifest = oci.Manifest(schema_version=2, media_type=oci.MEDIA_MANIFEST, config=config, layers=[*ordered, last])
+    return Document(manifest, ordered, [(config, listed), (last, whole)])
+
+
+def with_steps(image: BuiltImage, steps: Mapping[str, BuiltImage], names: Mapping[str, Names]) -> BuiltImage:
+    """The same image with the list of the steps that have made it, in BuildKit's form, in its configuration."""
+    config = records.inline(image.config, _written(steps, names))
+    return BuiltImage(digest_of(encode(config)), config, image.blobs, image.chain)
+
+
+def _written(steps: Mapping[str, BuiltImage], names: Mapping[str, Names]) -> records.Writer:
+    writer = records.Writer()
+    for key, step in steps.items():
+        for vertex in names.get(key, ()):
+            writer.add(vertex, _layers(step), _moment(step))
+    return writer
+
+
+def _layers(step: BuiltImage) -> list[Layer]:
+    return [Layer(diff_id, blob) for diff_id, blob in zip(step.config.rootfs.diff_ids, step.blobs, strict=True)]
+
+
+def _moment(step: BuiltImage) -> str:
+    """When the step was made, if its configuration says so as RFC 3339 does: a cache from elsewhere may say anything."""
+    text = step.config.created or ""
+    return text if re.fullmatch(_RFC_3339, text, re.ASCII) else ""
+
+
+def layout(cache: Document, content: ContentStore) -> Iterator[bytes]:
     """A tar of the OCI layout. Blocking."""
     from moby_tui.engine.resources.images.transfer import save
 
-    body, manifest = document(steps)
-    written = encode(manifest)
+    written = encode(cache.manifest)
     index = oci.Index(
         schema_version=2,
         media_type=oci.MEDIA_INDEX,
         manifests=[oci.Descriptor(media_type=oci.MEDIA_MANIFEST, digest=digest_of(written), size=len(written))],
     )
-    return save.layout(index, [written, body], [layer.digest for layer in manifest.layers], content)
+    bodies = [written, *(body for _, body in cache.bodies)]
+    return save.layout(index, bodies, [layer.digest for layer in cache.layers], content)
 
 
 Fetch = Callable[[BuiltImage], Awaitable[None]]
@@ -228,15 +266,13 @@ async def exported(store: Store, which: str) -> Exported:
 
 async def _of_manifest(store: Store, manifest: oci.Manifest) -> Exported:
     config = await _blob(store, manifest.config)
-    if manifest.config.media_type == MEDIA_TYPE:
-        return Exported(await in_thread(read_steps, config))
-    text = manifest.annotations.get(ANNOTATION, "")
-    found = Exported(from_annotation(text) if text else {})
     if manifest.config.media_type == records.MEDIA_TYPE:
-        found.lists = [records.read(config, manifest.layers)]
-    elif (inline := records.read_inline(config, manifest.layers)) is not None:
-        found.lists = [inline]
-    return found
+        own = [await _blob(store, layer) for layer in manifest.layers[-1:] if layer.media_type == MEDIA_TYPE]
+        steps = await in_thread(read_steps, own[0]) if own else {}
+        return Exported(steps, [records.read(config, manifest.layers)])
+    text = manifest.annotations.get(ANNOTATION, "")
+    inline = records.read_inline(config, manifest.layers)
+    return Exported(from_annotation(text) if text else {}, [inline] if inline else [])
 
 
 async def _blob(store: Store, blob: oci.Descriptor) -> bytes:
@@ -306,12 +342,12 @@ async def from_members(archive: Archive, image: BuiltImage, layers: LayerStore, 
 
 
 async def publish(
-    registry: Registry, which: str, steps: dict[str, BuiltImage], content: ContentStore, staging_write: Callable[[bytes], str]
+    registry: Registry, which: str, cache: Document, content: ContentStore, staging_write: Callable[[bytes], str]
 ) -> None:
     """Sends the missing blobs, then the manifest."""
-    body, manifest = document(steps)
-    await in_thread(staging_write, body)
-    for blob in (*manifest.layers, manifest.config):
+    for _, body in cache.bodies:
+        await in_thread(staging_write, body)
+    for blob in (*cache.manifest.layers, cache.manifest.config):
         if not await registry.has_blob(blob.digest):
             await registry.upload(blob, content.path(blob.digest), lambda _: None)
-    await registry.put_manifest(which, oci.MEDIA_MANIFEST, encode(manifest))
+    await registry.put_manifest(which, oci.MEDIA_MANIFEST, encode(cache.manifest))

@@ -219,8 +219,8 @@ class Workshop:
         return made
 
     async def _name(self, below: str, key: str, naming: Naming | None) -> None:
-        """Gives a step BuildKit's names, if the build has to do with caches in BuildKit's form."""
-        names = self.cache.names.get(below) if self.cache.listed else None
+        """Gives a step BuildKit's names, if caches in BuildKit's form are read or written."""
+        names = self.cache.names.get(below) if self.cache.is_named else None
         if names is None:
             return
         try:
@@ -228,7 +228,7 @@ class Workshop:
                 raise Unknown("the build sets the times of files (SOURCE_DATE_EPOCH)")
             self.cache.names[key] = await naming(names) if naming else names
         except Unknown as error:
-            self.say(f"not looked up in caches of BuildKit's, nor the steps on top of it: {error}\n")
+            self.say(f"no name in caches of BuildKit's, nor for the steps on top of it: {error}\n")
 
     async def _found_elsewhere(self, key: str, image: BuiltImage) -> list[Layer] | None:
         names = self.cache.names.get(key)

@@ -6,8 +6,10 @@ in circles. So a list is only asked whether it has a given step, and never follo
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import msgspec
 from msgspec import field
@@ -17,7 +19,7 @@ from moby_tui.engine.resources.builder.llb.vertices import Names, Vertex
 from moby_tui.errors import InvalidArgument
 from moby_tui.reference import is_digest
 from moby_tui.schema import oci
-from moby_tui.schema.base import decode
+from moby_tui.schema.base import decode, encode
 
 MEDIA_TYPE = "application/vnd.buildkit.cacheconfig.v0"
 #: The digest of a layer's content, as an annotation of its descriptor.
@@ -110,8 +112,81 @@ class Records:
         return found[::-1]
 
 
+@dataclass
+class Writer:
+    """Makes a list of steps for others."""
+
+    config: CacheConfig = dataclasses.field(default_factory=CacheConfig)
+    _numbers: dict[Vertex, int] = dataclasses.field(default_factory=dict)
+    #: those of sources and contents, by their digests
+    _sources: dict[str, int] = dataclasses.field(default_factory=dict)
+    _layers: dict[tuple[str, int], int] = dataclasses.field(default_factory=dict)
+
+    def add(self, vertex: Vertex, layers: Sequence[Layer], created: str) -> None:
+        """Adds a step, those that it is made of, and the image that it has made. ``created`` is a time as RFC 3339, or empty.
+
+        A source is listed without its image, as BuildKit does: whoever has a step on it has the source too.
+        """
+        results = self.config.records[self._number(vertex)].results
+        if not vertex.inputs:
+            return
+        uppermost = self._uppermost(layers)
+        if uppermost != -1 and all(result.layer != uppermost for result in results):
+            results.append(CacheResult(layer=uppermost, created_at=created))
+
+    def _number(self, vertex: Vertex) -> int:
+        pending = [vertex]
+        while pending:
+            each = pending[-1]
+            missing = [link.vertex for links in each.inputs for link in links if link.vertex not in self._numbers]
+            pending += missing
+            if not missing:
+                self._record(pending.pop())
+        return self._numbers[vertex]
+
+    def _record(self, vertex: Vertex) -> None:
+        if not vertex.inputs and vertex.digest in self._sources:
+            self._numbers[vertex] = self._sources[vertex.digest]
+        if vertex in self._numbers:
+            return
+        inputs = [
+            [CacheInput(selector=link.selector, link=self._numbers[link.vertex]) for link in links] for links in vertex.inputs
+        ]
+        self._numbers[vertex] = len(self.config.records)
+        if not inputs:
+            self._sources[vertex.digest] = len(self.config.records)
+        self.config.records.append(CacheRecord(digest=vertex.digest, inputs=inputs))
+
+    def _uppermost(self, layers: Sequence[Layer]) -> int:
+        below = -1
+        for layer in layers:
+            place = layer.blob.digest, below
+            if place not in self._layers:
+                self._layers[place] = len(self.config.layers)
+                self.config.layers.append(CacheLayer(blob=layer.blob.digest, parent=below))
+            below = self._layers[place]
+        return below
+
+
+def described(layer: Layer) -> oci.Descriptor:
+    """The descriptor of a layer in the manifest of a cache."""
+    return msgspec.structs.replace(layer.blob, annotations={DIFF_ID: layer.diff_id}, urls=[], platform=None)
+
+
+class InlineConfig(oci.ImageConfig, kw_only=True):
+    """The configuration of an image that has its own cache: a list of records in JSON, whose layers are those of the image."""
+
+    cache: bytes = field(name="moby.buildkit.cache.v0")
+
+
+def inline(config: oci.ImageConfig, writer: Writer) -> InlineConfig:
+    """``writer`` has the layers of the image alone."""
+    fields = {name: getattr(config, name) for name in oci.ImageConfig.__struct_fields__}
+    return InlineConfig(**fields, cache=encode(writer.config.records))
+
+
 class _Inline(msgspec.Struct, kw_only=True):
-    """The part of an image's configuration that is its cache: a list of records in JSON, whose layers are those of the image."""
+    """What is read of such a configuration."""
 
     cache: bytes | None = field(name="moby.buildkit.cache.v0", default=None)
     rootfs: oci.RootFs = field(default_factory=oci.RootFs)
