@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import re
 import shutil
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 import plug_ins
-from buildkit import builds
+from buildkit import builds, caches
 from moby_tui.engine.engine import Engine
 from registry import running
 
@@ -75,9 +74,9 @@ async def test_a_cache_in_a_folder(project: Project) -> None:
     await project.forget()
     assert _cached(await project.build("--cache-from", f"type=local,src={whole}")) == 3
     await project.forget()
-    # it has no step of the other stage, and that one makes something else
+    # it has no layer of the other stage, which is made anew; what was copied from it is known by its step, as with BuildKit
     text = await project.build("--cache-from", f"type=local,src={last}")
-    assert _cached(text) == 0
+    assert _cached(text) == 2
 
     await project.forget()
     for place in (whole / "blobs/sha256").iterdir():
@@ -87,30 +86,73 @@ async def test_a_cache_in_a_folder(project: Project) -> None:
     assert _cached(await project.build("--cache-from", f"type=local,src={whole}")) == 0
 
 
-async def test_a_cache_that_buildkit_wrote_is_left_out_with_the_reason(project: Project) -> None:
-    folder = project.folder / "foreign"
-    _layout(folder, {"layers": [], "records": []})
-    text = await project.build("--cache-from", f"type=local,src={folder}")
-    assert "ERROR: BuildKit wrote it, and names each step by the digest of its own graph of operations (LLB)" in text
+async def test_caches_that_dockerd_wrote(project: Project) -> None:
+    recorded = json.loads(caches.RECORDED.read_text())
+    caches.base(project.folder / "base.tar")
+    await asyncio.to_thread(builds.docker, project.socket, "load", "-i", str(project.folder / "base.tar"))
+    for case in caches.CASES:
+        cache = project.folder / case.name
+        caches.lay_out(recorded[case.name], cache)
+        caches.context(project.folder / "context", case.dockerfile)
+        written = project.folder / f"{case.name} of ours"
+        words = (*case.words, "--cache-from", f"type=local,src={cache}", "--iidfile", str(project.folder / "id"))
+        text = await project.build(*words, "--cache-to", f"type=local,dest={written},mode=max")
+        assert _cached(text) == case.cached, text
+        made = project.engine.images.resolve((project.folder / "id").read_text())
+        assert made.config.rootfs.diff_ids == recorded[case.name]["layers"], text
+        assert _is_linked(_listed(cache), _listed(written))
+    forms = recorded[caches.FORMS]
+    [case] = (case for case in caches.CASES if case.name == caches.FORMS)
+    caches.context(project.folder / "context", case.dockerfile)
+    caches.lay_out(forms, project.folder / "indexed", "indexed")
+    assert _cached(await project.build("--cache-from", f"type=local,src={project.folder}/indexed")) == case.cached
+    caches.lay_out(forms, project.folder / "inline", "inline")
+    archive = shutil.make_archive(str(project.folder / "inline"), "tar", project.folder / "inline")
+    await asyncio.to_thread(builds.docker, project.socket, "load", "-i", archive)
+    # it has not the steps of the stage that is only copied from, nor a layer that fits on what they make anew
+    assert _cached(await project.build("--cache-from", caches.INLINE)) >= 4
+    # another mode, another value, a damaged layer: another step
+    caches.context(project.folder / "context", caches.CASES[0].dockerfile)
+    (project.folder / "context/a").chmod(0o600)
+    assert _cached(await project.build("--cache-from", f"type=local,src={project.folder}/steps")) == 2
+    caches.context(project.folder / "context", caches.CASES[-1].dockerfile)
+    cache = project.folder / caches.CASES[-1].name
+    assert _cached(await project.build("--build-arg", "Y=no", "--cache-from", f"type=local,src={cache}")) == 0
+    for place in (cache / "blobs/sha256").iterdir():
+        if place.read_bytes()[:2] == b"\x1f\x8b":
+            place.write_bytes(place.read_bytes() + b"damaged")
+    await project.forget()
+    await asyncio.to_thread(builds.docker, project.socket, "load", "-i", str(project.folder / "base.tar"))
+    assert _cached(await project.build(*caches.CASES[-1].words, "--cache-from", f"type=local,src={cache}")) == 0
 
 
-def _layout(folder: Path, configuration: dict[str, Any]) -> None:
-    """A cache as BuildKit writes it (moby/buildkit, cache/remotecache/v1)."""
-    blobs = folder / "blobs/sha256"
-    blobs.mkdir(parents=True)
+def _listed(layout: Path) -> dict[str, Any]:
+    """The list of a cache in a folder."""
+    [described] = json.loads((layout / "index.json").read_text())["manifests"]
+    manifest = json.loads((layout / "blobs" / described["digest"].replace(":", "/")).read_text())
+    listed: dict[str, Any] = json.loads((layout / "blobs" / manifest["config"]["digest"].replace(":", "/")).read_text())
+    return listed
 
-    def put(document: dict[str, Any], media_type: str) -> dict[str, Any]:
-        data = json.dumps(document).encode()
-        name = hashlib.sha256(data).hexdigest()
-        (blobs / name).write_bytes(data)
-        return {"mediaType": media_type, "digest": f"sha256:{name}", "size": len(data)}
 
-    config = put(configuration, "application/vnd.buildkit.cacheconfig.v0")
-    kind = "application/vnd.oci.image.manifest.v1+json"
-    manifest = put({"schemaVersion": 2, "mediaType": kind, "config": config, "layers": []}, kind)
-    manifest["annotations"] = {"org.opencontainers.image.ref.name": "latest"}
-    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [manifest]}))
-    (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+def _is_linked(theirs: dict[str, Any], ours: dict[str, Any]) -> bool:
+    """True if each step of theirs is one of ours, and can be reached in ours by one of its links for each input."""
+
+    def steps(listed: dict[str, Any]) -> dict[str, list[set[tuple[str, str]]]]:
+        records = listed["records"]
+        return {
+            record["digest"]: [
+                {(link.get("selector", ""), records[link["link"]]["digest"]) for link in links} for links in record["inputs"]
+            ]
+            for record in records
+            if record.get("layers")
+        }
+
+    here, there = steps(ours), steps(theirs)
+    assert here.keys() >= there.keys(), (here, there)
+    return all(
+        len(here[digest]) == len(inputs) and not any(map(set.isdisjoint, here[digest], inputs))
+        for digest, inputs in there.items()
+    )
 
 
 async def test_caches_in_a_registry_and_in_an_image(project: Project) -> None:

@@ -143,7 +143,7 @@ class Job:
             self._tell_checks(findings, text)
             return
         cache = BuildCache(self._paths.build_steps, self._layers, self._content)
-        cache.others = await import_caches(
+        imported = await import_caches(
             options.cache_from,
             found.archives,
             [(sources.layout(each.store), each) for each in options.cache_stores],
@@ -152,6 +152,9 @@ class Job:
             self._supplies.login,
             self._narration,
         )
+        cache.others = [each for opened in imported for each in opened.travelled]
+        cache.listed = [each for opened in imported for each in opened.listed]
+        cache.is_named = bool(cache.listed or options.cache_to or requests.tells_its_steps(options))
         for text_of in options.platforms or [""]:
             platform = platforms.parse(text_of)
             shop = self._workshop(files.context, found.of(platform), cache, build.dockerfile.escape, platform)
@@ -168,7 +171,7 @@ class Job:
             self._narration.say(Progress(stream=shown(findings, options.dockerfile, text)))
         if self._caller:
             await self._caller.made(self._results.made())
-        await self._results.keep(cache.trail)
+        await self._results.keep(cache.trail, cache.names)
         if self._caller:
             await self._results.hand_over(self._caller)
 
@@ -266,7 +269,9 @@ class Job:
             image = at_most(image, self._epoch)
         annotations = dict(self._options.annotations)
         if requests.tells_its_steps(self._options):
-            annotations |= travelling.annotation(travelling.of_image(cache.trail, image))
+            steps = travelling.of_image(cache.trail, image)
+            annotations |= travelling.annotation(steps)
+            image = travelling.with_steps(image, steps, cache.names)
         known = self._rows.get(image.id)
         if known is not None and not annotations:
             # an image that a registry may have keeps its digest

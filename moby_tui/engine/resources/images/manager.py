@@ -409,6 +409,11 @@ class ImageManager:
         """The row of an image. Raises ``NotFound``, ``InvalidArgument``."""
         return self._names.find(ref)
 
+    def manifests(self, record: ImageRecord) -> builtins.list[str]:
+        """The digests of an image's manifest, and of the indexes that it was pulled by."""
+        named = (parse(reference).digest for reference in self._rows.references_of(record.id))
+        return sorted({record.manifest, *filter(None, named)})
+
     def adopt(self, record: ImageRecord) -> None:
         """Registers an image that was made on this machine. Does nothing if it is registered."""
         if self._rows.get(record.id) is None:

@@ -25,8 +25,11 @@ from moby_tui.engine.resources.builder.execution import copying
 from moby_tui.engine.resources.builder.execution.digests import Digests
 from moby_tui.engine.resources.builder.execution.new_files import NewFiles
 from moby_tui.engine.resources.builder.image import BuiltImage, Layer
+from moby_tui.engine.resources.builder.llb import operations
+from moby_tui.engine.resources.builder.llb.checksums import Tree
+from moby_tui.engine.resources.builder.llb.vertices import Names, Unknown, content
 from moby_tui.engine.resources.dockerfile import arguments, modes
-from moby_tui.engine.resources.dockerfile.parser import Instruction
+from moby_tui.engine.resources.dockerfile.parser import Document, Instruction
 from moby_tui.engine.resources.images.unpack.apply import apply
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import InvalidArgument, MobyError
@@ -164,7 +167,10 @@ class Transfer:
                     return await self.shop.layering.change(self.image, copy, unpacks=unpacks)
                 return await self.shop.linked_layer(created_by, copy, digest, unpacks=unpacks)
 
-            return await self.shop.advance(self.image, created_by, produce=produce, content=digest)
+            async def naming(below: Names) -> Names:
+                return await self._named(below, words, destination)
+
+            return await self.shop.advance(self.image, created_by, produce=produce, content=digest, naming=naming)
 
     # Words
 
@@ -193,13 +199,52 @@ class Transfer:
         path = "/" + path.lstrip("/")
         return os.fsencode(path + "/" if folder and path != "/" else path)
 
+    def _text(self, document: Document) -> bytes:
+        text = self.expand_text(document.text) if document.expands else document.text
+        return text.encode("utf-8", "surrogateescape")
+
+    # The name in BuildKit's caches
+
+    async def _named(self, below: Names, words: list[str], destination: str) -> Names:
+        """Raises ``Unknown``."""
+        documents = {document.marker: document for document in self.instruction.documents}
+        own = [word for word in words if word not in documents]
+        for flag in ("parents", "link", "keep-git-dir", "checksum"):
+            if flag in self._flags:
+                raise Unknown(f"it has --{flag}")
+        if "exclude" in self.instruction.repeated:
+            raise Unknown("it has --exclude")
+        if any(_is_url(word) or _is_repository(word) for word in own):
+            raise Unknown("it fetches files")
+        mode = modes.read(self._flags["chmod"]) if "chmod" in self._flags else None
+        if mode is not None and mode.fixed is None:
+            raise Unknown("it changes modes by letters")
+        sources = [await self._named_files([posixpath.normpath(f"/{word.lstrip('/')}") for word in own])] if own else []
+        for document in documents.values():
+            vertex = operations.document(document.name, self._text(document))
+            sources.append(operations.Source([f"/{document.name}"], names=(vertex,), is_document=True))
+        target = _slashed(posixpath.join("/", self.image.execution.working_dir, destination or "."), destination)
+        unpacks = self.instruction.name == "ADD" and self._flags.get("unpack") != "false"
+        owner = self._flags.get("chown", "")
+        return operations.copy(below, sources, target, owner, mode.fixed if mode else None, unpacks=unpacks)
+
+    async def _named_files(self, paths: list[str]) -> operations.Source:
+        origin = self._flags.get("from", "")
+        names = await self.shop.names(origin)
+        async with self.shop.source(origin) as root:
+            tree, digests = Tree(root, is_sent=names is None), await self.shop.digests(origin)
+            of = partial(digests.of, [b"/buildkit", *map(os.fsencode, paths)], (), partial(tree.digest, paths))
+            try:
+                return operations.Source(paths, content(await in_thread(of)), names or ())
+            except OSError as error:
+                raise Unknown(f"its files cannot be read: {(error.strerror or '').lower()}") from error
+
     # Sources
 
     async def _sources(self, stack: AsyncExitStack, words: list[str]) -> list[Source]:
         new_files = NewFiles(self.shop.scratch)
         for document in self.instruction.documents:
-            text = self.expand_text(document.text) if document.expands else document.text
-            new_files.write(document.marker, document.name, text.encode("utf-8", "surrogateescape"))
+            new_files.write(document.marker, document.name, self._text(document))
         adds = self.instruction.name == "ADD"
         repositories = [word for word in words if adds and _is_repository(word) and word not in new_files.names]
         urls = [word for word in words if adds and _is_url(word) and word not in repositories]
@@ -268,7 +313,8 @@ class Transfer:
         """The function that copies into a root file system. With ``--link`` users are looked up in the image: the layer has none."""
         mode = modes.read(self._flags["chmod"]) if "chmod" in self._flags else None
         chown = self._flags.get("chown", "")
-        ids = _IDS.fullmatch(chown)
+        # root is 0 also in an image that has no list of users
+        ids = _IDS.fullmatch(":".join("0" if each == "root" else each for each in chown.split(":")))
         owner = (int(ids[1]), int(ids[2] or ids[1])) if ids else None if chown else (0, 0)
         if owner is None and self._flags.get("link") == "true":
             async with self.shop.layering.mounted(self.image) as root:
@@ -281,6 +327,14 @@ class Transfer:
                 source.copy(root, target, attributes)
 
         return copy
+
+
+def _slashed(path: str, text: str) -> str:
+    """A destination as BuildKit writes it: without dots and doubled slashes, but with the end that the instruction gave it."""
+    path = "/" + posixpath.normpath(path).lstrip("/")
+    if text.endswith("/") or text in ("", "."):
+        return path if path == "/" else path + "/"
+    return f"{path.rstrip('/')}/." if text.endswith("/.") else path
 
 
 def _is_url(word: str) -> bool:

@@ -15,7 +15,8 @@ from typing import Protocol
 
 import msgspec
 
-from moby_tui.engine.resources.builder.image import BuiltImage
+from moby_tui.engine.resources.builder.image import BuiltImage, Layer
+from moby_tui.engine.resources.builder.llb.vertices import Names
 from moby_tui.engine.resources.builder.wire import step_to_keep, step_to_use
 from moby_tui.engine.resources.images.snapshots.layers import LayerStore
 from moby_tui.engine.resources.images.store.content import ContentStore
@@ -35,6 +36,14 @@ class Elsewhere(Protocol):
         ...
 
 
+class Listed(Protocol):
+    """A cache in BuildKit's form."""
+
+    async def layers(self, names: Names, below: BuiltImage) -> list[Layer] | None:
+        """What the step with these names has added to ``below``: a layer, which was fetched, or none. None if the cache lacks the step."""
+        ...
+
+
 class BuildCache:
     """Safe in any number of processes: an entry is renamed into place, and entries with the same key are equal.
 
@@ -46,6 +55,11 @@ class BuildCache:
         self._layers = layers
         self._content = content
         self.others = list(others)
+        self.listed: list[Listed] = []
+        #: steps have to be named as BuildKit names them: such caches are read or written
+        self.is_named = False
+        #: BuildKit's names of the steps that this build has found or made, by key; without those that have none
+        self.names: dict[str, Names] = {}
         #: the steps that this build has found or made, by key
         self.trail: dict[str, BuiltImage] = {}
         self._borrowed: set[str] = set()
@@ -70,6 +84,13 @@ class BuildCache:
             self.trail[key] = image
         return image
 
+    async def find_layers(self, names: Names, below: BuiltImage) -> list[Layer] | None:
+        """What a step with these names adds to an image, by the caches in BuildKit's form."""
+        for listed in self.listed:
+            if (found := await listed.layers(names, below)) is not None:
+                return found
+        return None
+
     def _own(self, key: str) -> BuiltImage | None:
         file = self._folder / key
         try:
@@ -85,10 +106,10 @@ class BuildCache:
             os.utime(file)
         return image
 
-    def put(self, key: str, image: BuiltImage, parent: str) -> None:
-        """Stores a step. ``parent`` is the key of the step below."""
+    def put(self, key: str, image: BuiltImage, parent: str, *, is_borrowed: bool = False) -> None:
+        """Stores a step. ``parent`` is the key of the step below. ``is_borrowed``: its layer is from the cache of another engine."""
         self.trail[key] = image
-        if parent in self._borrowed:
+        if is_borrowed or parent in self._borrowed:
             self._borrowed.add(key)
             return
         with refusals_told():

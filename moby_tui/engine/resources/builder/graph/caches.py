@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from moby_tui.engine.resources.builder.graph import travelling
-from moby_tui.engine.resources.builder.graph.cache import Elsewhere
+from moby_tui.engine.resources.builder.graph.travelling import Opened
 from moby_tui.engine.resources.builder.image import BuiltImage
 from moby_tui.engine.resources.builder.narration import Narration
 from moby_tui.engine.resources.builder.sources.stores import Layout
@@ -19,9 +19,9 @@ from moby_tui.engine.resources.images.snapshots.layers import LayerStore
 from moby_tui.engine.resources.images.store import staging
 from moby_tui.engine.resources.images.store.content import ContentStore, Ingest
 from moby_tui.engine.resources.images.transfer.load import Archive
-from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import MobyError, NotFound
 from moby_tui.reference import Reference, parse
+from moby_tui.schema import oci
 from moby_tui.schema.build import StoredCache
 from moby_tui.schema.image import Progress, RegistryAuth
 
@@ -37,14 +37,15 @@ async def import_caches(
     stores: Stores,
     auth: Callable[[str], Awaitable[RegistryAuth | None]],
     narration: Narration,
-) -> list[Elsewhere]:
+) -> list[Opened]:
     """Opens the caches. An unavailable one is reported and left out; the build continues without it."""
-    found: list[Elsewhere] = []
+    found: list[Opened] = []
     for archive in archives:
         with _left_out("the archive", narration):
-            steps = await in_thread(travelling.from_archive, archive)
+            store = travelling.InArchive(archive)
             fetch = partial(travelling.from_members, archive, layers=stores[2], content=stores[1])
-            found.append(travelling.Travelled(steps, fetch, is_whole))
+            for digest in store.manifests():
+                found.append((await travelling.exported(store, digest)).opened(fetch, is_whole, stores[2]))
     for layout, cache in stored:
         name = f"{cache.store}@{cache.digest}"
         with _left_out(name, narration), narration.step(f"importing cache manifest from {name}"):
@@ -63,7 +64,7 @@ def _left_out(name: str, narration: Narration) -> Iterator[None]:
         narration.say(Progress(stream=f"[Warning] no cache from {name}: {error.message}\n"))
 
 
-async def _stored(layout: Layout, cache: StoredCache, is_whole: Callable[[BuiltImage], bool], stores: Stores) -> Elsewhere:
+async def _stored(layout: Layout, cache: StoredCache, is_whole: Callable[[BuiltImage], bool], stores: Stores) -> Opened:
     """The cache in a store of the caller's, from which only the layers travel that a step needs."""
 
     async def fetch(image: BuiltImage) -> None:
@@ -71,14 +72,28 @@ async def _stored(layout: Layout, cache: StoredCache, is_whole: Callable[[BuiltI
             await layout.fetch(blob)
         await travelling.from_members(layout, image, stores[2], stores[1])
 
-    travelling.refuse_buildkits(await layout.document(cache.digest))
-    await layout.open(cache.digest)
-    return travelling.Travelled(await in_thread(travelling.from_archive, layout), fetch, is_whole)
+    return (await travelling.exported(_Fetched(layout), cache.digest)).opened(fetch, is_whole, stores[2])
+
+
+class _Fetched(travelling.InArchive):
+    """A layout whose blobs are fetched when they are asked for."""
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__(layout)
+        self._layout = layout
+
+    async def manifest(self, digest: str) -> bytes:
+        await self._layout.document(digest)
+        return await super().manifest(digest)
+
+    async def blob(self, blob: oci.Descriptor) -> bytes:
+        await self._layout.fetch(blob)
+        return await super().blob(blob)
 
 
 async def _named(
     reference: Reference, is_whole: Callable[[BuiltImage], bool], stores: Stores, auth: RegistryAuth | None
-) -> Elsewhere:
+) -> Opened:
     """The cache of a local image, if it lists its steps; else of a registry."""
     images, content, layers, folder = stores
 
@@ -95,13 +110,15 @@ async def _named(
     from moby_tui.engine.resources.images.registry.registry import Mirrors
 
     try:
-        steps = await in_thread(travelling.from_content, content, images.record(reference.familiar).manifest)
-        if steps:
-            return travelling.Travelled(steps, fetch, is_whole)
+        local = images.record(reference.familiar).manifest
+        found = await travelling.exported(travelling.InContent(content), local)
+        if found.steps or found.lists:
+            return found.opened(fetch, is_whole, layers)
     except NotFound:
         pass
     async with AsyncExitStack() as stack:
         registry = await stack.enter_async_context(Mirrors(reference, auth, images.options()))
         place = await stack.enter_async_context(staging.claim(folder, f"cache-{os.urandom(8).hex()}"))
-        steps = await travelling.from_registry(registry, reference.digest or reference.tag, lambda: Ingest(place / "steps"))
-    return travelling.Travelled(steps, fetch, is_whole)
+        store = travelling.InRegistry(registry, lambda: Ingest(place / "steps"))
+        found = await travelling.exported(store, reference.digest or reference.tag)
+    return found.opened(fetch, is_whole, layers)

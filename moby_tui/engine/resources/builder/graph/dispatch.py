@@ -278,8 +278,12 @@ class Build:
             below = find(self._names, _base_name(first, outer, shop.escape), shop.position)
         shop.note(f" ---> {image.short}\n" if image.id else " --->\n")
         triggers = [parse_trigger(first.line, text) for text in image.execution.on_build or ()]
-        inherited = {} if below is None else self._made[below].arguments
-        stage = Stage(shop, _prepared_base(image), self._request.build_args, outer, self._consumed, inherited)
+        prepared = _prepared_base(image)
+        if (names := shop.cache.names.get(image.key)) is not None:
+            shop.cache.names[prepared.key] = names
+        stage = Stage(
+            shop, prepared, self._request.build_args, outer, self._consumed, None if below is None else self._made[below]
+        )
         if triggers:
             shop.note(f"# Executing {len(triggers)} build trigger{'s' if len(triggers) > 1 else ''}\n")
         for trigger in triggers:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -16,8 +16,10 @@ from moby_tui.engine.kernel import trees
 from moby_tui.engine.resources.builder import entitlements
 from moby_tui.engine.resources.builder.execution import copying, difference, mounts
 from moby_tui.engine.resources.builder.execution.transfer import Transfer
-from moby_tui.engine.resources.builder.graph.workshop import Change, Workshop
+from moby_tui.engine.resources.builder.graph.workshop import Change, Naming, Workshop
 from moby_tui.engine.resources.builder.image import BuiltImage, Layer
+from moby_tui.engine.resources.builder.llb import operations
+from moby_tui.engine.resources.builder.llb.vertices import Names, Unknown
 from moby_tui.engine.resources.builder.step import Step, StepFailed
 from moby_tui.engine.resources.dockerfile import arguments, shell_words
 from moby_tui.engine.resources.dockerfile.parser import Document, Instruction, nearest, parse_trigger
@@ -38,8 +40,8 @@ _SECURITY = ("sandbox", "insecure")
 
 
 class Stage:
-    """``build_args`` are the caller's, ``outer`` the ARGs before the first FROM, ``inherited`` those of the stage below; ``consumed``
-    gathers what was asked for of the former."""
+    """``build_args`` are the caller's, ``outer`` the ARGs before the first FROM, ``below`` is the stage that this one begins from;
+    ``consumed`` gathers what was asked for of the first."""
 
     def __init__(
         self,
@@ -48,14 +50,17 @@ class Stage:
         build_args: dict[str, str],
         outer: dict[str, str],
         consumed: set[str],
-        inherited: dict[str, str],
+        below: Stage | None,
     ) -> None:
         self.image = image
         self._shop = shop
         self._build_args = build_args
         self._outer = outer
         self._consumed = consumed
-        self.arguments = dict(inherited)
+        self.arguments: dict[str, str] = dict(below.arguments) if below else {}
+        #: the variables of a command in the order of their last assignments, as BuildKit has them
+        self._assigned: dict[str, str] = dict(below._assigned) if below else {}
+        self._assign(self._environment())
         self._has_command = False
         self._handlers: dict[str, Callable[[Instruction], Awaitable[None]]] = {
             "ADD": self._copy,
@@ -85,6 +90,11 @@ class Stage:
 
     def _environment(self) -> dict[str, str]:
         return {entry.partition("=")[0]: entry.partition("=")[2] for entry in self.image.execution.env or ()}
+
+    def _assign(self, values: Mapping[str, str]) -> None:
+        for name, value in values.items():
+            self._assigned.pop(name, None)
+            self._assigned[name] = value
 
     def _expand(self, text: str) -> str:
         return shell_words.expand(text, {**self.arguments, **self._environment()}, self._shop.escape)
@@ -129,11 +139,14 @@ class Stage:
                 self.arguments[name] = default
             elif name in self._outer:
                 self.arguments[name] = self._outer[name]
+            if name in self.arguments:
+                self._assign({name: self.arguments[name]})
             notes.append(name + (f"={default}" if equals else ""))
         await self._note(f"ARG {' '.join(notes)}", lambda config, execution: None)
 
     async def _env(self, instruction: Instruction) -> None:
         new = self._pairs(instruction)
+        self._assign(dict(new))
 
         def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
             values = {entry.partition("=")[0]: entry.partition("=")[2] for entry in execution.env or ()} | dict(new)
@@ -264,7 +277,14 @@ class Stage:
             f"/bin/sh -c #(nop) WORKDIR {path}",
             change,
             lambda: self._shop.layering.change(self.image, make),
+            naming=self._named_directory(path),
         )
+
+    def _named_directory(self, path: str) -> Naming:
+        async def naming(below: Names) -> Names:
+            return operations.directory(below, path, self.image.execution.user)
+
+        return naming
 
     def _owner(self, root: int) -> tuple[int, int]:
         """The ids of the stage's user; root's for a user or group that the image does not have, perhaps not yet."""
@@ -300,7 +320,30 @@ class Stage:
 
         content = await mounts.content_of(self._shop, wanted) + "".join(script.text for script in scripts)
         content += "".join(way for way in (network, security) if way not in ("default", "sandbox"))
-        self.image = await self._shop.advance(self.image, created_by, produce=produce, content=content)
+        naming = self._named_run(command, {**traced, **present}, instruction, is_plain=not (wanted or scripts))
+        self.image = await self._shop.advance(self.image, created_by, produce=produce, content=content, naming=naming)
+
+    def _named_run(self, command: list[str], environment: dict[str, str], instruction: Instruction, *, is_plain: bool) -> Naming:
+        host, config, assigned = self._shop.host, self.image.config, dict(self._assigned)
+
+        async def naming(below: Names) -> Names:
+            if not is_plain:
+                raise Unknown("the command has mounts")
+            if host.extra_hosts or host.ulimits or host.shm_size or host.cgroup_parent:
+                raise Unknown("the command has hosts, limits or a control group of the build's")
+            if assigned != environment:
+                raise Unknown("an ARG has the name of an ENV before it")
+            return operations.execution(
+                below,
+                command,
+                [f"{name}={value}" for name, value in assigned.items()],
+                self.image.execution,
+                oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant),
+                network=instruction.flags.get("network", host.network_mode),
+                insecure=instruction.flags.get("security") == "insecure",
+            )
+
+        return naming
 
     def _command_and_scripts(self, instruction: Instruction) -> tuple[list[str], list[Document]]:
         """With ``RUN <<EOF`` the document is the script; in any other command the shell reads the documents itself."""

@@ -21,6 +21,8 @@ from moby_tui.engine.resources.builder.execution.supplies import Supplies
 from moby_tui.engine.resources.builder.graph.cache import BuildCache
 from moby_tui.engine.resources.builder.graph.stages import Stages
 from moby_tui.engine.resources.builder.image import BuiltImage, Layer, scratch
+from moby_tui.engine.resources.builder.llb import operations
+from moby_tui.engine.resources.builder.llb.vertices import Names, Unknown
 from moby_tui.engine.resources.builder.narration import Narration
 from moby_tui.engine.resources.builder.sources.bases import Bases
 from moby_tui.engine.resources.builder.sources.context import Context
@@ -32,6 +34,8 @@ from moby_tui.schema.container import HostConfig
 from moby_tui.schema.image import Progress
 
 Change = Callable[[oci.ImageConfig, oci.ExecutionConfig], None]
+#: Makes BuildKit's names of a step from those of the step below. Raises ``Unknown``.
+Naming = Callable[[Names], Awaitable[Names]]
 
 
 def unchanged(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
@@ -121,7 +125,16 @@ class Workshop:
         salt = [f"epoch {self.epoch}"] if self.epoch is not None else []
         salt += [f"network {self.host.network_mode}"] if self.host.network_mode not in ("", "default") else []
         salt += [f"host {host}" for host in self.host.extra_hosts or ()]
-        return msgspec.structs.replace(image, chain=" ".join((image.key, *salt))) if salt else image
+        made = msgspec.structs.replace(image, chain=" ".join((image.key, *salt))) if salt else image
+        self.cache.names[made.key] = operations.image(image.config, self.bases.manifests(image))
+        return made
+
+    async def names(self, name: str) -> Names | None:
+        """BuildKit's names of the image that ``source`` mounts, if they are known; None for files that are no image."""
+        named = self.named.find(name)
+        if not name or (named is not None and named.tree is not None):
+            return None
+        return self.cache.names.get((await self.base(name)).key, ())
 
     @asynccontextmanager
     async def source(self, name: str) -> AsyncIterator[int]:
@@ -188,19 +201,41 @@ class Workshop:
         change: Change = unchanged,
         produce: Callable[[], Awaitable[Layer | None]] | None = None,
         content: str = "",
+        naming: Naming | None = None,
     ) -> BuiltImage:
-        """The image after an instruction: from the cache, or made and stored there."""
+        """The image after an instruction: from the cache, or made and stored there. ``naming``: of an instruction that changes files."""
         key = self.cache.key(image.key, created_by, content)
+        await self._name(image.key, key, naming)
         made = None if self.anew else await self.cache.find(key)
         if made is not None:
             self.report.cached()
             made = msgspec.structs.replace(made, chain=key)
         else:
-            layer = await produce() if produce else None
+            found = None if self.anew or produce is None else await self._found_elsewhere(key, image)
+            layer = found[0] if found else await produce() if produce and found is None else None
             made = image.followed_by(created_by, layer, change, chain=key)
-            self.cache.put(key, made, image.key)
+            self.cache.put(key, made, image.key, is_borrowed=found is not None)
         self.note(f" ---> {made.short}\n")
         return made
+
+    async def _name(self, below: str, key: str, naming: Naming | None) -> None:
+        """Gives a step BuildKit's names, if caches in BuildKit's form are read or written."""
+        names = self.cache.names.get(below) if self.cache.is_named else None
+        if names is None:
+            return
+        try:
+            if self.epoch is not None:
+                raise Unknown("the build sets the times of files (SOURCE_DATE_EPOCH)")
+            self.cache.names[key] = await naming(names) if naming else names
+        except Unknown as error:
+            self.say(f"no name in caches of BuildKit's, nor for the steps on top of it: {error}\n")
+
+    async def _found_elsewhere(self, key: str, image: BuiltImage) -> list[Layer] | None:
+        names = self.cache.names.get(key)
+        found = await self.cache.find_layers(names, image) if names else None
+        if found is not None:
+            self.report.cached()
+        return found
 
 
 @contextmanager

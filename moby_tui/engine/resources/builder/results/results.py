@@ -14,6 +14,7 @@ from moby_tui.engine.resources.builder.execution import difference
 from moby_tui.engine.resources.builder.execution.layering import Layering, chunks
 from moby_tui.engine.resources.builder.graph import travelling
 from moby_tui.engine.resources.builder.image import BuiltImage
+from moby_tui.engine.resources.builder.llb.vertices import Names
 from moby_tui.engine.resources.builder.narration import Narration
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.manager import ImageManager
@@ -74,6 +75,7 @@ class Results:
         self._narration = narration
         self._results: list[Result] = []
         self._trail: Mapping[str, BuiltImage] = {}
+        self._names: Mapping[str, Names] = {}
 
     def add(self, result: Result) -> None:
         self._results.append(result)
@@ -81,9 +83,12 @@ class Results:
     def made(self) -> list[Made]:
         return [Made(result.record.id, result.image.config, self._descriptor(result)) for result in self._results]
 
-    async def keep(self, trail: Mapping[str, BuiltImage]) -> None:
-        """Registers and pushes images as the caller asked; reports ids and names. Raises the errors of a push."""
-        self._trail = trail
+    async def keep(self, trail: Mapping[str, BuiltImage], names: Mapping[str, Names]) -> None:
+        """Registers and pushes images as the caller asked; reports ids and names. Raises the errors of a push.
+
+        ``trail`` has the steps of the build and ``names`` BuildKit's names of them, both by their keys: for caches.
+        """
+        self._trail, self._names = trail, names
         tags = requests.references(self._options.tags)
         outputs = requests.outputs(self._options)
         first = self._first()
@@ -106,7 +111,7 @@ class Results:
         for cache in self._options.cache_to:
             if cache.kind == "registry":
                 with self._narration.step(f"exporting cache to registry {cache.reference}"):
-                    await self._push_cache(parse(cache.reference).tagged(), self._steps(everything=cache.everything))
+                    await self._push_cache(parse(cache.reference).tagged(), self._listed(everything=cache.everything))
 
     def _first(self) -> Result:
         """The image that a tag means here: the one for this machine if there is one, else the first."""
@@ -149,7 +154,7 @@ class Results:
             await registry.put_manifest(tag.tag, oci.MEDIA_INDEX, index)
         self._narration.say(Progress(status=f"{tag.tag}: digest: {digest_of(index)} size: {len(index)}"))
 
-    async def _push_cache(self, reference: Reference, steps: dict[str, BuiltImage]) -> None:
+    async def _push_cache(self, reference: Reference, cache: travelling.Document) -> None:
         from moby_tui.engine.resources.images.registry.hosts import PUSH
         from moby_tui.engine.resources.images.registry.registry import Registry
 
@@ -157,17 +162,18 @@ class Results:
             return self._content.write(body, self._paths.staging)
 
         async with Registry(reference, await self._auth(reference.familiar), self._images.options(), purpose=PUSH) as registry:
-            await travelling.publish(registry, reference.tag, steps, self._content, write)
+            await travelling.publish(registry, reference.tag, cache, self._content, write)
 
-    def _steps(self, *, everything: bool) -> dict[str, BuiltImage]:
-        """The steps whose layers are here; those of imported caches need not be."""
+    def _listed(self, *, everything: bool) -> travelling.Document:
+        """The cache of the steps whose layers are here; those of imported caches need not be."""
         if everything:
             steps = dict(self._trail)
         else:
             steps = {
                 key: step for result in self._results for key, step in travelling.of_image(self._trail, result.image).items()
             }
-        return {key: step for key, step in steps.items() if all(self._content.has(blob.digest) for blob in step.blobs)}
+        here = {key: step for key, step in steps.items() if all(self._content.has(blob.digest) for blob in step.blobs)}
+        return travelling.document(here, self._names)
 
     def _index(self) -> oci.Index:
         """The index of several platforms; None for one."""
@@ -194,12 +200,12 @@ class Results:
                     await self._hand_over_cache(caller, cache)
 
     async def _hand_over_cache(self, caller: Caller, cache: CacheTarget) -> None:
-        body, manifest = travelling.document(self._steps(everything=cache.everything))
-        for layer in manifest.layers:
+        document = self._listed(everything=cache.everything)
+        for layer in document.layers:
             await caller.take_blob(cache.reference, layer, self._pieces(chunks(self._content.path(layer.digest))))
-        written = encode(manifest)
+        written = encode(document.manifest)
         described = oci.Descriptor(media_type=oci.MEDIA_MANIFEST, digest=digest_of(written), size=len(written))
-        for blob, data in ((manifest.config, body), (described, written)):
+        for blob, data in (*document.bodies, (described, written)):
             await caller.take_blob(cache.reference, blob, self._pieces(iter([data])))
         caller.tell_cache(described)
         self._narration.tell_status(f"writing cache manifest {described.digest}")
@@ -216,7 +222,7 @@ class Results:
             number += 1
         for cache in self._options.cache_to:
             if cache.kind == "local":
-                async for piece in self._pieces(travelling.layout(self._steps(everything=cache.everything), self._content)):
+                async for piece in self._pieces(travelling.layout(self._listed(everything=cache.everything), self._content)):
                     yield Progress(output=piece, number=number)
             number += 1
 

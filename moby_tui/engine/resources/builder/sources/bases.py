@@ -26,6 +26,8 @@ class Bases:
         self._supplies = supplies
         self._pull = pull
         self._found: dict[tuple[str, str], BuiltImage] = {}
+        #: by id, the digests of their manifests and indexes
+        self._manifests: dict[str, list[str]] = {}
         self._looking: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def get(self, name: str, platform: oci.Platform | None, report: Tells) -> BuiltImage:
@@ -33,8 +35,14 @@ class Bases:
         key = name, platforms.text(platform) if platform else ""
         async with self._looking[key]:
             if key not in self._found:
-                self._found[key] = stored(await self._record(name, platform, report), self._content)
+                record = await self._record(name, platform, report)
+                self._manifests[record.id] = self._images.manifests(record)
+                self._found[key] = stored(record, self._content)
             return self._found[key]
+
+    def manifests(self, image: BuiltImage) -> list[str]:
+        """The digests of the manifests and indexes of a base image; none of another image."""
+        return self._manifests.get(image.id, [])
 
     def is_here(self, name: str) -> bool:
         try:
