@@ -21,6 +21,14 @@ ZERO_TIME = "0001-01-01T00:00:00Z"
 Filters = dict[str, list[str]]
 
 
+def expression(pattern: str) -> re.Pattern[str] | None:
+    """A filter's value as a regular expression; None for a malformed one, which matches nothing."""
+    try:
+        return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return None
+
+
 class Wire(msgspec.Struct, rename="pascal", kw_only=True):
     """An object of the Docker Engine API."""
 

@@ -58,6 +58,10 @@ _COMMITS = ("ContainerdCommit", "RuncCommit", "InitCommit")
 def container_create(config: ContainerCreate, version: ApiVersion) -> ContainerCreate:
     """A request is read as its version meant it. Raises ``InvalidArgument`` for what that version did not have."""
     host = config.host_config
+    endpoints = (config.networking_config and config.networking_config.endpoints_config) or {}
+    for name, endpoint in endpoints.items():
+        if endpoint is None:
+            raise InvalidArgument(f"invalid config for network {name}: EndpointsConfig is nil")
     for mount in host.mounts or ():
         if version < (1, 45) and mount.volume_options is not None and mount.volume_options.subpath:
             raise InvalidArgument("VolumeOptions.Subpath needs API v1.45 or newer")

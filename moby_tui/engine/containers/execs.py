@@ -49,6 +49,7 @@ async def create(parts: Parts, record: ContainerRecord, asked: ExecCreate) -> st
     state = _check_running(parts, record)
     if config.user:
         _resolve_user(parts, record, config)
+    config.console_size = _size(config.console_size)
     ident = os.urandom(32).hex()
     folder = parts.files(record).execs
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -59,6 +60,16 @@ async def create(parts: Parts, record: ContainerRecord, asked: ExecCreate) -> st
     fault.point("exec.record written")
     parts.event(f"exec_create: {' '.join(config.cmd)}", record, execID=ident)
     return ident
+
+
+def _size(console: list[int] | None) -> list[int] | None:
+    """Rows and columns; raises ``InvalidArgument``."""
+    if not console:
+        return None
+    # imported here, since only a terminal has a size
+    from moby_tui.engine.policy import admission
+
+    return admission.console(console)
 
 
 def _check_running(parts: Parts, record: ContainerRecord) -> State:
@@ -149,7 +160,7 @@ async def start(parts: Parts, ident: str, options: ExecStart) -> Stream | None:
         stdin=config.attach_stdin,
         stdout=config.attach_stdout,
         stderr=config.attach_stderr,
-        size=options.console_size or config.console_size,
+        size=_size(options.console_size or config.console_size),
         keys=attachment.parse_detach_keys(config.detach_keys),
         detach=options.detach,
     )

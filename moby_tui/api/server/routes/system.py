@@ -5,13 +5,14 @@ from __future__ import annotations
 from aiohttp import web
 
 from moby_tui.api.operations.system import Events, System
-from moby_tui.api.server import shims
+from moby_tui.api.server import decode, shims
 from moby_tui.api.server.answers import json, lines
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.plain import plain
 from moby_tui.api.server.router import RouteTable
 from moby_tui.api.server.versions import HEADERS
 from moby_tui.errors import InvalidArgument
+from moby_tui.schema.image import RegistryAuth
 
 table = RouteTable(System, plain)
 feed = RouteTable(Events, plain)
@@ -40,6 +41,12 @@ async def ping_head(call: Call) -> web.StreamResponse:
     """As ``GET /_ping``, with the headers alone."""
     await call.client.system.ping()
     return web.Response(headers=HEADERS | _PING_HEADERS)
+
+
+@table.handles(System.login)
+async def login(call: Call) -> web.StreamResponse:
+    """Of a body of any Content-Type, as with dockerd."""
+    return json(await call.client.system.login(await decode.json_body(call.request, RegistryAuth, of_any_type=True)))
 
 
 @table.handles(System.disk_usage)

@@ -16,7 +16,7 @@ from moby_tui.engine.store.records import containers as kept
 from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState
 from moby_tui.engine.store.state import ZERO_TIME, State
 from moby_tui.errors import InvalidArgument, MobyError
-from moby_tui.schema.base import Filters
+from moby_tui.schema.base import Filters, expression
 from moby_tui.schema.container import (
     ContainerSummary,
     EndpointSettings,
@@ -37,6 +37,7 @@ _FILTERS = frozenset(
         "health",
         "id",
         "is-task",
+        "isolation",
         "label",
         "name",
         "network",
@@ -221,7 +222,8 @@ def check_filters(filters: Filters) -> None:
             raise InvalidArgument(f"invalid filter '{key}'")
     for value in filters.get("status", []):
         if value not in _STATUSES:
-            raise InvalidArgument(f"invalid filter 'status={value}'")
+            told = f"invalid value for state ({value}): must be one of {', '.join(_STATUSES)}"
+            raise InvalidArgument(f"invalid filter 'status={value}': {told}")
     for value in filters.get("exited", []):
         if not value.isdecimal():
             raise InvalidArgument(f"invalid filter 'exited={value}'")
@@ -234,20 +236,23 @@ def check_filters(filters: Filters) -> None:
                 raise InvalidArgument(f"invalid filter '{key}={value}': write it as 80, 80/tcp or 8000-8010/udp")
     for value in filters.get("health", []):
         if value not in _HEALTH:
-            raise InvalidArgument(f"invalid filter 'health={value}'")
+            told = f"invalid value for health ({value}): must be one of {', '.join(_HEALTH)}"
+            raise InvalidArgument(f"invalid filter 'health={value}': {told}")
 
 
 def matches(parts: Parts, record: ContainerRecord, state: State, filters: Filters) -> bool:
     """True if the container matches every filter: all values of ``label``, one value of each other filter."""
     tests: dict[str, Callable[[str], bool]] = {
-        "id": lambda value: re.search(value, record.id) is not None,
-        "name": lambda value: re.search(value, f"/{record.name}") is not None or re.search(value, record.name) is not None,
+        "id": lambda value: _fits(value, record.id),
+        "name": lambda value: _fits(value, f"/{record.name}") or _fits(value, record.name),
         "status": lambda value: state.status == value,
         "exited": lambda value: state.status == "exited" and state.exit_code == int(value),
         "ancestor": lambda value: _descends(parts, record, value),
         "network": lambda value: _is_in(parts, record, value),
         "volume": lambda value: any(value in (mount.name, mount.destination, mount.source) for mount in record.mounts),
         "health": lambda value: value == (health.status if (health := _read_health(parts, record)) else "none"),
+        # of Windows: on Linux dockerd takes every value for every container
+        "isolation": lambda value: True,
         "is-task": lambda value: value.lower() in ("false", "f", "0"),
         "expose": lambda value: _has_port(
             {*(record.config.exposed_ports or {}), *(record.host_config.port_bindings or {})}, value
@@ -264,6 +269,11 @@ def matches(parts: Parts, record: ContainerRecord, state: State, filters: Filter
         elif values and not any(tests[key](value) for value in values):
             return False
     return True
+
+
+def _fits(pattern: str, text: str) -> bool:
+    compiled = expression(pattern)
+    return compiled is not None and compiled.search(text) is not None
 
 
 def _is_in(parts: Parts, record: ContainerRecord, wanted: str) -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from moby_tui.engine.store.records.volumes import VolumeRecord
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.base import Filters
+from moby_tui.schema.base import Filters, expression
 from moby_tui.schema.volume import Volume
 
 _TRUTH = {"1": True, "true": True, "True": True, "0": False, "false": False, "False": False}
@@ -25,7 +24,7 @@ class VolumeFilter:
         for key in filters or {}:
             if key not in keys:
                 raise InvalidArgument(f"invalid filter '{key}'")
-        self._names = [pattern for name in self._filters.get("name", ()) if (pattern := _compiled(name))]
+        self._names = [pattern for name in self._filters.get("name", ()) if (pattern := expression(name))]
         self._dangling = self._truth("dangling")
         #: True if prune removes named volumes too
         self.all = bool(self._truth("all"))
@@ -53,14 +52,6 @@ class VolumeFilter:
         if None in values or len(values) > 1:
             raise InvalidArgument(f"invalid filter '{key}=[{' '.join(self._filters[key])}]'")
         return values.pop() if values else None
-
-
-def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """The compiled expression; None for a malformed one, which matches nothing."""
-    try:
-        return re.compile(pattern)
-    except (re.error, OverflowError, RecursionError):
-        return None
 
 
 def _has_label(volume: Volume | VolumeRecord, label: str) -> bool:
