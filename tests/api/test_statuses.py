@@ -480,6 +480,73 @@ async def test_what_a_body_says_that_it_is(socket_path: Path) -> None:
     assert (answer.status, answer.headers["location"]) == (301, "/v1.51/containers/a%20b/json?size=1")
 
 
+async def test_what_objects_show_at_versions_of_the_api(busybox: str, socket_path: Path) -> None:
+    """As dockerd 28.5 shows the same ones."""
+
+    async def seen(path: str) -> Any:
+        return (await ask(socket_path, "GET", path)).json()
+
+    async def made(kind: str, body: dict[str, Any]) -> str:
+        answer = await ask(socket_path, "POST", f"/{kind}", json.dumps(body).encode(), JSON)
+        assert answer.status == 201, answer.body
+        return str(answer.json()["Id"])
+
+    network = await made("networks/create", {"Name": "net"})
+    place = {"MacAddress": "02:42:ac:1f:00:09"}
+    asked = {"Image": "busybox", "Cmd": ["sleep", "1000"], "User": "0:0", "ExposedPorts": {"80/tcp": {}}}
+    host = {"NetworkMode": "net", "Annotations": {"a": "b"}}
+    await made(
+        "containers/create?name=in", {**asked, "HostConfig": host, "NetworkingConfig": {"EndpointsConfig": {"net": place}}}
+    )
+    for name, mode in (("joined", "container:in"), ("alone", "none")):
+        await made(f"containers/create?name={name}", {**asked, "ExposedPorts": {}, "HostConfig": {"NetworkMode": mode}})
+    for name in ("in", "joined", "alone"):
+        assert (await ask(socket_path, "POST", f"/containers/{name}/start")).status == 204
+    execution = await made("containers/in/exec", {"Cmd": ["true"], "DetachKeys": "ctrl-a,x"})
+
+    rows = {row["Names"][0]: row for row in await seen("/v1.45/containers/json")}
+    assert [rows[name]["Ports"] for name in ("/in", "/joined", "/alone")] == [[{"PrivatePort": 80, "Type": "tcp"}], [], []]
+    assert "Annotations" not in rows["/in"]["HostConfig"]
+    assert {row["Names"][0]: row for row in await seen("/v1.46/containers/json")}["/in"]["HostConfig"]["Annotations"] == {
+        "a": "b"
+    }
+    container, joined = await seen("/v1.51/containers/in/json"), await seen("/v1.51/containers/joined/json")
+    assert container["Config"]["MacAddress"] == place["MacAddress"] and container["HostConfig"]["LogConfig"]["Config"] == {}
+    assert "MacAddress" not in (await seen("/v1.52/containers/in/json"))["Config"]
+    assert "KernelMemory" not in (await seen("/v1.41/containers/in/json"))["HostConfig"]
+    assert joined["NetworkSettings"]["SandboxID"] == joined["NetworkSettings"]["SandboxKey"] == ""
+    shown = await seen(f"/exec/{execution}/json")
+    assert (shown["ProcessConfig"]["user"], shown["DetachKeys"]) == ("0:0", "AXg=")
+    assert (await ask(socket_path, "POST", "/containers/in/attach?detachKeys=%E2%82%AC")).status == 400
+    [listed] = [row for row in await seen("/v1.24/networks") if row["Name"] == "net"]
+    assert [member["Name"] for member in listed["Containers"].values()] == ["in"]
+    assert all(not row["Containers"] for row in await seen("/v1.28/networks"))
+
+    await ask(socket_path, "POST", "/containers/in/kill")
+    await ask(socket_path, "POST", "/containers/in/wait")
+    [row] = [row for row in await seen("/containers/json?all=1") if row["Names"] == ["/in"]]
+    assert row["NetworkSettings"]["Networks"]["net"]["NetworkID"] == network
+    assert (await seen("/containers/in/json"))["NetworkSettings"]["Networks"]["net"]["NetworkID"] == network
+
+    image = (await seen("/v1.51/images/busybox/json"))["Config"]
+    assert image.keys().isdisjoint({"Healthcheck", "Shell", "StopSignal", "ArgsEscaped", "Hostname"})
+    old = await seen("/v1.44/images/busybox/json")
+    assert old["ContainerConfig"] == old["Config"] and old["Config"]["Hostname"] == ""
+    assert [image["Containers"] for image in (await seen("/v1.44/system/df"))["Images"]] == [3]
+    assert (await seen("/v1.51/system/df?type=container"))["LayersSize"] == 0
+    newest, former, oldest = await seen("/v1.51/info"), await seen("/v1.48/info"), await seen("/v1.24/info")
+    assert newest["Swarm"] | {"NodeID": ""} == {
+        **{"NodeID": "", "NodeAddr": "", "LocalNodeState": "inactive", "ControlAvailable": False, "Error": ""},
+        "RemoteManagers": None,
+    }
+    assert newest["FirewallBackend"] == {"Driver": "nftables"} and "FirewallBackend" not in former
+    assert (newest["RuncCommit"], former["RuncCommit"]) == ({"ID": ""}, {"ID": "", "Expected": ""})
+    assert newest["CDISpecDirs"] == ["/etc/cdi", "/var/run/cdi"] and oldest["SecurityOptions"] == ["seccomp", "cgroupns"]
+    for name in ("in", "joined", "alone"):
+        await ask(socket_path, "DELETE", f"/containers/{name}?force=1")
+    assert (await ask(socket_path, "DELETE", "/networks/net")).status == 204
+
+
 async def test_null_is_an_empty_body(containers: Engine, socket_path: Path) -> None:
     assert (await ask(socket_path, "POST", "/containers/runs/update", b"null", JSON)).status == 200
     assert (await ask(socket_path, "POST", "/exec/nosuch/start", b"null", JSON)).status == 404

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import time
 from contextlib import suppress
@@ -232,19 +233,26 @@ def inspect(parts: Parts, ident: str) -> ExecInspect:
     config = execution.config
     state = _read_state(path) or ExecutionState()
     command = config.cmd or [""]
+    user_name = config.user or parts.get(execution.container).config.user
     return ExecInspect(
         id=ident,
         running=state.running,
         exit_code=state.exit_code,
         process_config=ExecProcess(
-            tty=config.tty, entrypoint=command[0], arguments=command[1:], privileged=config.privileged, user=config.user
+            tty=config.tty, entrypoint=command[0], arguments=command[1:], privileged=config.privileged, user=user_name
         ),
+        detach_keys=_encoded_keys(config.detach_keys),
         open_stdin=config.attach_stdin,
         open_stdout=config.attach_stdout,
         open_stderr=config.attach_stderr,
         container_id=execution.container,
         pid=state.pid,
     )
+
+
+def _encoded_keys(keys: str) -> str:
+    """The bytes that detach, in base64, as Go encodes bytes; empty where the request names none."""
+    return base64.b64encode(bytes(attachment.parse_detach_keys(keys))).decode() if keys else ""
 
 
 async def resize(parts: Parts, ident: str, height: int, width: int) -> None:

@@ -57,7 +57,8 @@ async def disk_usage(call: Call) -> web.StreamResponse:
         if unknown := set(kinds) - {"container", "image", "volume", "build-cache"}:
             raise InvalidArgument(f"unknown object type: {unknown.pop()}")
         usage.containers = usage.containers if "container" in kinds else []
-        usage.images = usage.images if "image" in kinds else []
+        if "image" not in kinds:
+            usage.images, usage.layers_size = [], 0
         usage.volumes = usage.volumes if "volume" in kinds else []
         usage.build_cache = usage.build_cache if "build-cache" in kinds else []
     return json(shims.disk_usage(usage, call.version, verbose=arguments["verbose"]))

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Container, Iterable
 
 import msgspec
+from msgspec import UNSET
 
 from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.containers.parts import DAMAGED_STATE, Parts
@@ -52,7 +53,13 @@ _PORTS = re.compile(r"\d{1,5}(-\d{1,5})?(/(tcp|udp|sctp))?")
 _STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
 
 
-def summary(parts: Parts, record: ContainerRecord, state: State, linked: Iterable[str] = ()) -> ContainerSummary:
+#: From the name of each network to its id, looked up when it is needed.
+NetworkIds = Callable[[], dict[str, str]]
+
+
+def summary(
+    parts: Parts, record: ContainerRecord, state: State, network_ids: NetworkIds, linked: Iterable[str] = ()
+) -> ContainerSummary:
     """The row of a container. ``linked`` are the names by which other containers link to it."""
     network = read_network(parts.files(record)) if state.alive else NetworkState({}, {})
     health = _read_health(parts, record)
@@ -63,13 +70,15 @@ def summary(parts: Parts, record: ContainerRecord, state: State, linked: Iterabl
         image_id=record.image_id,
         command=_command_line(record),
         created=int(record.created),
-        ports=_ports(record, network) if state.alive else [],
+        ports=_ports(network),
         labels=record.config.labels or {},
         state=state.status,
         status=status_text(state, health.status if health else ""),
         health=HealthSummary(status=health.status, failing_streak=health.failing_streak) if health else HealthSummary(),
-        host_config=SummaryHostConfig(network_mode=record.host_config.network_mode),
-        network_settings=SummaryNetworkSettings(networks=endpoints(record, state, network)),
+        host_config=SummaryHostConfig(
+            network_mode=record.host_config.network_mode, annotations=record.host_config.annotations or UNSET
+        ),
+        network_settings=SummaryNetworkSettings(networks=endpoints(record, state, network, network_ids)),
         mounts=mounts(record),
     )
 
@@ -108,33 +117,42 @@ def _mode(mount: kept.MountPoint, unnamed: set[str]) -> str:
     return mount.mode or ("z" if mount.type == "volume" else "")
 
 
-def endpoints(record: ContainerRecord, state: State, network: NetworkState) -> dict[str, EndpointSettings]:
+def endpoints(
+    record: ContainerRecord, state: State, network: NetworkState, network_ids: NetworkIds
+) -> dict[str, EndpointSettings]:
     """The container's endpoints by network: those of its run, or those that its next start asks for."""
     # imported here and above, since many commands need no more than the state
     from moby_tui.engine.containers import wire
 
-    kept_endpoints = network.endpoints or _requested_endpoints(record, state)
+    kept_endpoints = network.endpoints or _requested_endpoints(record, state, network_ids)
     return {name: wire.endpoint_to_show(endpoint) for name, endpoint in kept_endpoints.items()}
 
 
-def _requested_endpoints(record: ContainerRecord, state: State) -> dict[str, kept.EndpointSettings]:
-    """The endpoints that the request has, without addresses. A container that joins the network of another container has none."""
+def _requested_endpoints(record: ContainerRecord, state: State, network_ids: NetworkIds) -> dict[str, kept.EndpointSettings]:
+    """The endpoints that the request has, without addresses. A container that joins the network of another container has none.
+
+    As with Docker, they have after a run the networks' ids, by which ``docker compose`` knows them again, and no requested hardware address.
+    """
     mode = record.host_config.network_mode
     requested = record.networking.endpoints_config if record.networking else None
     if mode.startswith("container:"):
         return {}
-    if requested is None:
-        return {mode: kept.EndpointSettings()}
-    endpoints = {name: endpoint or kept.EndpointSettings() for name, endpoint in requested.items()}
+    endpoints = {
+        name: endpoint or kept.EndpointSettings() for name, endpoint in ({mode: None} if requested is None else requested).items()
+    }
     if state.started_at == ZERO_TIME:
         return endpoints
-    # as with Docker, the requested hardware address is not shown after a run
-    return {name: msgspec.structs.replace(endpoint, mac_address="") for name, endpoint in endpoints.items()}
+    ids = network_ids()
+    return {
+        name: msgspec.structs.replace(endpoint, mac_address="", network_id=ids.get(name, ""))
+        for name, endpoint in endpoints.items()
+    }
 
 
-def _ports(record: ContainerRecord, network: NetworkState) -> list[Port]:
+def _ports(network: NetworkState) -> list[Port]:
+    """What a running container exposes and publishes, where it has a network of its own."""
     ports: list[Port] = []
-    for name in sorted({*network.ports, *(record.config.exposed_ports or {})}):
+    for name in sorted(network.ports):
         private, _, kind = name.partition("/")
         bindings = network.ports.get(name)
         if not bindings:
@@ -313,7 +331,7 @@ def _host_ports(parts: Parts, record: ContainerRecord, state: State) -> set[str]
         for name, bindings in (record.host_config.port_bindings or {}).items()
         for binding in bindings or ()
     }
-    bound = _ports(record, read_network(parts.files(record))) if state.alive else []
+    bound = _ports(read_network(parts.files(record))) if state.alive else []
     return requested | {f"{port.public_port}/{port.type}" for port in bound if port.public_port}
 
 
