@@ -91,6 +91,8 @@ class SystemService:
         return version()
 
     async def info(self) -> Info:
+        from moby_tui.engine.runtime.configuration import cdi
+
         containers = await self._containers.list(all=True)
         states = [container.state for container in containers]
         layout = detect()
@@ -121,6 +123,7 @@ class SystemService:
             registry_config=hosts.described(options),
             runtimes={name: {"path": path or "in-process"} for name, path in runtimes.all().items()},
             default_runtime=runtimes.default,
+            cdi_spec_dirs=[str(folder) for folder in cdi.FOLDERS],
             default_address_pools=[*options.default_address_pools] or UNSET,
             security_options=[
                 "name=seccomp,profile=builtin",

@@ -412,6 +412,7 @@ class Port(Wire, kw_only=True):
 
 class SummaryHostConfig(Wire, kw_only=True):
     network_mode: str = ""
+    annotations: dict[str, str] | UnsetType = UNSET
 
 
 class SummaryNetworkSettings(Wire, kw_only=True):

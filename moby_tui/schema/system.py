@@ -39,7 +39,7 @@ class Version(Wire, kw_only=True):
 
 class Plugins(Wire, kw_only=True):
     volume: list[str] = field(default_factory=lambda: ["local"])
-    network: list[str] = field(default_factory=lambda: ["bridge", "host", "null"])
+    network: list[str] = field(default_factory=lambda: ["bridge", "host", "ipvlan", "macvlan", "null"])
     authorization: list[str] | None = None
     log: list[str] = field(default_factory=lambda: ["journald", "json-file", "local", "none", "syslog"])
 
@@ -53,7 +53,15 @@ class AddressPool(Wire, kw_only=True):
 
 class Swarm(Wire, kw_only=True):
     node_id: str = field(default="", name="NodeID")
+    node_addr: str = ""
     local_node_state: str = "inactive"
+    control_available: bool = False
+    error: str = ""
+    remote_managers: list[dict[str, str]] | None = None
+
+
+class FirewallBackend(Wire, kw_only=True):
+    driver: str = "nftables"
 
 
 class Login(Wire, kw_only=True):
@@ -112,6 +120,10 @@ class Info(Wire, kw_only=True):
     #: only where the daemon was given some
     default_address_pools: list[AddressPool] | UnsetType = UNSET
     swarm: Swarm = field(default_factory=Swarm)
+    generic_resources: list[dict[str, Any]] | None = None
+    firewall_backend: FirewallBackend = field(default_factory=FirewallBackend)
+    #: where the files of devices are looked for (Container Device Interface)
+    cdi_spec_dirs: list[str] = field(default_factory=list, name="CDISpecDirs")
     live_restore_enabled: bool = True
     isolation: str = ""
     init_binary: str = ""

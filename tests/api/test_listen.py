@@ -31,7 +31,12 @@ def test_a_stale_socket_is_replaced_and_a_living_one_is_not(tmp_path: Path) -> N
     with pytest.raises(Conflict):
         listen(f"unix://{path}")
     assert path.exists()
+    listener.withdraw()
+    [successor] = listen(f"unix://{path}")
     listener.close()
+    assert path.exists()
+    successor.close()
+    assert not path.exists()
 
 
 def test_another_file_is_not_touched(tmp_path: Path) -> None:

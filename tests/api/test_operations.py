@@ -89,10 +89,10 @@ class Sent(Exception):
 
 
 class Session:
-    def __init__(self, version: tuple[int, int] = versions.NEWEST) -> None:
+    def __init__(self, version: tuple[int, ...] = versions.NEWEST) -> None:
         self._version = version
 
-    async def version(self) -> tuple[int, int]:
+    async def version(self) -> tuple[int, ...]:
         return self._version
 
     async def open(self, method: str, path: str, query: Any, *, body: Any, headers: Any) -> None:

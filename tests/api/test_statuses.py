@@ -99,12 +99,36 @@ NOWHERE = """
 404 GET /nosuch
 404 PUT /info
 400 GET /v1.99/info
+200 GET /v1.51.0/_ping
+400 GET /v1.52.1/_ping
+400 GET /v1/_ping
+301 GET //info
+301 GET /v1.51/containers//nosuch/json
+301 GET /containers/%2Fnosuch/json?size=1
+301 GET /volumes/..%2f..%2fetc
+200 GET /containers/json?filters={"name":["("]}
+200 GET /containers/json?filters={"id":["[a-"]}
+200 GET /containers/json?filters={"status":null}
+200 GET /containers/json?filters={"isolation":["x"]}
+200 POST /build/prune?filters={"unused-for":["24h"]}&reserved-space=1000000000000
+400 POST /build/prune?reserved-space=x
+400 GET /plugins?filters=x
+400 GET /plugins?filters={"nosuch":["a"]}
+501 DELETE /containers/nosuch/checkpoints/x
+400 POST /networks/bridge/disconnect
+200 GET /images/busybox/json?platform=
+403 POST /images/create?fromImage=scratch
+400 POST /images/create?fromSrc=-&repo=a&platform=windows/amd64
+201 POST /images/busybox/tag?repo=a:b&tag=c
+200 GET /images/a:c/json
+404 GET /images/a:b/json
 """
 IN_STATES = {
     "runs": "304 start|409 unpause|201 exec|400 kill?signal=NOSUCH|409 DELETE|400 wait?condition=foo|409 rename?name=created|"
     "400 attach?detachKeys=foo|400 attach?stream=1&stdout=1&detachKeys=ctrl-|"
     "404 GET archive?path=/nosuch/|400 GET archive?path=/bin/sh%2F|400 GET archive?path=/bin/sh/x",
-    "created": "409 kill|409 pause|409 exec|304 stop|409 resize?h=1&w=1|409 GET top",
+    "created": "409 kill|409 kill?signal=SIGRTMAX-1|400 kill?signal=RTMAX-31|409 pause|409 exec|304 stop|409 resize?h=1&w=1|409 GET top|"
+    "400 restart?t=99999999999999999999|400 resize?h=70000&w=1",
     "paused": "409 start|409 pause|409 exec|409 attach?stream=1&stdout=1|409 attach?logs=1&stdout=1|409 DELETE",
     "ended": "409 kill|304 stop|409 pause|409 exec|409 GET top",
 }
@@ -121,6 +145,13 @@ CREATED: list[tuple[int, dict[str, Any]]] = [
     (400, {"Runtime": "nosuch"}),
     (201, {"Isolation": "default"}),
     (400, {"RestartPolicy": {"Name": "foo"}}),
+    (400, {"RestartPolicy": {"MaximumRetryCount": 1}}),
+    (400, {"IpcMode": "container:nosuch"}),
+    (400, {"PidMode": "container:nosuch"}),
+    (201, {"NetworkMode": "container:nosuch"}),
+    (400, {"PortBindings": {"80-90/tcp": [{}]}}),
+    (400, {"ConsoleSize": [-1, 2]}),
+    (400, {"Annotations": {"": "x"}}),
     (400, {"Memory": 1}),
     (400, {"CapAdd": ["FOO"]}),
     (400, {"LogConfig": {"Type": "nosuch"}}),
@@ -141,6 +172,7 @@ SHOWN: list[tuple[dict[str, Any], str, Any]] = [
     ({"HostConfig": {"PidsLimit": -1}}, "HostConfig.PidsLimit", None),
     ({"HostConfig": {"PidsLimit": 0}}, "HostConfig.PidsLimit", None),
     ({"HostConfig": {"PidsLimit": 5}}, "HostConfig.PidsLimit", 5),
+    ({"HostConfig": {"ConsoleSize": [24]}}, "HostConfig.ConsoleSize", [24, 0]),
 ]
 BUILDS = [
     *((200, f"{name}={value}") for name in ("rm", "forcerm", "compress") for value in ("0", "1", "true", "False", "True", "")),
@@ -432,6 +464,87 @@ async def test_the_end_of_a_renamed_container_is_told_under_its_new_name(
     seen = [(await asyncio.wait_for(anext(events), 30)) for _ in range(2)]
     assert [(event.action, event.actor.attributes["name"]) for event in seen] == [("die", "latter"), ("stop", "latter")]
     await events.aclose()
+
+
+async def test_what_a_body_says_that_it_is(socket_path: Path) -> None:
+    """Checked of an empty body too; a login is read whatever it says. A path with too many parts is answered with a redirect."""
+    text = {"Content-Type": "text/plain"}
+    for path in ("/volumes/create", "/networks/create", "/exec/nosuch/start"):
+        for body, headers in ((b"", {"Content-Length": "0", **text}), (b"{}", text), (b"{}", {"Content-Type": "x/y/z"})):
+            answer = await ask(socket_path, "POST", path, body, headers)
+            told = f"unsupported Content-Type header ({headers['Content-Type']}): must be 'application/json'"
+            assert (answer.status, answer.message) == (400, told)
+    answer = await ask(socket_path, "POST", "/auth", b'{"serveraddress":"127.0.0.1:1","username":"a","password":"b"}', text)
+    assert answer.status == 500 and "127.0.0.1:1" in answer.message
+    answer = await ask(socket_path, "GET", "/v1.51/containers//a%20b/./json?size=1")
+    assert (answer.status, answer.headers["location"]) == (301, "/v1.51/containers/a%20b/json?size=1")
+
+
+async def test_what_objects_show_at_versions_of_the_api(busybox: str, socket_path: Path) -> None:
+    """As dockerd 28.5 shows the same ones."""
+
+    async def seen(path: str) -> Any:
+        return (await ask(socket_path, "GET", path)).json()
+
+    async def made(kind: str, body: dict[str, Any]) -> str:
+        answer = await ask(socket_path, "POST", f"/{kind}", json.dumps(body).encode(), JSON)
+        assert answer.status == 201, answer.body
+        return str(answer.json()["Id"])
+
+    network = await made("networks/create", {"Name": "net"})
+    place = {"MacAddress": "02:42:ac:1f:00:09"}
+    asked = {"Image": "busybox", "Cmd": ["sleep", "1000"], "User": "0:0", "ExposedPorts": {"80/tcp": {}}}
+    host = {"NetworkMode": "net", "Annotations": {"a": "b"}}
+    await made(
+        "containers/create?name=in", {**asked, "HostConfig": host, "NetworkingConfig": {"EndpointsConfig": {"net": place}}}
+    )
+    for name, mode in (("joined", "container:in"), ("alone", "none")):
+        await made(f"containers/create?name={name}", {**asked, "ExposedPorts": {}, "HostConfig": {"NetworkMode": mode}})
+    for name in ("in", "joined", "alone"):
+        assert (await ask(socket_path, "POST", f"/containers/{name}/start")).status == 204
+    execution = await made("containers/in/exec", {"Cmd": ["true"], "DetachKeys": "ctrl-a,x"})
+
+    rows = {row["Names"][0]: row for row in await seen("/v1.45/containers/json")}
+    assert [rows[name]["Ports"] for name in ("/in", "/joined", "/alone")] == [[{"PrivatePort": 80, "Type": "tcp"}], [], []]
+    assert "Annotations" not in rows["/in"]["HostConfig"]
+    assert {row["Names"][0]: row for row in await seen("/v1.46/containers/json")}["/in"]["HostConfig"]["Annotations"] == {
+        "a": "b"
+    }
+    container, joined = await seen("/v1.51/containers/in/json"), await seen("/v1.51/containers/joined/json")
+    assert container["Config"]["MacAddress"] == place["MacAddress"] and container["HostConfig"]["LogConfig"]["Config"] == {}
+    assert "MacAddress" not in (await seen("/v1.52/containers/in/json"))["Config"]
+    assert "KernelMemory" not in (await seen("/v1.41/containers/in/json"))["HostConfig"]
+    assert joined["NetworkSettings"]["SandboxID"] == joined["NetworkSettings"]["SandboxKey"] == ""
+    shown = await seen(f"/exec/{execution}/json")
+    assert (shown["ProcessConfig"]["user"], shown["DetachKeys"]) == ("0:0", "AXg=")
+    assert (await ask(socket_path, "POST", "/containers/in/attach?detachKeys=%E2%82%AC")).status == 400
+    [listed] = [row for row in await seen("/v1.24/networks") if row["Name"] == "net"]
+    assert [member["Name"] for member in listed["Containers"].values()] == ["in"]
+    assert all(not row["Containers"] for row in await seen("/v1.28/networks"))
+
+    await ask(socket_path, "POST", "/containers/in/kill")
+    await ask(socket_path, "POST", "/containers/in/wait")
+    [row] = [row for row in await seen("/containers/json?all=1") if row["Names"] == ["/in"]]
+    assert row["NetworkSettings"]["Networks"]["net"]["NetworkID"] == network
+    assert (await seen("/containers/in/json"))["NetworkSettings"]["Networks"]["net"]["NetworkID"] == network
+
+    image = (await seen("/v1.51/images/busybox/json"))["Config"]
+    assert image.keys().isdisjoint({"Healthcheck", "Shell", "StopSignal", "ArgsEscaped", "Hostname"})
+    old = await seen("/v1.44/images/busybox/json")
+    assert old["ContainerConfig"] == old["Config"] and old["Config"]["Hostname"] == ""
+    assert [image["Containers"] for image in (await seen("/v1.44/system/df"))["Images"]] == [3]
+    assert (await seen("/v1.51/system/df?type=container"))["LayersSize"] == 0
+    newest, former, oldest = await seen("/v1.51/info"), await seen("/v1.48/info"), await seen("/v1.24/info")
+    assert newest["Swarm"] | {"NodeID": ""} == {
+        **{"NodeID": "", "NodeAddr": "", "LocalNodeState": "inactive", "ControlAvailable": False, "Error": ""},
+        "RemoteManagers": None,
+    }
+    assert newest["FirewallBackend"] == {"Driver": "nftables"} and "FirewallBackend" not in former
+    assert (newest["RuncCommit"], former["RuncCommit"]) == ({"ID": ""}, {"ID": "", "Expected": ""})
+    assert newest["CDISpecDirs"] == ["/etc/cdi", "/var/run/cdi"] and oldest["SecurityOptions"] == ["seccomp", "cgroupns"]
+    for name in ("in", "joined", "alone"):
+        await ask(socket_path, "DELETE", f"/containers/{name}?force=1")
+    assert (await ask(socket_path, "DELETE", "/networks/net")).status == 204
 
 
 async def test_null_is_an_empty_body(containers: Engine, socket_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel import removal
 from moby_tui.engine.store.state import STATE_FILE, State, now
+from moby_tui.errors import Unavailable
 from moby_tui.schema.container import ContainerCreate, HostConfig
 from runtime.box import Box
 
@@ -42,6 +43,25 @@ async def test_an_engine_that_closes_leaves_no_row(roots: tuple[Path, Path], bus
         await wait.result()
         assert _rows(roots[0]) == 1
     assert _rows(roots[0]) == 0
+
+
+async def test_who_waits_is_told_that_the_engine_was_closed(box: Box, roots: tuple[Path, Path]) -> None:
+    """Of a container that outlives the engine: a daemon that ends meanwhile ended never, since the wait left it no time."""
+    asked = ContainerCreate(image=box.image, cmd=["sleep", "1000"], host_config=HostConfig(network_mode="none"))
+    made = await box.engine.containers.create(asked)
+    await box.engine.containers.start(made.id)
+    async with Engine.open(*roots) as other:
+        waits = [
+            asyncio.ensure_future((await other.containers.wait(made.id)).result()),
+            # sleep, as PID 1, does not end by SIGTERM
+            asyncio.ensure_future(other.containers.stop(made.id, timeout=-1)),
+            asyncio.ensure_future(other.containers.restart(made.id, timeout=-1)),
+        ]
+        await asyncio.sleep(0)
+    for wait in waits:
+        with pytest.raises(Unavailable, match="the engine was closed"):
+            await asyncio.wait_for(wait, 30)
+    assert (await box.engine.containers.inspect(made.id)).state.running
 
 
 async def test_a_monitor_is_killed_while_it_removes(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:

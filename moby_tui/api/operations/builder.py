@@ -65,11 +65,11 @@ class Builder(Protocol):
 
     @post(
         "/build/prune",
-        filters("until"),
+        filters("until", "unused-for"),
         field("keep_storage", "keep-storage"),
         extra("max-used-space", "integer", default=0),
-        extra("reserved-space"),
-        extra("min-free-space"),
+        extra("reserved-space", "integer", default=0),
+        extra("min-free-space", "integer", default=0),
         since="1.31",
     )
     async def prune(self, *, all: bool = False, filters: Filters | None = None, keep_storage: int = 0) -> BuildPruned:

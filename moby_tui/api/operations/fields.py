@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from inspect import Parameter
 from typing import Any, Final, Literal
 
@@ -86,6 +87,6 @@ def option(parameter: str, kind: Kind, *, wire: str = "") -> Field:
     return Field(parameter, wire or parameter.partition(".")[2], kind)
 
 
-def extra(wire: str, kind: Kind = "text", *, default: Any = "", since: str = "") -> Field:
-    """A field of the query that is no parameter of the method: the server's own code reads it."""
-    return Field("", wire, kind, since, default=default)
+def extra(wire: str, kind: Kind = "text", *, default: Any = "", since: str = "", keys: Iterable[str] = ()) -> Field:
+    """A field of the query that is no parameter of the method: the server's own code reads it. ``keys``: those that filters may have."""
+    return Field("", wire, kind, since, frozenset(keys), default)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -22,6 +23,11 @@ def json(value: object, status: int = 200) -> web.Response:
 
 def empty(status: int = 204) -> web.Response:
     return web.Response(status=status, headers=HEADERS)
+
+
+def elsewhere(path: str, query: str) -> web.Response:
+    """Sends the client to another path with the query that it has given."""
+    return web.Response(status=301, headers={**HEADERS, "Location": quote(path) + (f"?{query}" if query else "")})
 
 
 async def begin(request: web.BaseRequest, content_type: str, headers: dict[str, str] | None = None) -> web.StreamResponse:

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 from aiohttp import HttpVersion11, web
 
 from moby_tui.api.client.protocol import Client
-from moby_tui.api.server import decode, errors, origin, versions
-from moby_tui.api.server.answers import empty
+from moby_tui.api.server import decode, errors, origin, router, versions
+from moby_tui.api.server.answers import elsewhere, empty
 from moby_tui.api.server.call import Call, Peer, peer_of
 from moby_tui.api.server.connection import Connection
 from moby_tui.api.server.router import Route, Router
@@ -60,7 +60,10 @@ class App(web.Server):
             self._authorize(peer)
         if request.method == "OPTIONS":
             return empty(200)
-        text, path = versions.split(unquote(request.rel_url.raw_path))
+        asked = unquote(request.rel_url.raw_path)
+        if (cleaned := router.cleaned(asked)) != asked:
+            return elsewhere(cleaned, request.rel_url.raw_query_string)
+        text, path = versions.split(asked)
         found = self._router.find(request.method, path)
         if found is None:
             raise errors.PageNotFound

@@ -31,7 +31,8 @@ BODY_TIMEOUT = 30.0
 _FALSE = frozenset({"", "0", "no", "false", "none"})
 _TRUE_IN_GO = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE_IN_GO = frozenset({"0", "f", "F", "FALSE", "false", "False"})
-_UINT32_MAX = 2**32 - 1
+_MOST_CELLS = 2**16 - 1
+_INT64 = range(-(2**63), 2**63)
 _FRACTION = re.compile(r"(?<=\.)\d+")
 
 
@@ -79,9 +80,12 @@ class Query:
         if not value:
             return default
         try:
-            return int(value)
+            number = int(value)
         except ValueError:
-            raise InvalidArgument(f"invalid value for {name}: {value!r} is not a number") from None
+            raise InvalidArgument(f"invalid value for {name}: {value[:80]!r} is not a number") from None
+        if number not in _INT64:
+            raise InvalidArgument(f"invalid value for {name}: {value[:80]} is out of range")
+        return number
 
     def tail(self, name: str) -> int | None:
         """A number of lines; None, which is all, for any other word."""
@@ -90,13 +94,12 @@ class Query:
 
     def reference(self, name: str) -> str:
         """The name of an image, whose tag has a field of its own."""
-        repository, tag = self._values.get(name, ""), self._values.get("tag", "")
-        return f"{repository}:{tag}" if repository and tag else repository
+        return with_tag(self._values.get(name, ""), self._values.get("tag", ""))
 
     def dimension(self, name: str) -> int:
-        """A terminal's height or width: an unsigned 32-bit number, without sign."""
+        """A terminal's height or width: a number without sign, as in ``struct winsize`` (ioctl_tty(2))."""
         value = self._values.get(name, "")
-        if not (value.isascii() and value.isdigit()) or int(value) > _UINT32_MAX:
+        if not (value.isascii() and value.isdigit()) or int(value) > _MOST_CELLS:
             raise InvalidArgument(f"invalid {name}: {value!r} is not a number of rows or columns")
         return int(value)
 
@@ -120,7 +123,7 @@ class Query:
     def platforms(self, name: str) -> list[str]:
         """``os/architecture/variant`` of what the API writes as an OCI object in JSON; the field may be repeated."""
         platforms = []
-        for text in self.all(name):
+        for text in filter(None, self.all(name)):
             try:
                 platform = base.decode(text, Platform)
             except (msgspec.ValidationError, msgspec.DecodeError) as error:
@@ -143,6 +146,14 @@ class Query:
             raise InvalidArgument(f"invalid {name}: {error}") from None
 
 
+def with_tag(repository: str, tag: str) -> str:
+    """The name of an image whose tag was given beside it: that tag takes the place of one in the name. A tag may be a digest."""
+    if not (repository and tag):
+        return repository
+    folder, slash, last = repository.rpartition("/")
+    return f"{folder}{slash}{last.partition(':')[0]}{'@' if ':' in tag else ':'}{tag}"
+
+
 def parse_timestamp(name: str, value: str) -> float:
     """See ``Query.timestamp``; raises ``InvalidArgument``."""
     try:
@@ -159,11 +170,11 @@ def _rfc3339(value: str) -> float:
 def parse_filters(text: str) -> Filters:
     """See ``Query.filters``; raises ``InvalidArgument``."""
     try:
-        document = msgspec.json.decode(text, type=dict[str, list[str] | dict[str, bool]] | None) or {}
+        document = msgspec.json.decode(text, type=dict[str, list[str] | dict[str, bool] | None] | None) or {}
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise InvalidArgument(f"invalid filter: {error}") from None
     return {
-        key: list(values) if isinstance(values, list) else [value for value, wanted in values.items() if wanted]
+        key: [value for value, wanted in values.items() if wanted] if isinstance(values, dict) else list(values or ())
         for key, values in document.items()
     }
 
@@ -195,13 +206,14 @@ async def body(request: web.BaseRequest, limit: int = MAX_JSON) -> bytes:
     return bytes(data)
 
 
-async def json_body(request: web.BaseRequest, kind: type[T]) -> T:
-    """A JSON body as a typed object. An empty one is an object without fields."""
+async def json_body(request: web.BaseRequest, kind: type[T], *, of_any_type: bool = False) -> T:
+    """A JSON body as a typed object. An empty one is an object without fields. ``of_any_type``: whatever its Content-Type is."""
     data = await body(request)
+    told = request.headers.get("Content-Type", "")
+    if (data or told) and request.content_type != "application/json" and not of_any_type:
+        raise InvalidArgument(f"unsupported Content-Type header ({told}): must be 'application/json'")
     if not data:
         return _convert(b"{}", kind)
-    if request.content_type != "application/json":
-        raise InvalidArgument(f"unsupported Content-Type header ({request.content_type}): must be 'application/json'")
     if data.strip() == b"null" and isinstance(kind, type):
         # to Go: leave everything as it is
         data = b"{}"

@@ -29,7 +29,7 @@ _FIRST_FD = 3
 _MAX_PATH = 107
 
 
-@dataclass(frozen=True)
+@dataclass
 class Listener:
     """A listening socket. ``path`` is the file to remove at the end, ``warning`` what a person should read.
 
@@ -42,10 +42,15 @@ class Listener:
     warning: str = ""
     tls: ssl.SSLContext | None = None
 
-    def close(self) -> None:
-        self.socket.close()
+    def withdraw(self) -> None:
+        """Removes the socket's file, while the socket still listens: once it does not, another server may make a file there."""
         if self.path:
             self.path.unlink(missing_ok=True)
+            self.path = None
+
+    def close(self) -> None:
+        self.withdraw()
+        self.socket.close()
 
 
 def listen(host: str, *, group: int | None = None, tls: Tls | None = None) -> list[Listener]:

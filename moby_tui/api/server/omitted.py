@@ -28,8 +28,6 @@ _STATS = {
     "cpu_stats": ("system_cpu_usage", "online_cpus"),
     "precpu_stats": ("system_cpu_usage", "online_cpus"),
 }
-#: What a limit was called that the kernel has taken away.
-_KERNEL_MEMORY = ("KernelMemory", "KernelMemoryTCP")
 
 
 def _drop(value: Json, names: tuple[str, ...]) -> None:
@@ -38,17 +36,20 @@ def _drop(value: Json, names: tuple[str, ...]) -> None:
             del value[name]
 
 
+def of_healthcheck(config: Json) -> None:
+    _drop(config.get("Healthcheck") or {}, _HEALTHCHECK)
+
+
 def of_inspect(container: Json, version: ApiVersion) -> None:
     config, host = container["Config"], container["HostConfig"]
     _drop(config, _CONFIG)
-    _drop(config.get("Healthcheck", {}), _HEALTHCHECK)
+    of_healthcheck(config)
     _drop(host, _HOST)
+    host["LogConfig"]["Config"] = host["LogConfig"]["Config"] or {}
     for mount in host.get("Mounts", ()):
         for name, inner in _MOUNT_OPTIONS.items():
             _drop(mount[name] or {}, inner)
         _drop(mount, _MOUNT)
-    if version < (1, 42):
-        host |= dict.fromkeys(_KERNEL_MEMORY, 0)
     _of_both(container, version)
 
 
@@ -57,6 +58,8 @@ def of_summary(container: Json, version: ApiVersion) -> None:
     container["Ports"] = [{key: item for key, item in port.items() if item is not None} for port in container["Ports"]]
     if version < (1, 52):
         container.pop("Health", None)
+    if version < (1, 46):
+        container["HostConfig"].pop("Annotations", None)
     _of_both(container, version)
 
 

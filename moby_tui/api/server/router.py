@@ -6,6 +6,7 @@ greedy names (``/images/reg:5000/a/b:tag/json``) are simplest as regular express
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -137,6 +138,14 @@ class Router:
             if match := pattern.fullmatch(path):
                 return route, match.groupdict()
         return None
+
+
+def cleaned(path: str) -> str:
+    """The path without empty parts, ``.`` and ``..``; a slash at its end stays. The Docker Engine sends a client there."""
+    if "//" not in path and "/." not in path:
+        return path
+    shortest = "/" + posixpath.normpath(path).lstrip("/")
+    return shortest + "/" if path.endswith("/") and shortest != "/" else shortest
 
 
 def _beginning(path: str) -> str:

@@ -94,6 +94,8 @@ async def serving(
         try:
             yield listeners
         finally:
+            for listener in listeners:
+                listener.withdraw()
             await _stop(app, servers)
     finally:
         for listener in listeners:

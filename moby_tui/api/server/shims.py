@@ -15,7 +15,6 @@ from moby_tui.errors import InvalidArgument
 from moby_tui.schema.base import ZERO_TIME, encode, to_builtins
 from moby_tui.schema.container import (
     BRIDGE_FIELDS,
-    ContainerConfig,
     ContainerCreate,
     ContainerInspect,
     ContainerSummary,
@@ -58,6 +57,10 @@ _COMMITS = ("ContainerdCommit", "RuncCommit", "InitCommit")
 def container_create(config: ContainerCreate, version: ApiVersion) -> ContainerCreate:
     """A request is read as its version meant it. Raises ``InvalidArgument`` for what that version did not have."""
     host = config.host_config
+    endpoints = (config.networking_config and config.networking_config.endpoints_config) or {}
+    for name, endpoint in endpoints.items():
+        if endpoint is None:
+            raise InvalidArgument(f"invalid config for network {name}: EndpointsConfig is nil")
     for mount in host.mounts or ():
         if version < (1, 45) and mount.volume_options is not None and mount.volume_options.subpath:
             raise InvalidArgument("VolumeOptions.Subpath needs API v1.45 or newer")
@@ -153,7 +156,8 @@ def image_inspect(image: ImageInspect, version: ApiVersion) -> dict[str, Any]:
         result["Created"] = image.created or ZERO_TIME
     if version < (1, 45):
         result["Container"] = ""
-        result["ContainerConfig"] = _image_config(to_builtins(ContainerConfig()), version)
+        # which configuration a step's container had is not kept: the image's has the same volumes and ports, for which clients look here
+        result["ContainerConfig"] = result["Config"]
     if version < (1, 52):
         result["DockerVersion"] = ""
         result["GraphDriver"] = {"Name": "overlayfs", "Data": None}
@@ -167,11 +171,11 @@ def _dangling(image: dict[str, Any], version: ApiVersion) -> None:
 
 
 def _image_config(config: dict[str, Any], version: ApiVersion) -> dict[str, Any]:
+    omitted.of_healthcheck(config)
     if version >= (1, 52):
         return {key: value for key, value in config.items() if value and key not in _NOT_OF_IMAGES}
-    if version >= (1, 50):
-        return {key: value for key, value in config.items() if key not in _NOT_OF_IMAGES}
-    return {key: value for key, value in config.items() if value or key not in _LEFT_OUT_WHEN_EMPTY}
+    there = {key: value for key, value in config.items() if value or key not in _LEFT_OUT_WHEN_EMPTY}
+    return {key: value for key, value in there.items() if key not in _NOT_OF_IMAGES} if version >= (1, 50) else there
 
 
 def event(value: Event, version: ApiVersion) -> bytes:
@@ -188,8 +192,11 @@ def info(value: Info, version: ApiVersion) -> dict[str, Any]:
     result: dict[str, Any] = to_builtins(value)
     if version < (1, 50):
         result |= {"BridgeNfIptables": False, "BridgeNfIp6tables": False}
+    result |= {name: {"ID": "", "Expected": ""} if version < (1, 49) else {"ID": ""} for name in _COMMITS}
     if version < (1, 49):
-        result |= {name: {"ID": "", "Expected": ""} for name in _COMMITS}
+        del result["FirewallBackend"]
+    if version < (1, 25):
+        result["SecurityOptions"] = [option.removeprefix("name=").partition(",")[0] for option in value.security_options]
     return result
 
 
@@ -197,7 +204,7 @@ def disk_usage(value: DiskUsage, version: ApiVersion, *, verbose: bool) -> dict[
     """Before 1.52 the objects themselves, from then on sums, with the objects as ``Items`` where asked for."""
     legacy = {
         "LayersSize": value.layers_size,
-        "Images": [image_summary(image, version) for image in value.images],
+        "Images": [image_summary(image, version) | {"Containers": image.containers} for image in value.images],
         "Containers": container_summaries(value.containers, version),
         "Volumes": to_builtins(value.volumes),
         "BuildCache": to_builtins(value.build_cache),

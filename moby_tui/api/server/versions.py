@@ -7,7 +7,7 @@ import re
 from moby_tui.errors import InvalidArgument
 from moby_tui.version import API_VERSION, MIN_API_VERSION, VERSION
 
-ApiVersion = tuple[int, int]
+ApiVersion = tuple[int, ...]
 
 _PREFIX = re.compile(r"/v(?P<version>[0-9.]+)(?P<path>/.*)")
 
@@ -21,11 +21,14 @@ HEADERS = {
 
 
 def parse(text: str) -> ApiVersion:
-    """``1.47`` as a pair; raises ``InvalidArgument``."""
-    major, dot, minor = text.partition(".")
-    if not (dot and major.isdigit() and minor.isdigit() and len(text) <= 16):
+    """``1.47`` as a tuple of at least two numbers, without zeros behind them: ``1.47.0`` is ``1.47``. Raises ``InvalidArgument``."""
+    parts = text.split(".")
+    if not all(part.isdigit() for part in parts) or len(text) > 16:
         raise InvalidArgument(f"invalid API version {text!r}: must be like {API_VERSION}")
-    return int(major), int(minor)
+    numbers = [int(part) for part in parts] + [0]
+    while len(numbers) > 2 and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
 
 
 NEWEST = parse(API_VERSION)

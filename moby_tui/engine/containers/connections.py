@@ -32,8 +32,7 @@ async def connect(parts: Parts, ref: str, container: str, asked: EndpointSetting
 
     Raises ``NotFound``, ``MobyError``, and ``Forbidden`` if it is in the network already or can be in no other one.
     """
-    if not container:
-        raise InvalidArgument('invalid name or ID supplied: ""')
+    _check_named(container)
     network, settings = parts.networks.find(ref), asked or EndpointSettings()
     record = parts.get(container)
     _check_connects(network, record)
@@ -61,6 +60,7 @@ async def connect(parts: Parts, ref: str, container: str, asked: EndpointSetting
 
 async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = False) -> None:
     """Disconnects a container from a network. With ``force`` also if its monitor does not answer. Raises as ``connect``."""
+    _check_named(container)
     network = parts.networks.find(ref)
     try:
         record = parts.get(container)
@@ -87,6 +87,11 @@ async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = Fa
                 await _settle_inside(parts, record, given, namespace, former)
             fault.point("networks.disconnect settled")
             parts.networks.publish_connection("disconnect", network, record.id)
+
+
+def _check_named(container: str) -> None:
+    if not container:
+        raise InvalidArgument('invalid name or ID supplied: ""')
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import time
 from contextlib import suppress
@@ -49,6 +50,7 @@ async def create(parts: Parts, record: ContainerRecord, asked: ExecCreate) -> st
     state = _check_running(parts, record)
     if config.user:
         _resolve_user(parts, record, config)
+    config.console_size = _size(config.console_size)
     ident = os.urandom(32).hex()
     folder = parts.files(record).execs
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -59,6 +61,16 @@ async def create(parts: Parts, record: ContainerRecord, asked: ExecCreate) -> st
     fault.point("exec.record written")
     parts.event(f"exec_create: {' '.join(config.cmd)}", record, execID=ident)
     return ident
+
+
+def _size(console: list[int] | None) -> list[int] | None:
+    """Rows and columns; raises ``InvalidArgument``."""
+    if not console:
+        return None
+    # imported here, since only a terminal has a size
+    from moby_tui.engine.policy import admission
+
+    return admission.console(console)
 
 
 def _check_running(parts: Parts, record: ContainerRecord) -> State:
@@ -149,7 +161,7 @@ async def start(parts: Parts, ident: str, options: ExecStart) -> Stream | None:
         stdin=config.attach_stdin,
         stdout=config.attach_stdout,
         stderr=config.attach_stderr,
-        size=options.console_size or config.console_size,
+        size=_size(options.console_size or config.console_size),
         keys=attachment.parse_detach_keys(config.detach_keys),
         detach=options.detach,
     )
@@ -221,19 +233,26 @@ def inspect(parts: Parts, ident: str) -> ExecInspect:
     config = execution.config
     state = _read_state(path) or ExecutionState()
     command = config.cmd or [""]
+    user_name = config.user or parts.get(execution.container).config.user
     return ExecInspect(
         id=ident,
         running=state.running,
         exit_code=state.exit_code,
         process_config=ExecProcess(
-            tty=config.tty, entrypoint=command[0], arguments=command[1:], privileged=config.privileged, user=config.user
+            tty=config.tty, entrypoint=command[0], arguments=command[1:], privileged=config.privileged, user=user_name
         ),
+        detach_keys=_encoded_keys(config.detach_keys),
         open_stdin=config.attach_stdin,
         open_stdout=config.attach_stdout,
         open_stderr=config.attach_stderr,
         container_id=execution.container,
         pid=state.pid,
     )
+
+
+def _encoded_keys(keys: str) -> str:
+    """The bytes that detach, in base64, as Go encodes bytes; empty where the request names none."""
+    return base64.b64encode(bytes(attachment.parse_detach_keys(keys))).decode() if keys else ""
 
 
 async def resize(parts: Parts, ident: str, height: int, width: int) -> None:

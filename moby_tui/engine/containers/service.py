@@ -11,6 +11,7 @@ import itertools
 import os
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.containers.parts import Parts
@@ -76,11 +77,11 @@ class ContainerService(Runs):
         everything = all or limit > 0 or "status" in filters or "exited" in filters
         rows: list[ContainerSummary] = []
         records = self._parts.list()
-        linked = _link_names(records)
+        linked, network_ids = _link_names(records), cache(self._parts.store.network_ids)
         for record in records:
             state = self._parts.current_state(record)
             if (everything or state.alive) and view.matches(self._parts, record, state, filters):
-                row = view.summary(self._parts, record, state, linked.get(record.id, ()))
+                row = view.summary(self._parts, record, state, network_ids, linked.get(record.id, ()))
                 if size:
                     row.size_rw, row.size_root_fs = await self._sizes(record)
                 rows.append(row)

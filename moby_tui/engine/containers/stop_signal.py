@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal as signals
 from contextlib import suppress
 
@@ -12,13 +13,14 @@ DEFAULT_STOP_SECONDS = 10
 
 
 def parse_signal(text: str) -> int:
-    """``TERM``, ``SIGTERM``, ``15`` or ``RTMIN+3`` as a number. Raises ``InvalidArgument``."""
+    """``TERM``, ``SIGTERM``, ``15``, ``RTMIN+3`` or ``RTMAX-1`` as a number. Raises ``InvalidArgument``."""
     name = text.strip().upper().removeprefix("SIG")
     if name.isdecimal() and 0 < int(name) <= signals.NSIG - 1:
         return int(name)
-    base, plus, offset = name.partition("+")
-    if plus and base == "RTMIN" and offset.isdecimal() and signals.SIGRTMIN + int(offset) <= signals.SIGRTMAX:
-        return signals.SIGRTMIN + int(offset)
+    if (real_time := re.fullmatch(r"RT(?:MIN\+|MAX-)(\d{1,2})", name)) is not None:
+        offset = int(real_time[1])
+        number = signals.SIGRTMIN + offset if "+" in name else signals.SIGRTMAX - offset
+        return number if signals.SIGRTMIN <= number <= signals.SIGRTMAX else _invalid(text)
     with suppress(AttributeError, ValueError):
         return int(getattr(signals, f"SIG{name}")) if name.isalnum() else _invalid(text)
     return _invalid(text)

@@ -48,6 +48,7 @@ def check(asked: ContainerCreate) -> tuple[ContainerCreate, list[str]]:
     _check_parent(host.cgroup_parent)
     _check_sysctls(host)
     _check_network(asked)
+    host = replace(host, console_size=console(host.console_size))
     return replace(asked, host_config=host), warnings + _warnings(asked)
 
 
@@ -95,8 +96,19 @@ def _check_process(host: HostConfig) -> None:
     _require(bool(re.fullmatch(r"[0-7]{0,4}", host.umask)), f"invalid umask {host.umask!r}: give octal digits, as in 0027")
     for limit in host.ulimits or []:
         _check_ulimit(limit)
+    _require("" not in (host.annotations or {}), "invalid Annotations: the empty string is not permitted as an annotation key")
     for group in host.group_add or []:
         _require(bool(re.fullmatch(_GROUP, group)), f"invalid group {group!r}: give a name or a number")
+
+
+def console(size: list[int] | None) -> list[int] | None:
+    """Rows and columns of a terminal, as in ``struct winsize`` (ioctl_tty(2)): what is missing is 0, what is too much is left out.
+
+    Raises ``InvalidArgument``.
+    """
+    for cells in size or ():
+        _require(0 <= cells < 1 << 16, f"invalid ConsoleSize: {cells} is not a number of rows or columns")
+    return size and [*size, 0][:2]
 
 
 def _check_ulimit(limit: Ulimit) -> None:
@@ -145,6 +157,7 @@ def check_ports(asked: ContainerCreate) -> None:
         _check_port(port, "invalid exposed port")
     for port, bindings in (asked.host_config.port_bindings or {}).items():
         _check_port(port, "invalid port")
+        _require("-" not in port, f'invalid port specification: "{port}"; bind each of its ports by itself')
         for binding in bindings or []:
             _require(not binding.host_ip or _is_address(binding.host_ip), f"invalid host IP address: {binding.host_ip}")
             if binding.host_port:

@@ -23,7 +23,7 @@ def check_restart(policy: RestartPolicy, *, auto_remove: bool) -> None:
         )
     if name == "on-failure" and count < 0:
         raise InvalidArgument("invalid restart policy: maximum retry count cannot be negative")
-    if name not in ("", "on-failure") and count:
+    if name != "on-failure" and count:
         negative = " and cannot be negative" if count < 0 else ""
         raise InvalidArgument(f"invalid restart policy: maximum retry count can only be used with 'on-failure'{negative}")
     if auto_remove and name not in ("", "no"):

@@ -75,6 +75,10 @@ class ContainerStore:
         """Of all containers."""
         return {row["id"] for row in self._database.query("SELECT id FROM containers")}
 
+    def network_ids(self) -> dict[str, str]:
+        """From the name of each network to its id."""
+        return {row["name"]: row["id"] for row in self._database.query("SELECT name, id FROM networks")}
+
     def update(self, record: ContainerRecord) -> None:
         """Replaces what is known of a container, except for its name. Raises ``NotFound``."""
         with self._database.transaction() as connection:

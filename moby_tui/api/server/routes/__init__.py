@@ -27,14 +27,15 @@ _OF_CONTAINERS = (processes, exec)
 ROUTES: list[Route] = [
     route
     for table in (
-        *(system.table, system.feed, containers.table, websocket.table, build.table, buildkit.table, images.table),
+        # first: a container's name has slashes where it is a link's
+        *(unimplemented.table, system.table, system.feed, containers.table, websocket.table, build.table, buildkit.table),
         *(
+            images.table,
             images.registries,
             networks.table,
             volumes.table,
             RouteTable(Secrets, plain),
             RouteTable(History, plain),
-            unimplemented.table,
             description.table,
         ),
     )

@@ -241,8 +241,8 @@ async def cancel(call: Call) -> web.StreamResponse:
 @table.handles(Builder.prune)
 async def prune(call: Call) -> web.StreamResponse:
     parameters = call.read()
-    for name in ("reserved-space", "min-free-space"):
-        if parameters[name] not in ("", "0"):
-            raise NotImplementedYet(f"build prune parameter {name}")
-    keep = parameters["keep_storage"] or parameters["max-used-space"]
+    if parameters["min-free-space"] > 0:
+        raise NotImplementedYet("build prune parameter min-free-space")
+    # keep-storage is the former name of reserved-space
+    keep = max(parameters["reserved-space"] or parameters["keep_storage"], parameters["max-used-space"])
     return json(await call.client.builder.prune(all=parameters["all"], filters=parameters["filters"], keep_storage=keep))

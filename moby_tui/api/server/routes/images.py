@@ -10,7 +10,7 @@ from moby_tui.api.operations.fields import extra
 from moby_tui.api.operations.images import Images
 from moby_tui.api.operations.operation import TAR
 from moby_tui.api.operations.registry import Registry
-from moby_tui.api.server import shims
+from moby_tui.api.server import decode, shims
 from moby_tui.api.server.answers import json, progress, raw
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.plain import plain
@@ -45,19 +45,17 @@ async def create(call: Call) -> web.StreamResponse:
 
 
 async def _pull(call: Call, arguments: dict[str, Any]) -> web.StreamResponse:
-    name, tag = arguments["fromImage"].rstrip(":"), arguments["tag"]
-    if tag:
-        name += f"@{tag}" if ":" in tag else f":{tag}"
+    name = decode.with_tag(arguments["fromImage"].rstrip(":"), arguments["tag"])
     all_tags = "@" not in name and ":" not in name.rpartition("/")[2]
     lines = call.client.images.pull(name, platform=arguments["platform"], all_tags=all_tags, auth=arguments["auth"])
     return await progress(call.request, lines)
 
 
 async def _import(call: Call, arguments: dict[str, Any]) -> web.StreamResponse:
-    source, repo, tag = arguments["fromSrc"], arguments["repo"], arguments["tag"]
+    source = arguments["fromSrc"]
     steps = call.client.images.import_tar(
         call.request.content.iter_any() if source == "-" else source,
-        reference=f"{repo}:{tag}" if repo and tag else repo,
+        reference=decode.with_tag(arguments["repo"], arguments["tag"]),
         message=arguments["message"],
         changes=arguments["changes"],
         platform=arguments["platform"],
@@ -69,10 +67,8 @@ async def _import(call: Call, arguments: dict[str, Any]) -> web.StreamResponse:
 async def push(call: Call) -> web.StreamResponse:
     """Without a tag every tag of the repository is pushed, as dockerd does."""
     arguments = call.read()
-    name, tag = arguments["reference"], arguments["tag"]
-    lines = call.client.images.push(
-        f"{name}:{tag}" if tag else name, all_tags=not tag, platform=arguments["platform"], auth=arguments["auth"]
-    )
+    name = decode.with_tag(arguments["reference"], arguments["tag"])
+    lines = call.client.images.push(name, all_tags=not arguments["tag"], platform=arguments["platform"], auth=arguments["auth"])
     return await progress(call.request, lines)
 
 

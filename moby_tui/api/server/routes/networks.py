@@ -15,6 +15,15 @@ table = RouteTable(Networks, plain)
 table.also("/networks/", Networks.list)
 
 
+@table.handles(Networks.list)
+async def list_(call: Call) -> web.StreamResponse:
+    """Before 1.28 the list tells which containers are in a network, too."""
+    networks = await call.client.networks.list(**call.read())
+    if call.version < (1, 28):
+        networks = [await call.client.networks.inspect(network.id) for network in networks]
+    return json(networks)
+
+
 @table.handles(Networks.inspect)
 async def inspect(call: Call) -> web.StreamResponse:
     """Of several of a name the ``scope`` chooses one. Verbose answers are the same where there is no cluster."""

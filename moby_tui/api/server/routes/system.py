@@ -5,13 +5,14 @@ from __future__ import annotations
 from aiohttp import web
 
 from moby_tui.api.operations.system import Events, System
-from moby_tui.api.server import shims
+from moby_tui.api.server import decode, shims
 from moby_tui.api.server.answers import json, lines
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.plain import plain
 from moby_tui.api.server.router import RouteTable
 from moby_tui.api.server.versions import HEADERS
 from moby_tui.errors import InvalidArgument
+from moby_tui.schema.image import RegistryAuth
 
 table = RouteTable(System, plain)
 feed = RouteTable(Events, plain)
@@ -42,6 +43,12 @@ async def ping_head(call: Call) -> web.StreamResponse:
     return web.Response(headers=HEADERS | _PING_HEADERS)
 
 
+@table.handles(System.login)
+async def login(call: Call) -> web.StreamResponse:
+    """Of a body of any Content-Type, as with dockerd."""
+    return json(await call.client.system.login(await decode.json_body(call.request, RegistryAuth, of_any_type=True)))
+
+
 @table.handles(System.disk_usage)
 async def disk_usage(call: Call) -> web.StreamResponse:
     arguments = call.read()
@@ -50,7 +57,8 @@ async def disk_usage(call: Call) -> web.StreamResponse:
         if unknown := set(kinds) - {"container", "image", "volume", "build-cache"}:
             raise InvalidArgument(f"unknown object type: {unknown.pop()}")
         usage.containers = usage.containers if "container" in kinds else []
-        usage.images = usage.images if "image" in kinds else []
+        if "image" not in kinds:
+            usage.images, usage.layers_size = [], 0
         usage.volumes = usage.volumes if "volume" in kinds else []
         usage.build_cache = usage.build_cache if "build-cache" in kinds else []
     return json(shims.disk_usage(usage, call.version, verbose=arguments["verbose"]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from moby_tui.api.operations.fields import extra
 from moby_tui.api.server.answers import json
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import Handler, RouteTable
@@ -98,9 +99,10 @@ async def _no_plugin(call: Call) -> web.StreamResponse:
     raise NotFound(f'plugin "{call.ref}" not found')
 
 
-@table.get("/plugins")
+@table.get("/plugins", extra("filters", "filters", default=None, keys=("capability", "enabled")))
 async def plugins(call: Call) -> web.StreamResponse:
     """Lists the plug-ins that the Docker Engine manages: none."""
+    call.read()
     return json([])
 
 

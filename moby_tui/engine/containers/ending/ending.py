@@ -7,7 +7,7 @@ import signal as signals
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from moby_tui.engine.containers.ending.exit_wait import LOOK_AGAIN_SECONDS, ExitWait, wait
+from moby_tui.engine.containers.ending.exit_wait import LOOK_AGAIN_SECONDS, ExitWait, engine_closed, wait
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import orphans
 from moby_tui.engine.containers.stop_signal import DEFAULT_STOP_SECONDS, parse_signal
@@ -134,6 +134,9 @@ async def _until_begun(parts: Parts, record: ContainerRecord, begun: Subscriptio
                 async for event in begun:
                     if event.action == "start":
                         return
+                    break
+                else:
+                    raise engine_closed(record)
         state = parts.state(record)
         if not state.alive or parts.is_orphan(record, state):
             raise Conflict(f"container {record.name} has ended and did not start again")

@@ -10,7 +10,7 @@ from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import orphans, settling
 from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.store.state import State
-from moby_tui.errors import InvalidArgument
+from moby_tui.errors import InvalidArgument, Unavailable
 from moby_tui.schema.container import ContainerExit
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class ExitWait:
         self._was_alive = state.alive
 
     async def result(self, timeout: float | None = None) -> ContainerExit:
-        """The exit of the container. Raises ``TimeoutError`` after ``timeout`` seconds."""
+        """The exit of the container. Raises ``TimeoutError`` after ``timeout`` seconds, ``Unavailable`` once the engine is closed."""
         try:
             async with asyncio.timeout(timeout):
                 return await self._result()
@@ -47,14 +47,17 @@ class ExitWait:
 
     async def _result(self) -> ContainerExit:
         # first the events since the registration, then the state: that of a removed container cannot be read
-        patience = 0.0
+        patience, closed = 0.0, False
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(patience):
                     if (published := await self._published_exit()) is not None:
                         return published
+                    closed = True
             if (recorded := self._recorded_exit()) is not None:
                 return await self._publication(recorded) if self._was_alive else recorded
+            if closed:
+                raise engine_closed(self._record)
             patience = LOOK_AGAIN_SECONDS
             await self._look()
 
@@ -93,6 +96,11 @@ class ExitWait:
 
     async def close(self) -> None:
         self._events.close()
+
+
+def engine_closed(record: ContainerRecord) -> Unavailable:
+    """The error of a wait whose engine reads no events any more."""
+    return Unavailable(f"the engine was closed while it waited for container {record.name}: ask another engine how it is")
 
 
 def wait(parts: Parts, record: ContainerRecord, condition: str) -> ExitWait:

@@ -28,15 +28,16 @@ def references(host: HostConfig) -> dict[str, str]:
 
 
 def settle_references(parts: Parts, host: HostConfig) -> None:
-    """Replaces the names of containers in the modes by their ids, as docker does, since a container can be renamed. A name that no
-    container has yet stays."""
+    """Replaces the names of containers in the modes by their ids, as docker does, since a container can be renamed. The name
+    of a container that is not there yet stays if only its network or user namespace is shared. Raises ``InvalidArgument``."""
     for field in ("pid_mode", "ipc_mode", "network_mode", "userns_mode"):
         mode: str = getattr(host, field)
         if mode.startswith(_CONTAINER):
             try:
                 setattr(host, field, _CONTAINER + parts.get(mode.removeprefix(_CONTAINER)).id)
-            except NotFound:
-                continue
+            except NotFound as error:
+                if field in ("pid_mode", "ipc_mode"):
+                    raise InvalidArgument(error.message) from error
 
 
 def with_names(parts: Parts, record: ContainerRecord) -> ContainerRecord:

@@ -15,13 +15,14 @@ from moby_tui.engine.policy import apparmor, security
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState
 from moby_tui.engine.store.state import State
-from moby_tui.schema.container import ContainerInspect, ContainerState, HostConfig, NetworkSettings
+from moby_tui.schema.container import ContainerConfig, ContainerInspect, ContainerState, HostConfig, NetworkSettings
 
 
 def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerInspect:
     """Describes a container. ``state`` is its current state (``Parts.current_state``)."""
     files = parts.files(record)
     network = read_network(files) if state.alive else NetworkState({}, {})
+    has_own = state.alive and not record.host_config.network_mode.startswith("container:")
     return ContainerInspect(
         id=record.id,
         created=record.created_at,
@@ -50,13 +51,13 @@ def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerIns
         host_config=_host_to_show(parts, record),
         mounts=mounts(record),
         app_armor_profile=_apparmor_profile(files) if state.alive and apparmor.enabled() else "",
-        config=wire.config_to_show(record.config),
+        config=_config_to_show(record),
         exec_ids=_exec_ids(parts, record, state),
         network_settings=NetworkSettings(
-            sandbox_id=record.id if state.alive else "",
-            sandbox_key=f"/proc/{state.pid}/ns/net" if state.alive else "",
+            sandbox_id=record.id if has_own else "",
+            sandbox_key=f"/proc/{state.pid}/ns/net" if has_own else "",
             ports=wire.ports_to_show(network.ports),
-            networks=endpoints(record, state, network),
+            networks=endpoints(record, state, network, parts.store.network_ids),
         ),
     )
 
@@ -69,6 +70,14 @@ def _exec_ids(parts: Parts, record: ContainerRecord, state: State) -> list[str] 
     from moby_tui.engine.containers import execs
 
     return execs.unfinished(parts, record, state) or None
+
+
+def _config_to_show(record: ContainerRecord) -> ContainerConfig:
+    """The configuration, with the hardware address that the request has for the container's first network."""
+    requested = (record.networking and record.networking.endpoints_config) or {}
+    endpoint = requested.get(record.host_config.network_mode)
+    shown = wire.config_to_show(record.config)
+    return msgspec.structs.replace(shown, mac_address=shown.mac_address or (endpoint.mac_address if endpoint else ""))
 
 
 def _host_to_show(parts: Parts, record: ContainerRecord) -> HostConfig:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Container, Iterable
 
 import msgspec
+from msgspec import UNSET
 
 from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.containers.parts import DAMAGED_STATE, Parts
@@ -37,6 +38,7 @@ _FILTERS = frozenset(
         "health",
         "id",
         "is-task",
+        "isolation",
         "label",
         "name",
         "network",
@@ -51,7 +53,13 @@ _PORTS = re.compile(r"\d{1,5}(-\d{1,5})?(/(tcp|udp|sctp))?")
 _STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
 
 
-def summary(parts: Parts, record: ContainerRecord, state: State, linked: Iterable[str] = ()) -> ContainerSummary:
+#: From the name of each network to its id, looked up when it is needed.
+NetworkIds = Callable[[], dict[str, str]]
+
+
+def summary(
+    parts: Parts, record: ContainerRecord, state: State, network_ids: NetworkIds, linked: Iterable[str] = ()
+) -> ContainerSummary:
     """The row of a container. ``linked`` are the names by which other containers link to it."""
     network = read_network(parts.files(record)) if state.alive else NetworkState({}, {})
     health = _read_health(parts, record)
@@ -62,13 +70,15 @@ def summary(parts: Parts, record: ContainerRecord, state: State, linked: Iterabl
         image_id=record.image_id,
         command=_command_line(record),
         created=int(record.created),
-        ports=_ports(record, network) if state.alive else [],
+        ports=_ports(network),
         labels=record.config.labels or {},
         state=state.status,
         status=status_text(state, health.status if health else ""),
         health=HealthSummary(status=health.status, failing_streak=health.failing_streak) if health else HealthSummary(),
-        host_config=SummaryHostConfig(network_mode=record.host_config.network_mode),
-        network_settings=SummaryNetworkSettings(networks=endpoints(record, state, network)),
+        host_config=SummaryHostConfig(
+            network_mode=record.host_config.network_mode, annotations=record.host_config.annotations or UNSET
+        ),
+        network_settings=SummaryNetworkSettings(networks=endpoints(record, state, network, network_ids)),
         mounts=mounts(record),
     )
 
@@ -107,33 +117,42 @@ def _mode(mount: kept.MountPoint, unnamed: set[str]) -> str:
     return mount.mode or ("z" if mount.type == "volume" else "")
 
 
-def endpoints(record: ContainerRecord, state: State, network: NetworkState) -> dict[str, EndpointSettings]:
+def endpoints(
+    record: ContainerRecord, state: State, network: NetworkState, network_ids: NetworkIds
+) -> dict[str, EndpointSettings]:
     """The container's endpoints by network: those of its run, or those that its next start asks for."""
     # imported here and above, since many commands need no more than the state
     from moby_tui.engine.containers import wire
 
-    kept_endpoints = network.endpoints or _requested_endpoints(record, state)
+    kept_endpoints = network.endpoints or _requested_endpoints(record, state, network_ids)
     return {name: wire.endpoint_to_show(endpoint) for name, endpoint in kept_endpoints.items()}
 
 
-def _requested_endpoints(record: ContainerRecord, state: State) -> dict[str, kept.EndpointSettings]:
-    """The endpoints that the request has, without addresses. A container that joins the network of another container has none."""
+def _requested_endpoints(record: ContainerRecord, state: State, network_ids: NetworkIds) -> dict[str, kept.EndpointSettings]:
+    """The endpoints that the request has, without addresses. A container that joins the network of another container has none.
+
+    As with Docker, they have after a run the networks' ids, by which ``docker compose`` knows them again, and no requested hardware address.
+    """
     mode = record.host_config.network_mode
     requested = record.networking.endpoints_config if record.networking else None
     if mode.startswith("container:"):
         return {}
-    if requested is None:
-        return {mode: kept.EndpointSettings()}
-    endpoints = {name: endpoint or kept.EndpointSettings() for name, endpoint in requested.items()}
+    endpoints = {
+        name: endpoint or kept.EndpointSettings() for name, endpoint in ({mode: None} if requested is None else requested).items()
+    }
     if state.started_at == ZERO_TIME:
         return endpoints
-    # as with Docker, the requested hardware address is not shown after a run
-    return {name: msgspec.structs.replace(endpoint, mac_address="") for name, endpoint in endpoints.items()}
+    ids = network_ids()
+    return {
+        name: msgspec.structs.replace(endpoint, mac_address="", network_id=ids.get(name, ""))
+        for name, endpoint in endpoints.items()
+    }
 
 
-def _ports(record: ContainerRecord, network: NetworkState) -> list[Port]:
+def _ports(network: NetworkState) -> list[Port]:
+    """What a running container exposes and publishes, where it has a network of its own."""
     ports: list[Port] = []
-    for name in sorted({*network.ports, *(record.config.exposed_ports or {})}):
+    for name in sorted(network.ports):
         private, _, kind = name.partition("/")
         bindings = network.ports.get(name)
         if not bindings:
@@ -221,7 +240,8 @@ def check_filters(filters: Filters) -> None:
             raise InvalidArgument(f"invalid filter '{key}'")
     for value in filters.get("status", []):
         if value not in _STATUSES:
-            raise InvalidArgument(f"invalid filter 'status={value}'")
+            told = f"invalid value for state ({value}): must be one of {', '.join(_STATUSES)}"
+            raise InvalidArgument(f"invalid filter 'status={value}': {told}")
     for value in filters.get("exited", []):
         if not value.isdecimal():
             raise InvalidArgument(f"invalid filter 'exited={value}'")
@@ -234,7 +254,8 @@ def check_filters(filters: Filters) -> None:
                 raise InvalidArgument(f"invalid filter '{key}={value}': write it as 80, 80/tcp or 8000-8010/udp")
     for value in filters.get("health", []):
         if value not in _HEALTH:
-            raise InvalidArgument(f"invalid filter 'health={value}'")
+            told = f"invalid value for health ({value}): must be one of {', '.join(_HEALTH)}"
+            raise InvalidArgument(f"invalid filter 'health={value}': {told}")
 
 
 def _finds(expression: str, text: str) -> bool:
@@ -254,6 +275,8 @@ def matches(parts: Parts, record: ContainerRecord, state: State, filters: Filter
         "network": lambda value: _is_in(parts, record, value),
         "volume": lambda value: any(value in (mount.name, mount.destination, mount.source) for mount in record.mounts),
         "health": lambda value: value == (health.status if (health := _read_health(parts, record)) else "none"),
+        # of Windows: on Linux dockerd takes every value for every container
+        "isolation": lambda value: True,
         "is-task": lambda value: value.lower() in ("false", "f", "0"),
         "expose": lambda value: _has_port(
             {*(record.config.exposed_ports or {}), *(record.host_config.port_bindings or {})}, value
@@ -309,7 +332,7 @@ def _host_ports(parts: Parts, record: ContainerRecord, state: State) -> set[str]
         for name, bindings in (record.host_config.port_bindings or {}).items()
         for binding in bindings or ()
     }
-    bound = _ports(record, read_network(parts.files(record))) if state.alive else []
+    bound = _ports(read_network(parts.files(record))) if state.alive else []
     return requested | {f"{port.public_port}/{port.type}" for port in bound if port.public_port}
 
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 #: Seconds.
 _BOUNDED_EVERY = 24 * 3600.0
 _PART_OF_DISK = 10
+#: Filters of prune by the time of the last use.
+_AGES = ("until", "unused-for")
 _LEAST_ROOM = 2 << 30
 
 
@@ -100,7 +102,8 @@ class ImageBuilder:
         return max(disk.f_blocks * disk.f_frsize // _PART_OF_DISK, _LEAST_ROOM)
 
     async def prune(self, *, all: bool = False, filters: Filters | None = None, keep_storage: int = 0) -> BuildPruned:
-        """Removes cached steps; those that a local image is made of are kept unless ``all``. Filter: ``until``, as for images.
+        """Removes cached steps; those that a local image is made of are kept unless ``all``. Filters: ``until``, as
+        for images, or BuildKit's word for it, ``unused-for``.
 
         ``keep_storage``: so many bytes of the steps that were used last are kept.
         """
@@ -117,9 +120,10 @@ class ImageBuilder:
     ) -> pruning.Prunable:
         """What ``prune`` would remove now, if the images ``gone`` were removed."""
         for name in filters or {}:
-            if name != "until":
-                raise InvalidArgument(f"invalid filter '{name}'; give until")
-        older_than = min(map(describe.timestamp, (filters or {}).get("until", ())), default=float("inf"))
+            if name not in _AGES:
+                raise InvalidArgument(f"invalid filter '{name}'; give until or unused-for")
+        ages = [value for name in _AGES for value in (filters or {}).get(name, ())]
+        older_than = min(map(describe.timestamp, ages), default=float("inf"))
         records = [record for record in self._rows.all() if record.id not in gone]
         kept = [] if all else [record.config.rootfs.diff_ids for record in records]
         owned: set[str] = set().union(*(record.content for record in records))

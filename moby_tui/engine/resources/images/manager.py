@@ -23,7 +23,7 @@ from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records.images import ImageConfig, ImageRecord
 from moby_tui.engine.tasks import in_thread
 from moby_tui.engine_options import EngineOptions
-from moby_tui.errors import InvalidArgument, NotFound, StorageReadOnly
+from moby_tui.errors import Forbidden, InvalidArgument, NotFound, StorageReadOnly
 from moby_tui.reference import parse, parse_tag
 from moby_tui.schema.base import Filters
 
@@ -197,7 +197,7 @@ class ImageManager:
         wanted = wanted.tagged()
         platforms.parse(platform)
         if wanted.path == "library/scratch":
-            raise InvalidArgument("'scratch' is a reserved name; it is the empty image, which cannot be pulled")
+            raise Forbidden("'scratch' is a reserved name; it is the empty image, which cannot be pulled")
         report = self._report()
         if hello.is_hello(wanted):
             work = self._transfers.make_hello(report)
@@ -274,7 +274,10 @@ class ImageManager:
         from moby_tui.engine.resources.images import platform as platforms
 
         target = parse_tag(reference) if reference else None
-        config = _new_config(platforms.parse(platform), message, changes or [])
+        wanted = platforms.parse(platform)
+        if wanted.os != "linux":
+            raise InvalidArgument(f"operating system is not supported: {wanted.os[:80]}; an import makes images for linux")
+        config = _new_config(wanted, message, changes or [])
         report = self._report()
         async with aclosing(report.of(self._transfers.import_tar(archive, target, config, report))) as lines:
             async for line in lines:

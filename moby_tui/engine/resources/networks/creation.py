@@ -33,8 +33,10 @@ def new_network(request: api.NetworkCreate) -> NetworkRecord:
         raise Forbidden(f"operation is not permitted on predefined {name} network")
     if name.startswith("container:"):
         raise InvalidArgument(f"invalid network name {name}: it names a container's network")
-    if request.config_only or request.config_from is not None or request.ingress or request.scope == "swarm":
-        raise NotImplementedYet("a network of a cluster (--config-only, --config-from, --ingress, --scope swarm)")
+    if request.scope == "swarm" or request.driver == "overlay":
+        raise Forbidden("cannot create a swarm scoped network when swarm is not active: this engine is in no swarm")
+    if request.config_only or request.config_from is not None or request.ingress:
+        raise NotImplementedYet("a network of a cluster (--config-only, --config-from, --ingress)")
     ipam = request.ipam or api.Ipam()
     if ipam.driver not in ("", "default", "null"):
         raise NotFound(f'plugin "{ipam.driver}" not found')

@@ -203,7 +203,7 @@ def parse_detach_keys(text: str) -> list[int]:
         return list(DEFAULT_DETACH_KEYS)
     keys = []
     for key in text.split(","):
-        if len(key) == 1:
+        if len(key) == 1 and key.isascii():
             keys.append(ord(key))
         elif key.startswith("ctrl-") and len(key) == 6 and ((key[5].isascii() and key[5].isalpha()) or key[5] in "@[\\]^_"):
             keys.append(ord(key[5].upper()) & 0x1F)
