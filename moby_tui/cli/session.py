@@ -6,7 +6,7 @@ import os
 import sys
 from contextvars import ContextVar
 
-from moby_tui.errors import Forbidden, MobyError, NotModified
+from moby_tui.errors import Forbidden, MobyError, NotImplementedYet, NotModified
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from moby_tui.api.client.protocol import Client
     from moby_tui.api.client.tls import Tls
+    from moby_tui.cli.table.declare import TrustOptions
     from moby_tui.engine_options import EngineOptions
     from moby_tui.schema.image import RegistryAuth
 
@@ -127,6 +128,12 @@ def login_for(image: str) -> RegistryAuth | None:
     host, slash, _ = image.partition("/")
     named = bool(slash) and ("." in host or ":" in host or host == "localhost")
     return logins.find(logins.domain_of(host if named else ""), current().login_folder)
+
+
+def require_no_trust(options: TrustOptions) -> None:
+    """Raises ``NotImplementedYet`` if the command line asks for verification by a trust server."""
+    if not options.disable_content_trust:
+        raise NotImplementedYet("option --disable-content-trust=false")
 
 
 def tell(error: MobyError) -> None:

@@ -15,7 +15,7 @@ from moby_tui.engine.archive.unpack import Adapt, unpack
 from moby_tui.errors import InvalidArgument, NotFound
 
 #: As Docker, which follows so many links from a destination.
-_MOST_LINKS = 10
+MOST_LINKS = 10
 _PIECE = 1 << 20
 
 
@@ -78,7 +78,7 @@ def placement(target: str, name: str, *, is_directory: bool) -> tuple[str, str]:
 def _resolved(target: str) -> str:
     """Follows links at the end of the path. Raises ``InvalidArgument`` for a loop."""
     path = target
-    for _ in range(_MOST_LINKS + 1):
+    for _ in range(MOST_LINKS + 1):
         if not os.path.islink(path.rstrip("/")):
             return path
         bare = path.rstrip("/")

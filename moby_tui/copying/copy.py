@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from moby_tui.copying.archive import extract, placement, tree
+from moby_tui.copying.archive import MOST_LINKS, extract, placement, tree
 from moby_tui.copying.archive import source as source_of
 from moby_tui.errors import InvalidArgument, NotFound
 
@@ -47,18 +47,28 @@ async def copy_in(there: Archives, source: str, ref: str, path: str, *, follow: 
 
 async def _place(there: Archives, ref: str, path: str, local: str, *, contents: bool) -> tuple[str, str]:
     """The folder to unpack in there, and the name the copy gets there (docker cp's rules)."""
-    try:
-        stat = await there.archive_stat(ref, path)
-    except NotFound:
+    path, stat = await _resolved(there, ref, path)
+    if stat is None:
         await there.inspect(ref)  # says so where it is that which is missing
         if path.endswith("/") and not os.path.isdir(local):
-            raise NotFound(f"no such directory in {ref}: {path}") from None
+            raise NotFound(f"no such directory in {ref}: {path}")
         return os.path.dirname(path.rstrip("/")) or "/", os.path.basename(path.rstrip("/"))
-    if stat.link_target:
-        path = os.path.join(os.path.dirname(path.rstrip("/")), stat.link_target)
-        return await _place(there, ref, path, local, contents=contents)
     if stat.mode & _DIRECTORY:
         return path, "." if contents else os.path.basename(os.path.abspath(local))
     if os.path.isdir(local):
         raise InvalidArgument(f"cannot copy a directory over the file {path}")
     return os.path.dirname(path) or "/", os.path.basename(path)
+
+
+async def _resolved(there: Archives, ref: str, path: str) -> tuple[str, PathStat | None]:
+    """Follows links at the end of the path; returns where they lead, and what is there. Raises ``InvalidArgument`` for a loop."""
+    target = path
+    for _ in range(MOST_LINKS + 1):
+        try:
+            stat = await there.archive_stat(ref, target)
+        except NotFound:
+            return target, None
+        if not stat.link_target:
+            return target, stat
+        target = os.path.join(os.path.dirname(target.rstrip("/")), stat.link_target)
+    raise InvalidArgument(f"too many symbolic links in {path}")

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.table.declare import Argument, Command, Noun, Options, PruneOptions, many, switch, table_format, value
+from moby_tui.cli.table.declare import (
+    Argument,
+    Command,
+    Noun,
+    Options,
+    PruneOptions,
+    TrustOptions,
+    many,
+    switch,
+    table_format,
+    value,
+)
 
 
-class BuildOptions(Options):
+class BuildOptions(TrustOptions):
     file: str = value(
         "-f",
         "--file",
@@ -56,6 +67,21 @@ class BuildOptions(Options):
     iidfile: str = value("--iidfile", help="Write the image ID to the file")
     metadata_file: str = value("--metadata-file", help="Write the build's result as JSON to the file")
     debug: bool = switch("--debug", help="Open a shell in a RUN step that fails")
+    # what docker has from its first builder: of the first three nothing is left to do
+    rm: bool = value(
+        "--rm/--no-rm", default=True, metavar="", hidden=True, help="Remove intermediate containers (there are none)"
+    )
+    force_rm: bool = value(
+        "--force-rm/--no-force-rm",
+        default=False,
+        metavar="",
+        hidden=True,
+        help="Remove intermediate containers of a failed build",
+    )
+    compress: bool = value("--compress/--no-compress", default=False, metavar="", hidden=True, help="Compress the build context")
+    isolation: str = value("--isolation", hidden=True, help="Container isolation technology (default is the only one)")
+    squash: bool = value("--squash/--no-squash", default=False, metavar="", hidden=True, help="Squash newly built layers")
+    security_opt: list[str] = value("--security-opt", default=(), metavar="list", hidden=True, help="Security options")
 
 
 class BuilderPruneOptions(PruneOptions):

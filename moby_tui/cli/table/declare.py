@@ -128,6 +128,18 @@ class Options:
             setattr(self, name, chosen[name] if name in chosen else list(option.default) if option.is_list else option.default)
 
 
+class TrustOptions(Options):
+    """Of what docker's command line can have verified by a trust server; without one, ``--disable-content-trust`` is how it is."""
+
+    disable_content_trust: bool = value(
+        "--disable-content-trust/--no-disable-content-trust",
+        default=True,
+        metavar="",
+        hidden=True,
+        help="Skip the verification of images by a trust server (there is none)",
+    )
+
+
 class FormatOptions(Options):
     """Of what shows one object."""
 

@@ -10,6 +10,7 @@ from moby_tui.cli.table.declare import (
     Noun,
     Options,
     PruneOptions,
+    TrustOptions,
     dry_run,
     json_format,
     many,
@@ -94,13 +95,13 @@ class ImageSaveOptions(Options):
     )
 
 
-class ImagePullOptions(Options):
+class ImagePullOptions(TrustOptions):
     all_tags: bool = switch("-a", "--all-tags", help="Download all tagged images in the repository")
     platform: str = value("--platform", help="Set platform if the engine is multi-platform capable", completes="platforms")
     quiet: bool = switch("-q", "--quiet", help="Suppress verbose output")
 
 
-class ImagePushOptions(Options):
+class ImagePushOptions(TrustOptions):
     all_tags: bool = switch("-a", "--all-tags", help="Push all tags of an image to the repository")
     platform: str = value(
         "--platform", help="Push a platform-specific manifest", metavar="os[/arch[/variant]]", completes="platforms"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.table.declare import Options, many, switch, value
+from moby_tui.cli.table.declare import Options, TrustOptions, many, switch, value
 
 
 class ProcessOptions(Options):
@@ -167,7 +167,9 @@ class ResourceOptions(LimitOptions):
     cgroup_parent: str = value("--cgroup-parent", help="Optional parent cgroup for the container")
 
 
-class CreateOptions(ResourceOptions, IsolationOptions, NetworkOptions, StorageOptions, IdentityOptions, ProcessOptions):
+class CreateOptions(
+    ResourceOptions, IsolationOptions, NetworkOptions, StorageOptions, IdentityOptions, ProcessOptions, TrustOptions
+):
     """All options of ``create``."""
 
 

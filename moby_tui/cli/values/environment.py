@@ -53,9 +53,12 @@ def environment(items: Iterable[str], files: Iterable[str], inherited: Mapping[s
 
 
 def pairs(option: str, items: Iterable[str], files: Iterable[str] = ()) -> dict[str, str]:
-    """``key=value`` options as a mapping, later ones winning; no value is an empty one. Raises ``InvalidArgument``."""
+    """``key=value`` options as a mapping, later ones winning. Raises ``InvalidArgument``.
+
+    Without an equals sign, an option has an empty value, and a line of a file counts as none, as with docker.
+    """
     result: dict[str, str] = {}
-    for entry in (*(entry for path in files for entry in _file_entries(path)), *items):
+    for entry in (*(entry for path in files for entry in _file_entries(path) if "=" in entry), *items):
         key, _, value = entry.partition("=")
         if not key.strip():
             raise InvalidArgument(f"invalid value for {option}: {entry!r}; write it as key=value")

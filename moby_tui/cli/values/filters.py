@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from moby_tui.cli.session import USAGE
 from moby_tui.errors import InvalidArgument
 
 
@@ -14,6 +15,8 @@ def parse_filters(items: Iterable[str]) -> dict[str, list[str]]:
         key, separator, value = item.partition("=")
         key = key.strip().lower()
         if not separator or not key:
-            raise InvalidArgument(f"invalid filter {item!r}: write it as key=value")
+            error = InvalidArgument(f"invalid filter {item!r}: write it as key=value")
+            error.exit_code = USAGE
+            raise error
         filters.setdefault(key, []).append(value.strip())
     return filters

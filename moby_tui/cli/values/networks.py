@@ -80,6 +80,8 @@ def _set(endpoint: EndpointSettings, key: str, value: str) -> None:
 
 def parse_network(spec: str) -> tuple[str, EndpointSettings | None]:
     """The network's name or mode, and what is asked of it. Raises ``InvalidArgument``."""
+    if not spec:
+        raise InvalidArgument("no name set for network: give --network a name")
     if "=" not in spec:
         return spec, None
     endpoint, name = EndpointSettings(), ""

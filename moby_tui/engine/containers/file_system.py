@@ -88,7 +88,7 @@ def _mounts(parts: Parts, record: ContainerRecord) -> list[Mount]:
     """
     own = [mount for mount in spec.own_files(record, _names(parts, record)) if os.path.exists(mount.source)]
     asked = spec.asked_mounts(record, parts.mounted_images(record), {}, [], [])
-    return own + [mount for mount in asked if mount.type == "bind"]
+    return spec.outer_first(own + [mount for mount in asked if mount.type == "bind"])
 
 
 def _with_mounts(record: ContainerRecord, mounts: list[Mount], namespaces: dict[str, int], root: int) -> int:

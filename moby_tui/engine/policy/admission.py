@@ -46,6 +46,7 @@ def check(asked: ContainerCreate) -> tuple[ContainerCreate, list[str]]:
     for rule in host.device_cgroup_rules or []:
         _require(bool(re.fullmatch(DEVICE_RULE, rule)), f"invalid device cgroup rule format: '{rule}'")
     _check_parent(host.cgroup_parent)
+    _require("" not in (host.annotations or {}), "invalid Annotations: the empty string is not permitted as an annotation key")
     _check_sysctls(host)
     _check_network(asked)
     host = replace(host, console_size=console(host.console_size))
@@ -170,6 +171,12 @@ def _check_network(asked: ContainerCreate) -> None:
     check_ports(asked)
     for server in host.dns or []:
         _require(_is_address(server), f"invalid DNS server {server!r}: give an IP address")
+    for word in (*(host.dns_search or []), *(host.dns_options or [])):
+        # it becomes one word of /etc/resolv.conf
+        _require(
+            bool(re.fullmatch(r"[^\s\x00-\x1f\x7f]*", word)),
+            f"invalid DNS search domain or option {word!r}: no space can be in it",
+        )
     for entry in host.extra_hosts or []:
         name, _, address = entry.partition(":")
         _require(bool(name) and (address == "host-gateway" or _is_address(address)), f'bad format for add-host: "{entry}"')

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from moby_tui.cli import session
-from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,6 +26,7 @@ _EPOCH = "SOURCE_DATE_EPOCH"
 
 def build(options: BuildOptions, context: str) -> None:
     """``moby build``."""
+    _check_flags_of_old(options)
     if options.debug and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InvalidArgument("--debug opens a shell, which needs a terminal: run it on one, or leave it out")
     result = session.call(lambda client: _build(client, options, context))
@@ -35,6 +36,17 @@ def build(options: BuildOptions, context: str) -> None:
         _write_metadata(options, result)
     if options.quiet and not _goes_to_output(options):
         print(result.get("ID", ""))
+
+
+def _check_flags_of_old(options: BuildOptions) -> None:
+    """Raises ``NotImplementedYet`` and ``InvalidArgument`` for flags of docker's first builder that ask for more than is done anyway."""
+    session.require_no_trust(options)
+    if options.isolation.lower() not in ("", "default"):
+        raise InvalidArgument(f'invalid isolation "{options.isolation}" on linux: only default can be')
+    if options.squash:
+        raise NotImplementedYet("option --squash")
+    if options.security_opt:
+        raise NotImplementedYet("option --security-opt of a build")
 
 
 def _goes_to_output(options: BuildOptions) -> bool:

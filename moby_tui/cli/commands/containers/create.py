@@ -25,13 +25,16 @@ def create(options: CreateOptions, image: str, words: list[str]) -> None:
     from moby_tui.cli.configuration import create_request
 
     with refusals():
+        check_pull(options)
+        session.require_no_trust(options)
         request = create_request(options, image, words, detached=False)
-        print(session.call(lambda client: create_container(client, options, request)))
+    # as with docker: 125 says that the options cannot be read, 1 that the engine refuses
+    print(session.call(lambda client: create_container(client, options, request)))
 
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Gives errors of the engine the exit code 125; 126 and 127, which are the container's command's, stay."""
+    """Gives errors the exit code 125; 126 and 127, which are the container's command's, stay."""
     try:
         yield
     except MobyError as error:
@@ -46,10 +49,14 @@ def refusals() -> Iterator[None]:
         raise told from error
 
 
-async def create_container(client: Client, options: CreateOptions, request: ContainerCreate) -> str:
-    """Creates the container, pulling its image as ``--pull`` says; returns its id. Warnings go to standard error."""
+def check_pull(options: CreateOptions) -> None:
+    """Raises ``InvalidArgument`` for a value of ``--pull`` that there is not."""
     if options.pull not in ("always", "missing", "never"):
         raise InvalidArgument(f"invalid value for --pull: {options.pull!r}; use always, missing or never")
+
+
+async def create_container(client: Client, options: CreateOptions, request: ContainerCreate) -> str:
+    """Creates the container, pulling its image as ``--pull`` says; returns its id. Warnings go to standard error."""
     _reserve(options.cidfile)
     if options.pull == "always":
         await _pull(client, options, request.image)

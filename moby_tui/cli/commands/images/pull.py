@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 def pull(options: ImagePullOptions, name: str) -> None:
     """``moby pull``."""
+    session.require_no_trust(options)
     session.call(lambda client: _pull(client, name, platform=options.platform, all_tags=options.all_tags, quiet=options.quiet))
     print(_familiar(name, tagged=not options.all_tags))
 

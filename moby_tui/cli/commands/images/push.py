@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 def push(options: ImagePushOptions, name: str) -> None:
     """``moby push``."""
+    session.require_no_trust(options)
     session.call(lambda client: _push(client, name, options.platform, all_tags=options.all_tags, quiet=options.quiet))
     if options.quiet:
         print(name)

@@ -24,6 +24,11 @@ def settle(asked: ContainerCreate) -> NetworkingConfig | None:
     alone = mode.partition(":")[0] in _WITHOUT_OWN
     if alone and (asked.mac_address or (first and first.mac_address)):
         raise InvalidArgument("conflicting options: mac-address and the network mode")
+    if others := [name for name in endpoints if alone and name != mode]:
+        raise InvalidArgument(
+            f"conflicting options: network {others[0]} and network mode {mode}: a container that shares a network namespace, or has none, "
+            "joins no other network"
+        )
     if asked.mac_address:
         endpoints[mode] = _with_address(first or EndpointSettings(), asked.mac_address)
     elif not alone:

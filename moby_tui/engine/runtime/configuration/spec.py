@@ -174,7 +174,7 @@ def _mounts(record: ContainerRecord, paths: ContainerPaths, identity: Identity) 
         mounts = [sized if mount.destination == "/dev/shm" else mount for mount in mounts]
     taken = {mount.destination for mount in record.mounts}
     mounts = [mount for mount in mounts if mount.destination not in taken]
-    mounts += own_files(record, paths) + asked_mounts(record, identity.images, identity.modes, own.uids, own.gids)
+    mounts += outer_first(own_files(record, paths) + asked_mounts(record, identity.images, identity.modes, own.uids, own.gids))
     return mounts + _secret_mounts([secret.target for secret in host.secrets]) if host.secrets else mounts
 
 
@@ -204,17 +204,21 @@ def own_files(record: ContainerRecord, paths: ContainerPaths) -> list[Mount]:
     ]
 
 
+def outer_first(mounts: list[Mount]) -> list[Mount]:
+    """The mounts in the order in which they are made: an outer folder before what lies in it, so that one of /etc hides no own file."""
+    return sorted(mounts, key=lambda mount: mount.destination.rstrip("/").count("/"))
+
+
 def asked_mounts(
     record: ContainerRecord, images: dict[str, list[str]], modes: dict[str, int], uids: IdMap, gids: IdMap
 ) -> list[Mount]:
-    """The binds, volumes, images and tmpfs of a container, an outer folder before what lies in it. See ``Identity``.
+    """The binds, volumes, images and tmpfs of a container. See ``Identity``; ``outer_first`` has the order.
 
     ``uids`` and ``gids`` are the maps of its user namespace, empty ones without. Raises ``InvalidArgument`` for ids that are not mapped.
     """
-    ordered = sorted(record.mounts, key=lambda mount: mount.destination.rstrip("/").count("/"))
     binds = {"/" + posixpath.normpath(mount.target).strip("/"): mount.bind_options for mount in record.host_config.mounts or ()}
     mounts = []
-    for mount in ordered:
+    for mount in record.mounts:
         mounts.append(_asked_mount(mount, binds.get(mount.destination) or BindOptions(), images, modes))
         if "idmap" in mount.mode:
             _map_ids(mounts[-1], mount.mode, uids, gids)
