@@ -36,6 +36,7 @@ from moby_tui.screens.session.engines import Engines, OneEngine
 from moby_tui.screens.session.session import ClientFactory, Connection, Session
 from moby_tui.screens.session.stats_feed import StatsFeed
 from moby_tui.screens.session.unfinished import Unfinished, left_over
+from moby_tui.screens.stylesheet import KeptStylesheet
 from moby_tui.screens.theme import CONTRAST, DARK, DARK_ANSI, LIGHT, LIGHT_ANSI, Colourless
 from moby_tui.screens.tty_driver import TtyDriver
 from moby_tui.screens.widgets.all_keys import AllKeys
@@ -49,6 +50,8 @@ STYLES: list[str | PurePath] = sorted((Path(__file__).parent / "styles").glob("*
 
 #: What a shell's keys must not do.
 _OF_THE_APPLICATION = {action.method for action in APPLICATION}
+#: What starts with the dashboard has been done by then; seconds.
+SETTLED = 3.0
 #: Removals that wait when the person leaves have this long; seconds.
 LAST_REMOVALS = 20.0
 
@@ -90,6 +93,7 @@ class Dashboard(App[None]):
         super().__init__(driver_class=driver)
         self._filters = [Colourless() if isinstance(one, Monochrome) else one for one in self._filters]
         self._chosen = chosen or Preferences()
+        self.stylesheet = KeptStylesheet()
         self._begin_with_theme()
         self._keeps = keeps
         self._engines = engines or OneEngine(factory)
@@ -110,6 +114,8 @@ class Dashboard(App[None]):
             command_line or CommandLine(),
         )
         self._first = first
+        #: Called once, when what starts with the dashboard has been done.
+        self.settle: Callable[[], None] | None = None
         self._pages: dict[str, Page] = {}
         self._places = Places()
         for command in self._chosen.commands:
@@ -137,14 +143,16 @@ class Dashboard(App[None]):
 
             self._alarm = Alarm(self, self.session, self.problems, self._chosen.alerts, self._driver)
         self.session.connection_changed.subscribe(self, self._first_connected)
+        if self.settle:
+            self.set_timer(SETTLED, self.settle)
         self._hold_session()
         self._hold_removals()
-        self._watch_for_problems()
 
     def _first_connected(self, connection: Connection) -> None:
         """Tells what is left over from before, and opens the page that the caller named, once the rows are there."""
         if connection.up:
             self.session.connection_changed.unsubscribe(self)
+            self.call_after_refresh(self._begin_to_watch)
             if self._keeps:
                 self._tell_left_over()
             if self._first:
@@ -187,6 +195,7 @@ class Dashboard(App[None]):
     def _make(self, entry: Entry) -> Page:
         """Makes a page, when it is first visited."""
         page = self._pages[entry.mode] = entry.make(self.workspace)
+        page.fit_to(self.size)
         return page
 
     @work
@@ -196,6 +205,11 @@ class Dashboard(App[None]):
     @work
     async def _hold_removals(self) -> None:
         await self.session.hold_removals()
+
+    def _begin_to_watch(self) -> None:
+        """Looks for problems once the rows are on the screen; the dashboard may have ended by then."""
+        if self.is_running:
+            self._watch_for_problems()
 
     @work
     async def _watch_for_problems(self) -> None:
@@ -378,10 +392,12 @@ def run(
     command_line: CommandLine | None = None,
     first: Sequence[str] = (),
     in_browser: bool = False,
+    settle: Callable[[], None] | None = None,
 ) -> int:
     """Runs the dashboard until the person leaves it. ``connect`` makes a client of the engine that the global options name.
 
-    ``in_browser``: standard input and output lead to ``moby_tui.web``, not to a terminal.
+    ``in_browser``: standard input and output lead to ``moby_tui.web``, not to a terminal. ``settle`` is called once, when what starts
+    with the dashboard has been done.
 
     The exit code: 0 if the person left it, 1 after a fault of the dashboard, else 128 and the signal that ended it.
     """
@@ -400,6 +416,7 @@ def run(
         first=first,
         driver=_browser_driver() if in_browser else TtyDriver,
     )
+    dashboard.settle = settle
     dashboard.run()
     _tell_undone(dashboard.session.waiting_names)
     if dashboard.theme != (chosen.theme or DARK.name):

@@ -41,7 +41,6 @@ def show(first: Sequence[str], *, read_only: bool = False, in_browser: bool = Fa
     from moby_tui.screens.app import run
     from moby_tui.screens.command_line import CommandLine
 
-    collect_as_usual()
     return run(
         session.connect,
         read_only=read_only,
@@ -49,6 +48,7 @@ def show(first: Sequence[str], *, read_only: bool = False, in_browser: bool = Fa
         command_line=CommandLine(_read_run, _read_build, PluggedIn()),
         first=first,
         in_browser=in_browser,
+        settle=collect_as_usual,
     )
 
 

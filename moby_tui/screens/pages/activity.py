@@ -51,6 +51,7 @@ class ActivityPage(ListPage[Deed]):
     """The newest action first."""
 
     mode = "activity"
+    has_details = False
     noun = "action"
     heading = "Activity"
     PARTS: ClassVar[tuple[type[Widget], ...]] = (ObjectTable,)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Generic
 
 from textual import on
+from textual.geometry import Size
 
 from moby_tui.screens.actions.action import Action
 from moby_tui.screens.dialogs.picker import Chooser, Picker
@@ -51,6 +52,8 @@ class ListPage(Page, Generic[R]):
         ),
     )
 
+    #: Whether a panel below the list, or beside it, tells of the row under the cursor.
+    has_details: ClassVar[bool] = True
     #: The list, once it has been looked for.
     _list: ObjectTable[Any] | None = None
 
@@ -109,13 +112,19 @@ class ListPage(Page, Generic[R]):
 
     # Order and columns
 
+    def fit_to(self, size: Size) -> None:
+        super().fit_to(size)
+        if view := self.workspace.preferences.lists.get(self.mode):
+            self._share, self._beside = view.share, view.beside
+        if self.has_details and self._is_beside(size):
+            self.add_class("-beside", update=False)
+
     def use_preferences(self) -> None:
         """Takes up the order and columns of last time; called once the table is there."""
         view = self.workspace.preferences.lists.get(self.mode)
         if view:
             self.table().hide(view.hidden)
             self.table().order_by(Order(view.sort, view.reverse))
-            self._share, self._beside = view.share, view.beside
         self.lay_out()
 
     #: The list's part of the page in percent, and whether it is beside its details; 0 and None: as the page's size has it.
@@ -130,11 +139,14 @@ class ListPage(Page, Generic[R]):
         details = self.query("#detail")
         if not details:
             return
-        beside = self.app.size.width >= BROAD if self._beside is None else self._beside
+        beside = self._is_beside(self.app.size)
         self.set_class(beside, "-beside")
         share = self._share or (45 if beside else 40)
         for panel, part in ((self.query_one("#list"), share), (details.first(), 100 - share)):
             panel.styles.width, panel.styles.height = (f"{part}fr", "1fr") if beside else ("1fr", f"{part}fr")
+
+    def _is_beside(self, size: Size) -> bool:
+        return size.width >= BROAD if self._beside is None else self._beside
 
     def action_resize(self, step: int) -> None:
         beside = self.has_class("-beside")

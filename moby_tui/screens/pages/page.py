@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.events import Key
+from textual.events import Key, ScreenResume, ScreenSuspend
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -103,6 +104,8 @@ class Page(Screen[None]):
         self.session = workspace.session
         #: The rows that a command names, while it is carried out.
         self._named: Sequence[Any] | None = None
+        #: True once another page has been in front since this one was made.
+        self._was_left = False
 
     def compose(self) -> ComposeResult:
         yield StatusBar(self.session, self.workspace.tabs(self.mode), self.mode)
@@ -110,6 +113,24 @@ class Page(Screen[None]):
         with Container(id="body"):
             yield from self.content()
         yield KeyBar()
+
+    def fit_to(self, size: Size) -> None:
+        """Takes the classes of a screen of this size before it has any widget: later all of them would be styled again."""
+        for length, breakpoints in (
+            (size.width, self.app.HORIZONTAL_BREAKPOINTS),
+            (size.height, self.app.VERTICAL_BREAKPOINTS),
+        ):
+            self.add_class(*self._get_breakpoint_classes(length, breakpoints or []), update=False)
+        self._css_update_count = self.app._css_update_count
+
+    @on(ScreenSuspend)
+    def _suspended(self) -> None:
+        self._was_left = True
+
+    @on(ScreenResume)
+    def _resumed(self, event: ScreenResume) -> None:
+        """The widgets of a page that was just made have their styles, which Textual would make anew here."""
+        event.refresh_styles = event.refresh_styles and self._was_left
 
     def content(self) -> Iterable[Widget]:
         """The page's own widgets."""
