@@ -231,7 +231,11 @@ class Dashboard(App[None]):
     async def _hand_keys_on(self) -> None:
         if self._held is not None:
             self._held += self._keys.take_waiting()
+        if self._keys.busy and not self.screen.is_mounted:
+            self.screen.call_later(self.call_later, self._hand_keys_on)  # a dialog gets no key before it stands
+            return
         while not self._exit and (key := self._keys.next()):
+            key.path = (self.focused or self.screen).ancestors_with_self
             await super().on_event(key)
             if not key.is_forwarded:
                 self._keys.done(key)

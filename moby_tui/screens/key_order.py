@@ -2,23 +2,28 @@
 
 Textual hands each key to the widget that has the focus when the key arrives, and runs the key's binding once it has bubbled up through
 that widget's queues. Of two keys of which the first changes the page, the second went through the queues of a page that was left, and
-came late: after keys typed later, and to a page that it was not typed for.
+came late: after keys typed later, and to a page that it was not typed for. What a key does may also be a message that its widget posts, as
+the one that a line was entered: the next key waits until the widgets above and the application have taken what was posted before.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from textual.events import Key
+from textual.message_pump import MessagePump
 
 #: A key that is not done after this time was lost with its widget; seconds.
 LOST = 2.0
 
 
 class TravellingKey(Key):
-    """A key on its way through widgets. ``done`` is called when one of them stops it."""
+    """A key on its way through widgets. ``done`` is called when one of them stops it. ``path``: who has it first, up to the application."""
+
+    path: Sequence[MessagePump] = ()
 
     def __init__(self, key: Key, done: Callable[[], None]) -> None:
         super().__init__(key.key, key.character)
@@ -44,6 +49,7 @@ class KeyOrder:
         self._proceed, self._clock = proceed, clock
         self._waiting: deque[Key] = deque()
         self._under_way: TravellingKey | None = None
+        self._settling: TravellingKey | None = None
         self._since = 0.0
 
     @property
@@ -66,9 +72,14 @@ class KeyOrder:
         return self._under_way
 
     def done(self, key: Key) -> None:
-        """What the key does is done."""
+        """The key was taken. What it does is done once all on its path have taken what was posted until now."""
+        if isinstance(key, TravellingKey) and key is self._under_way and key is not self._settling:
+            self._settling = key
+            _pass_on(iter(key.path), partial(self._settled, key))
+
+    def _settled(self, key: Key) -> None:
         if key is self._under_way:
-            self._under_way = None
+            self._under_way = self._settling = None
             if self._waiting:
                 self._proceed()
 
@@ -77,3 +88,11 @@ class KeyOrder:
         waiting = list(self._waiting)
         self._waiting.clear()
         return waiting
+
+
+def _pass_on(path: Iterator[MessagePump], arrived: Callable[[], None]) -> None:
+    """Goes through the queues of these, one after the other, past those that are closed."""
+    for pump in path:
+        if pump.call_later(_pass_on, path, arrived):
+            return
+    arrived()

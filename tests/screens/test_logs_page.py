@@ -16,6 +16,8 @@ from moby_tui.screens.app import Dashboard
 from moby_tui.screens.dialogs.log_line import ShowLine
 from moby_tui.screens.dialogs.picker import Chooser
 from moby_tui.screens.logs import moments
+from moby_tui.screens.logs.gathering import Gathering
+from moby_tui.screens.logs.store import LogStore
 from moby_tui.screens.pages.logs import LogsPage
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.log_line import Times
@@ -23,6 +25,16 @@ from moby_tui.screens.widgets.log_stream import LogStream
 from screens.conftest import Eventually, Open, there
 from screens.fake_client import NOW, FakeEngine, as_client, summary
 from screens.typing_keys import typed
+
+
+def test_a_line_that_comes_late_is_never_told_of_another_container() -> None:
+    """A container's lines wait for a frame, in which one may have gone to the next container."""
+    gathering = Gathering(None, LogStore(), lambda: None)  # type: ignore[arg-type]
+    seen: set[int] = set()
+    for name in ("a", "b", "c", "a"):
+        gathering.want({name: name})
+        assert not seen & gathering.names.keys()
+        seen |= gathering.names.keys()
 
 
 def stamped(second: float, words: str) -> bytes:

@@ -65,8 +65,8 @@ class OneCompose:
     def missing(self) -> str:
         return ""
 
-    async def up(self, client: Any, file: str) -> tuple[int, str]:
-        self.files.append(file)
+    async def up(self, client: Any, *files: str, before: object = (), after: object = ()) -> tuple[int, str]:
+        self.files += files
         return 17, "\x1b[31mno such image\n"
 
 

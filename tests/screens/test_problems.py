@@ -21,6 +21,7 @@ from moby_tui.schema.container import (
 )
 from moby_tui.schema.system import Check
 from moby_tui.schema.traffic import Exposure
+from moby_tui.screens.logs.moments import SECOND, rfc3339
 from moby_tui.screens.problems import finding
 from moby_tui.screens.problems.exits import meaning
 from moby_tui.screens.problems.finding import Past
@@ -103,6 +104,18 @@ def test_the_last_probe_is_told_clean_and_bounded() -> None:
     assert "exit code 7: curl: ⏎ refused" in problem.detail
     assert problem.detail.isprintable()
     assert len(problem.detail) < 3000
+
+
+def test_a_container_is_unhealthy_since_the_first_probe_of_the_row() -> None:
+    """Engines keep five probes, and the last ended a second ago however long it is unhealthy."""
+    log = [HealthLogEntry(exit_code=1, end=rfc3339((NOW - 10 * number) * SECOND)) for number in (5, 4, 3, 2, 1)]
+    health = Health(status="unhealthy", failing_streak=60, log=log)
+    (problem,) = finding.in_container(inspected(status="running", running=True, health=health), Past(), NOW)
+    assert NOW - problem.since == 600
+    never = inspected(status="created", error="no such file", finished_at="0001-01-01T00:00:00Z")
+    never.created = rfc3339(NOW * SECOND)
+    (problem,) = finding.in_container(never, Past(), NOW)
+    assert problem.kind == "start" and problem.since == NOW
 
 
 MEANINGS = {

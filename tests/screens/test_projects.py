@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,18 @@ from moby_tui.schema.container import (
 )
 from moby_tui.schema.network import Ipam, IpamPool, NetworkCreate
 from moby_tui.schema.system import Info
+from moby_tui.screens.app import Dashboard
+from moby_tui.screens.command_line import CommandLine
 from moby_tui.screens.dialogs.confirm import Confirm
 from moby_tui.screens.forms.again import Now, request_of, shared_with
+from moby_tui.screens.onboarding.composing import up_line
 from moby_tui.screens.projects import compose_file, steps
 from moby_tui.screens.projects.drift import differences, outdated
 from moby_tui.screens.projects.model import Project, group, tree
 from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.widgets.facts_table import FactsTable
 from screens.conftest import Eventually, Open
-from screens.fake_client import NOW, FakeEngine, summary
+from screens.fake_client import NOW, FakeEngine, as_client, summary
 from screens.typing_keys import typed
 
 LABEL = "com.docker.compose."
@@ -285,6 +289,71 @@ async def test_the_page(open_dashboard: Open, eventually: Eventually, tmp_path: 
         assert [name for _, name, _ in engine.calls][:2] == ["shop-cache-4", "shop-db-3"]
         app.go("projects", "other")
         await eventually(pilot, lambda: table.chosen == "other")
+
+
+class OneCompose:
+    """In place of docker's plug-in: what it was asked for."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.absent = ""
+
+    def missing(self) -> str:
+        return self.absent
+
+    async def up(self, client: object, *files: str, before: Sequence[str] = (), after: Sequence[str] = ()) -> tuple[int, str]:
+        self.lines.append(" ".join(up_line(files, before, after)))
+        return 0, ""
+
+
+async def test_recreate_is_of_the_file_where_it_can_be_and_the_question_says_of_what(
+    eventually: Eventually, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "compose.yaml"
+    file.write_text("services: {web: {image: 'web:${TAG}'}, api: {}, db: {command: 'echo $$HOME ${X:-y}'}, cache: {}}")
+    engine, compose = FakeEngine(some_services(str(file))), OneCompose()
+    engine.system.info = lambda: _later(Info(name=platform.node()))  # type: ignore[method-assign]
+    app: Any = Dashboard(as_client(lambda: engine), command_line=CommandLine(compose=compose))
+    async with app.run_test(size=(140, 40)) as pilot:
+        await eventually(pilot, lambda: app.session.connection.up)
+        await pilot.press("0")
+        await eventually(pilot, lambda: app.screen.query("#projects") and app.screen.query_one(FactsTable).row_count == 7)
+        table = app.screen.query_one(FactsTable)
+        app.go("projects", "shop", "web")
+        await eventually(pilot, lambda: table.chosen == "shop/web")
+
+        async def question() -> str:
+            await pilot.press("R")
+            await eventually(pilot, lambda: isinstance(app.screen, Confirm) and app.screen.query("#consequence"))
+            said = str(app.screen.query_one("#consequence", Static).render())
+            await pilot.press("escape")
+            await eventually(pilot, lambda: app.screen is table.screen)
+            return said
+
+        assert "own settings, as the file needs TAG, which is not set here" in await question()
+        compose.absent = "docker's compose plug-in is not here"
+        assert "own settings, as docker's compose plug-in is not here" in await question()
+        compose.absent = ""
+        monkeypatch.setenv("TAG", "2")
+        assert f"Of {file}, by docker compose" in await question()
+        await pilot.press("R")
+        await eventually(pilot, lambda: isinstance(app.screen, Confirm) and app.screen.query("#consequence"))
+        await pilot.press("y")
+        await eventually(pilot, lambda: compose.lines)
+        folder = f" --project-directory {app.screen.chosen.project.folder}" if app.screen.chosen.project.folder else ""
+        assert compose.lines == [f"-p shop{folder} -f {file} up -d --force-recreate --no-deps web"]
+        file.unlink()
+        assert f"own settings, as {file}: is not there" in await question()
+
+
+def test_variables_that_nothing_sets(tmp_path: Path) -> None:
+    file = tmp_path / "compose.yaml"
+    file.write_text("services: {a: {image: '$A-${B}', environment: ['${C:?no}', '${D-x}', '${E:-x}', $$F, '${G:+x}']}}")
+    wish = compose_file.read([str(file)])
+    assert wish.variables == {"A", "B", "C"}
+    (tmp_path / ".env").write_text("# A=1\nexport B = 2\n")
+    assert compose_file.unset(wish, str(tmp_path), {"C": ""}) == ["A"]
+    assert compose_file.unset(wish, str(tmp_path / "none"), {}) == ["A", "B", "C"]
 
 
 async def _later(value: Any) -> Any:

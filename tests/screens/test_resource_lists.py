@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from moby_tui.engine.engine import Engine
 from moby_tui.errors import Forbidden
 from moby_tui.schema.event import Event, EventActor
 from moby_tui.schema.image import ImageSummary
 from moby_tui.schema.network import Network
 from moby_tui.schema.volume import Volume
+from moby_tui.screens.dialogs.preview import Preview
+from moby_tui.screens.forms import network
 from moby_tui.screens.session.activity import Activity, Outcome
 from moby_tui.screens.session.images import ImageModel
 from moby_tui.screens.session.networks import NetworkModel
 from moby_tui.screens.session.read_only import read_only
 from moby_tui.screens.session.removals import Removal, Removals
 from moby_tui.screens.session.volumes import VolumeModel
-from screens.conftest import there
+from screens.conftest import Eventually, Open, there
 from screens.fake_client import NOW, FakeEngine
+from screens.typing_keys import typed
 
 
 def event(kind: str, action: str, identifier: str) -> Event:
@@ -101,3 +106,23 @@ async def test_a_read_only_client_reads_and_refuses_all_else() -> None:
         with pytest.raises(Forbidden, match="read-only"):
             getattr(getattr(client, family), method)
     assert engine.calls == []
+
+
+async def test_networks_are_made_and_pruned(
+    roots: tuple[Path, Path], engine: Engine, open_dashboard: Open, eventually: Eventually
+) -> None:
+    written = {"name": "back", "driver": "", "subnet": "10.77.0.0/24", "gateway": "", "internal": "yes"}
+    assert network.line(written) == "moby network create --subnet 10.77.0.0/24 --internal back"
+    for wrong in ({"name": ""}, {"subnet": "x"}, {"gateway": "10.9.0.1"}, {"subnet": "", "gateway": "10.9.0.1"}):
+        assert network.check(written | wrong) and not network.line(written | wrong) and not network.check(written)
+    async with open_dashboard(lambda: Engine.open(*roots), size=(120, 36)) as (app, pilot):
+        await typed(app, pilot, "4")
+        await eventually(pilot, lambda: app.current_mode == "networks" and app.session.networks.loaded)
+        await typed(app, pilot, "n", *"back", "tab", "tab", *"10.77.0.0/24", "enter")
+        await eventually(pilot, lambda: any(one.name == "back" for one in app.session.networks.model.rows()))
+        assert [pool.subnet for pool in (await engine.networks.inspect("back")).ipam.config or []] == ["10.77.0.0/24"]
+        assert "moby network create --subnet 10.77.0.0/24 back" in [deed.command for deed in app.session.activity]
+        await typed(app, pilot, "p")
+        await eventually(pilot, lambda: isinstance(app.screen, Preview))
+        await typed(app, pilot, "1", "enter")
+        await eventually(pilot, lambda: not any(one.name == "back" for one in app.session.networks.model.rows()))

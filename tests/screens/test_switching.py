@@ -60,6 +60,16 @@ async def test_a_key_acts_on_the_page_on_which_it_was_typed(open_dashboard: Open
         assert "Stop database?" in str(app.screen.query_one("#question").render())
 
 
+async def test_a_key_after_the_end_of_a_line_is_the_lists(open_dashboard: Open, eventually: Eventually) -> None:
+    """The line was left a message later, and got the key too."""
+    async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
+        await eventually(pilot, lambda: app.screen.chosen)
+        for key in ("slash", *"data", "enter", "x"):
+            app.simulate_key(key)
+        await eventually(pilot, lambda: isinstance(app.screen, Confirm) and app.screen.query("#question"))
+        assert "Stop database?" in str(app.screen.query_one("#question").render())
+
+
 def test_keys_wait_for_the_one_before_but_not_for_one_that_is_lost() -> None:
     now, called = 0.0, []
     order = KeyOrder(lambda: called.append(1), lambda: now)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from moby_tui.api.client.protocol import Client
 from moby_tui.cli import plug_ins, session
 from moby_tui.cli.commands.plug_in import CALLER, global_options
+from moby_tui.screens.onboarding.composing import up_line
 
 #: Bytes of what the plug-in says of which the end is kept.
 _KEPT = 16 << 10
@@ -24,13 +26,13 @@ class PluggedIn:
             return "docker's compose plug-in is not here: put docker-compose into ~/.docker/cli-plugins"
         return ""
 
-    async def up(self, client: Client, file: str) -> tuple[int, str]:
+    async def up(self, client: Client, *files: str, before: Sequence[str] = (), after: Sequence[str] = ()) -> tuple[int, str]:
         """Where the engine is this process, it answers the plug-in on a socket of its own meanwhile."""
         path = self._path()
         if path is None:
             return 1, self.missing()
         host, tls = session.current().chosen()
-        words = ["compose", "-f", file, "up", "-d"]
+        words = ["compose", *up_line(files, before, after)]
         if host:
             return await _execute(path, [*global_options(host, tls), *words])
         from moby_tui.api.server.serve import serving_privately

@@ -16,6 +16,8 @@ from textual.widgets import Button, Input, Static
 from moby_tui.screens import text
 
 #: Gives the bytes that come back with each of the rows, by its id; -1 and what is not there: unknown.
+#: Lines of the list that are seen at once, at most; lines around what the dialog has.
+MOST_ROWS, FRAME = 12, 4
 Sizes = Callable[[], Awaitable[Mapping[str, int]]]
 
 
@@ -57,6 +59,16 @@ class Preview(ModalScreen[bool]):
         if self._sizes:
             self.query_one("#total", Static).update("computing what comes back …")
             self._measure(self._sizes)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """The rows have the room that the question leaves: the line to type into is always on the screen."""
+        dialog, rows = self.query("#dialog"), self.query("#going")
+        if dialog and rows:
+            others = dialog.first().virtual_size.height - rows.first().outer_size.height
+            rows.first().styles.max_height = min(max(self.size.height - others - FRAME, 1), MOST_ROWS)
 
     @work
     async def _measure(self, sizes: Sizes) -> None:

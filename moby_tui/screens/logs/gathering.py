@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from itertools import count
 
 from moby_tui.schema.container import LogOptions
 from moby_tui.schema.event import Event
@@ -61,6 +62,7 @@ class Gathering:
         self._woken: dict[str, asyncio.Event] = {}
         self._wanted = asyncio.Event()
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._next = 0
 
     @property
     def names(self) -> dict[int, str]:
@@ -130,7 +132,10 @@ class Gathering:
         self._woken.clear()
 
     def _add(self, identifier: str, name: str) -> None:
-        number = next(number for number in range(MOST_SOURCES + 1) if number not in self.sources)
+        """Under a number that was not used lately: lines of the container that had it may still come."""
+        numbers = (number % (MOST_SOURCES + 1) for number in count(self._next))
+        number = next(one for one in numbers if one not in self.sources)
+        self._next = number + 1
         self.sources[number] = Source(number, identifier, name)
 
     async def _hand_over(self) -> None:

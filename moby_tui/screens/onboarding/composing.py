@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -15,8 +16,11 @@ class Compose(Protocol):
         """Why nothing can be composed, in one line; empty if it can."""
         ...
 
-    async def up(self, client: Client, file: str) -> tuple[int, str]:
-        """Runs ``docker compose up`` for a file, against the engine of the client. Returns the exit code and the end of what it says."""
+    async def up(self, client: Client, *files: str, before: Sequence[str] = (), after: Sequence[str] = ()) -> tuple[int, str]:
+        """Runs ``docker compose BEFORE -f FILE… up -d AFTER`` against the engine of the client.
+
+        Returns the exit code and the end of what it says.
+        """
         ...
 
 
@@ -26,5 +30,10 @@ class NoCompose:
     def missing(self) -> str:
         return "this dashboard was started without the command line, which knows docker's plug-ins: use moby tui"
 
-    async def up(self, client: Client, file: str) -> tuple[int, str]:
+    async def up(self, client: Client, *files: str, before: Sequence[str] = (), after: Sequence[str] = ()) -> tuple[int, str]:
         return 1, self.missing()
+
+
+def up_line(files: Sequence[str], before: Sequence[str] = (), after: Sequence[str] = ()) -> list[str]:
+    """The words after ``compose``."""
+    return [*before, *(word for file in files for word in ("-f", file)), "up", "-d", *after]

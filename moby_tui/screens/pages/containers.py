@@ -85,7 +85,8 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
         table.fit()
         panel = self.query_one("#list")
         total = len(self.session.model)
-        panel.border_subtitle = f"{len(rows)} of {total}" if self._query else f"{total}" if total else "none yet · moby run IMAGE"
+        none = "none yet · moby run IMAGE" if self.session.connection.up else ""
+        panel.border_subtitle = f"{len(rows)} of {total}" if self._query else f"{total}" if total else none
         self.query_one(FilterBar).count(f"{len(rows)} of {total}")
         self.offer(ContainerTable, empty=not total)
         if self._detail_of in touched:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -43,6 +44,8 @@ _COLOURS = {
     "pause": 33,
     "health_status": 35,
 }
+#: An id, of which a person reads the beginning.
+_ID = r"(?:sha256:)?[0-9a-f]{64}"
 #: Attributes that the line says already, or that say nothing to a person.
 _SAID = {"name", "image", "container", "type"}
 
@@ -144,12 +147,17 @@ class EventsPage(Page):
         self.query_one(LogStream).clear()
 
 
+def _short(value: str) -> str:
+    """A value of an attribute; an id is as short as in the lists."""
+    return text.short_id(value) if re.fullmatch(_ID, value) else value
+
+
 def _line(event: Event) -> LogLine:
     """``container start  web (nginx)  key=value``."""
     attributes = {text.clean(key): text.clean(value) for key, value in event.actor.attributes.items()}
     name = attributes.get("name") or text.short_id(text.clean(event.actor.id))
     image = f" ({attributes['image']})" if attributes.get("image") else ""
-    rest = " ".join(f"{key}={value}" for key, value in sorted(attributes.items()) if key not in _SAID and value)
+    rest = " ".join(f"{key}={_short(value)}" for key, value in sorted(attributes.items()) if key not in _SAID and value)
     kind, action = text.clean(event.type), text.clean(event.action)
     colour = _COLOURS.get(action.partition(":")[0], 37)
     head = f"\x1b[2m{kind:<9}\x1b[0m \x1b[{colour}m{action:<12}\x1b[0m"

@@ -7,10 +7,14 @@ from typing import Any, ClassVar
 
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On
+from moby_tui.screens.dialogs.ask import Answers, Ask, Field
+from moby_tui.screens.forms import network as making
 from moby_tui.screens.pages.page import Question
 from moby_tui.screens.pages.resource import ResourcePage
+from moby_tui.screens.pages.shared.pruning import PruningPage
 from moby_tui.screens.session.networks import Network
 from moby_tui.screens.session.resource_feed import ResourceFeed
+from moby_tui.screens.upkeep.prune import PRUNES
 from moby_tui.screens.widgets.object_table import Cells, Column, ObjectTable
 
 
@@ -18,10 +22,11 @@ def _removable(one: Network) -> bool:
     return not one.built_in
 
 
-class NetworksPage(ResourcePage[Network]):
+class NetworksPage(ResourcePage[Network], PruningPage):
     mode = "networks"
     noun = "network"
     heading = "Networks"
+    empty = "none yet · moby network create NAME"
     ACTIONS: ClassVar[tuple[Action, ...]] = (
         Action(
             id="network.remove",
@@ -34,6 +39,30 @@ class NetworksPage(ResourcePage[Network]):
             changes=True,
             destroys=True,
             command="moby network rm {names}",
+        ),
+        Action(
+            id="network.new",
+            title="New",
+            keys="n",
+            tooltip="Make a network (shows the command first)",
+            changes=True,
+            command="moby network create",
+        ),
+        Action(
+            id="network.prune",
+            title="Prune",
+            keys="p",
+            tooltip="Show which networks no container uses, then ask whether they go",
+            changes=True,
+            destroys=True,
+            command="moby network prune",
+        ),
+        Action(
+            id="network.topology",
+            title="Topology",
+            keys="t",
+            tooltip="Show it drawn: who reaches whom, and what is open to the world",
+            on=On.ROW,
         ),
     )
     #: The running containers in each network, by its id.
@@ -72,6 +101,33 @@ class NetworksPage(ResourcePage[Network]):
 
     async def inspect(self, key: str) -> object:
         return await self.session.client.networks.inspect(key)
+
+    def action_new(self) -> None:
+        fields = (
+            Field("name", "Name"),
+            Field("driver", "Driver", "bridge", "bridge", ("bridge", "macvlan", "ipvlan")),
+            Field("subnet", "Subnet", hint="10.5.0.0/24; the engine chooses one"),
+            Field("gateway", "Gateway", hint="10.5.0.1; the first address of the subnet"),
+            Field("internal", "Internal: reaches nothing outside of it", switch=True),
+        )
+
+        def answered(answers: Answers | None) -> None:
+            if answers:
+                asked = making.request(answers)
+                done = f"{text.clean(asked.name)} is there"
+                self.attempt("Create", lambda: self.session.client.networks.create(asked), done, command=making.line(answers))
+
+        self.app.push_screen(
+            Ask("Make a network", "Containers in it find each other by name.", fields, "Create", making.check, making.line),
+            answered,
+        )
+
+    def action_prune(self) -> None:
+        self.preview_prune(next(one for one in PRUNES if one.kind == "networks"))
+
+    def action_topology(self) -> None:
+        for row in self.targets():
+            self.workspace.guide.go("topology", row.name)
 
     def action_remove(self) -> None:
         self.perform(

@@ -119,7 +119,7 @@ class OverviewPage(Page):
         measured = [row for row in rows if not row.missing]
         if not measured:
             return f"{len(rows)} containers"
-        processor = sum(row.cpu for row in measured)
+        processor = sum(max(row.cpu, 0.0) for row in measured)
         memory = sum(row.memory for row in measured)
         column = next(one for one in COLUMNS if one.id == "memory")
         told = column.told(UsageRow("", "", "", 0.0, memory=memory))

@@ -13,7 +13,7 @@ from textual.widgets import Static, TabbedContent, TabPane
 
 from moby_tui.errors import InvalidArgument
 from moby_tui.screens import text
-from moby_tui.screens.actions.action import Action
+from moby_tui.screens.actions.action import Action, On
 from moby_tui.screens.dialogs.ask import Ask
 from moby_tui.screens.dialogs.form import YES, Answers, Field
 from moby_tui.screens.pages.page import Page
@@ -43,9 +43,16 @@ class ShellsPage(Page):
 
     mode = "shells"
     ACTIONS: ClassVar[tuple[Action, ...]] = (
-        Action(id="shell.next", title="Next", keys="n", call="next(1)", tooltip="Bring the next terminal to the front"),
         Action(
-            id="shell.previous", title="Previous", keys="p", call="next(-1)", tooltip="Bring the terminal before it to the front"
+            id="shell.next", title="Next", keys="n", call="next(1)", on=On.ROW, tooltip="Bring the next terminal to the front"
+        ),
+        Action(
+            id="shell.previous",
+            title="Previous",
+            keys="p",
+            call="next(-1)",
+            on=On.ROW,
+            tooltip="Bring the terminal before it to the front",
         ),
         Action(
             id="shell.run",
@@ -60,9 +67,17 @@ class ShellsPage(Page):
             title="Look back",
             keys="left_square_bracket",
             key_display="[",
+            on=On.ROW,
             tooltip="Move over the lines of the terminal, select and copy",
         ),
-        Action(id="shell.search", title="Search", keys="slash", key_display="/", tooltip="Search the lines of the terminal"),
+        Action(
+            id="shell.search",
+            title="Search",
+            keys="slash",
+            key_display="/",
+            on=On.ROW,
+            tooltip="Search the lines of the terminal",
+        ),
         Action(
             id="shell.clipboard",
             title="Clipboard",
@@ -70,8 +85,8 @@ class ShellsPage(Page):
             footer=False,
             tooltip="Let programs in terminals put text on the clipboard (OSC 52), or not",
         ),
-        Action(id="shell.close", title="Close", keys="x", tooltip="Close the terminal"),
-        Action(id="shell.enter", title="Type into it", keys="enter", tooltip="Give the terminal the keys"),
+        Action(id="shell.close", title="Close", keys="x", on=On.ROW, tooltip="Close the terminal"),
+        Action(id="shell.enter", title="Type into it", keys="enter", on=On.ROW, tooltip="Give the terminal the keys"),
     )
 
     def __init__(self, workspace: Workspace) -> None:
@@ -94,6 +109,10 @@ class ShellsPage(Page):
         """The terminal in front."""
         pane = self.query_one(TabbedContent).active_pane
         return pane.query_one(Terminal) if pane else None
+
+    def targets(self) -> Sequence[Terminal]:
+        terminal = self.terminal if self.is_mounted else None
+        return (terminal,) if terminal else ()
 
     # Opening
 

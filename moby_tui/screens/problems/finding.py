@@ -99,9 +99,16 @@ def _health(found: ContainerInspect, past: Past, now: float) -> Problem | None:
     test = found.config.healthcheck.test if found.config.healthcheck else None
     probe = text.clean(" ".join((test or [])[1:]))[:200]
     advice = f"run the probe yourself: {probe}" if probe else "look at its last lines"
-    return Problem(
-        "unhealthy", Severity.ERROR, _name(found), title, advice, found.id, detail, _seconds(last[0].end) if last else 0.0
-    )
+    return Problem("unhealthy", Severity.ERROR, _name(found), title, advice, found.id, detail, _unhealthy_since(health))
+
+
+def _unhealthy_since(health: Health) -> float:
+    """When the first probe of the row failed. Engines keep the last five probes: of more, it follows from the time between these."""
+    ends = [_seconds(probe.end) for probe in health.log or []]
+    if not ends:
+        return 0.0
+    between = (ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else 0.0
+    return ends[-1] - between * max(health.failing_streak - 1, 0)
 
 
 def _start(found: ContainerInspect, past: Past, now: float) -> Problem | None:
@@ -118,7 +125,7 @@ def _start(found: ContainerInspect, past: Past, now: float) -> Problem | None:
         advice,
         found.id,
         detail,
-        _seconds(found.state.finished_at),
+        _seconds(found.state.finished_at) or _seconds(found.created),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 MOST_BYTES, MOST_PAIRS = 256 << 10, 10_000
 #: Where reading a file may wait for ever: an image's labels may name any path.
 _KERNEL = (("proc",), ("sys",), ("dev",))
+_VARIABLE = r"\$(?:\$|(?P<plain>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)(?P<default>:?[-+])?)"
 #: Mappings and lists within each other.
 DEEPEST = 64
 
@@ -35,21 +37,53 @@ class Wish:
     services: dict[str, Wanted]
     complete: bool = True
     changed_at: float = 0.0
+    #: Variables of which the files say no value for when they are not set.
+    variables: frozenset[str] = frozenset()
 
 
 def read(paths: Sequence[str]) -> Wish:
     """Later files override earlier ones. Blocks. Raises ``OSError``, and ``ValueError`` on a file that is not what it should be."""
     services: dict[str, dict[str, Any]] = {}
-    complete, changed_at = True, 0.0
+    complete, changed_at, variables = True, 0.0, set()
     for path in paths:
         document = _load(Path(path))
+        variables |= set(_variables(document))
         complete = complete and "include" not in document
         changed_at = max(changed_at, Path(path).stat().st_mtime)
         for name, service in _mapping(document.get("services")).items():
             fields = _mapping(service)
             complete = complete and "extends" not in fields
             services.setdefault(str(name), {}).update(fields)
-    return Wish({name: _wanted(name, fields) for name, fields in services.items()}, complete, changed_at)
+    return Wish({name: _wanted(name, fields) for name, fields in services.items()}, complete, changed_at, frozenset(variables))
+
+
+def unset(wish: Wish, folder: str, environment: Mapping[str, str]) -> list[str]:
+    """The variables of the files that nothing sets: neither the environment nor ``.env`` in the project's folder. Blocks."""
+    missing = wish.variables - environment.keys()
+    if not missing:
+        return []
+    try:
+        with Path(folder, ".env").open(encoding="utf-8", errors="replace") as file:
+            said = file.read(MOST_BYTES)
+    except OSError:
+        said = ""
+    lines = (line.strip().removeprefix("export ").partition("=") for line in said.splitlines())
+    return sorted(missing - {key.strip() for key, equals, _ in lines if equals})
+
+
+def _variables(value: object) -> Iterator[str]:
+    """``$NAME``, ``${NAME}`` and ``${NAME:?…}`` in texts; those with a default are not needed, ``$$`` is a dollar."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield from _variables(key)
+            yield from _variables(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _variables(one)
+    elif isinstance(value, str):
+        for found in re.finditer(_VARIABLE, value):
+            if (name := found["plain"] or found["braced"]) and not found["default"]:
+                yield name
 
 
 def _load(path: Path) -> dict[Any, Any]:

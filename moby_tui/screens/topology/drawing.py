@@ -15,8 +15,8 @@ from moby_tui.screens.topology.graph import Graph, Member, Net, Published, on_th
 
 #: The width of a column with its rail, at the least; cells.
 LEAST = 60
-#: The rail of the host with the published ports beside each box.
-RAIL = 18
+#: The rail of the host with the published ports beside each box, at the least; the box beside it has at least so much.
+RAIL, LEAST_BOX = 18, 42
 #: More of a box's width than this helps nobody.
 MOST = 100
 
@@ -57,16 +57,24 @@ def draw(graph: Graph, width: int, mark: Mark = lambda _: "") -> Drawing:
     """Draws it, in ``width`` cells."""
     count = max(1, min(width // LEAST, len(graph.networks) or 1, 4))
     room = min(width // count, MOST + RAIL)
+    rail = _rail_width(graph, room)
     columns: list[list[Line]] = [[] for _ in range(count)]
     spots: list[Spot] = []
     for net in graph.networks:
         column = min(range(count), key=lambda place: len(columns[place]))
         top = len(columns[column])
-        lines, offsets = _box(net, room, mark)
+        lines, offsets = _box(net, room, rail, mark)
         for container, offset in offsets:
-            spots.append(Spot(net.id, container, column, column * room + RAIL, top + offset, room - RAIL))
+            spots.append(Spot(net.id, container, column, column * room + rail, top + offset, room - rail))
         columns[column] += lines
     return Drawing(tuple(_beside(columns, room)), tuple(sorted(spots, key=lambda one: (one.column, one.y))), room * count)
+
+
+def _rail_width(graph: Graph, room: int) -> int:
+    """So that the published ports are whole, if there is room for them."""
+    ports = (port for net in graph.networks for one in net.members if _shows_ports(net, one) for port in one.published)
+    longest = max((cell_len(str(port)) for port in ports), default=0)
+    return max(RAIL, min(longest + 6, room - LEAST_BOX))
 
 
 def _beside(columns: Sequence[list[Line]], room: int) -> list[Line]:
@@ -75,9 +83,9 @@ def _beside(columns: Sequence[list[Line]], room: int) -> list[Line]:
     return [[piece for column in columns for piece in (column[row] if row < len(column) else blank)] for row in range(height)]
 
 
-def _box(net: Net, room: int, mark: Mark) -> tuple[list[Line], list[tuple[str, int]]]:
+def _box(net: Net, room: int, rail: int, mark: Mark) -> tuple[list[Line], list[tuple[str, int]]]:
     """The lines of a network, and at which of them the network and each container stands."""
-    inner = room - RAIL - 3
+    inner = room - rail - 3
     corners = tuple("╔╗╚╝═║" if net.internal else "╭╮╰╯─│")
     top_left, top_right, low_left, low_right, flat, side = corners
     frame = "internal" if net.internal else "frame"
@@ -88,7 +96,7 @@ def _box(net: Net, room: int, mark: Mark) -> tuple[list[Line], list[tuple[str, i
     fill = flat * (inner - 1 - cell_len(title) - cell_len(facts))
     lines: list[Line] = [
         [
-            *_way_out(net),
+            *_way_out(net, rail),
             (f"{top_left}{flat}", frame),
             (title, "network"),
             (fill, frame),
@@ -98,16 +106,16 @@ def _box(net: Net, room: int, mark: Mark) -> tuple[list[Line], list[tuple[str, i
     ]
     offsets = [("", 0)]
     for note in _notes(net):
-        lines.append([*_rail(), (side, frame), (_fit(f" {note}", inner), "note"), (f"{side} ", frame)])
+        lines.append([*_rail(rail), (side, frame), (_fit(f" {note}", inner), "note"), (f"{side} ", frame)])
     widths = _widths(net, inner)
     for member in net.members:
         offsets.append((member.container, len(lines)))
         ports = member.published if _shows_ports(net, member) else ()
-        lines.append([*_rail(*ports[:1]), (side, frame), *_row(member, widths, mark(member)), (f"{side} ", frame)])
-        lines += [[*_rail(port), (side, frame), (" " * inner, ""), (f"{side} ", frame)] for port in ports[1:]]
+        lines.append([*_rail(rail, *ports[:1]), (side, frame), *_row(member, widths, mark(member)), (f"{side} ", frame)])
+        lines += [[*_rail(rail, port), (side, frame), (" " * inner, ""), (f"{side} ", frame)] for port in ports[1:]]
     if not net.members:
-        lines.append([*_rail(), (side, frame), (_fit(" no container", inner), "faint"), (f"{side} ", frame)])
-    lines.append([*_rail(), (low_left + flat * inner + low_right + " ", frame)])
+        lines.append([*_rail(rail), (side, frame), (_fit(" no container", inner), "faint"), (f"{side} ", frame)])
+    lines.append([*_rail(rail), (low_left + flat * inner + low_right + " ", frame)])
     return lines, offsets
 
 
@@ -116,19 +124,19 @@ def _shows_ports(net: Net, member: Member) -> bool:
     return net.leaves and member.running
 
 
-def _way_out(net: Net) -> Line:
+def _way_out(net: Net, rail: int) -> Line:
     """How the network is joined to the host."""
     if net.driver == "null" or net.internal:
-        return [("  ┃", "rail"), (_fit("  ╳ no way out", RAIL - 3), "cut")]
+        return [("  ┃", "rail"), (_fit("  ╳ no way out", rail - 3), "cut")]
     said = "host" if net.driver == "host" else "on the wire" if on_the_wire(net) else "routed" if net.routed else "NAT"
-    return [("  ┃", "rail"), (_fit(f"◀─ {said} ", RAIL - 3, "─"), "faint")]
+    return [("  ┃", "rail"), (_fit(f"◀─ {said} ", rail - 3, "─"), "faint")]
 
 
-def _rail(port: Published | None = None) -> Line:
+def _rail(rail: int, port: Published | None = None) -> Line:
     """A piece of the host's rail, perhaps with a port that is published there."""
     if port is None:
-        return [("  ┃", "rail"), (" " * (RAIL - 3), "")]
-    return [("  ┃", "rail"), (_fit(f" {_cut(str(port), RAIL - 6)} ", RAIL - 4, "─") + "▶", "local" if port.is_local else "port")]
+        return [("  ┃", "rail"), (" " * (rail - 3), "")]
+    return [("  ┃", "rail"), (_fit(f" {_cut(str(port), rail - 6)} ", rail - 4, "─") + "▶", "local" if port.is_local else "port")]
 
 
 def _notes(net: Net) -> list[str]:

@@ -12,7 +12,10 @@ from moby_tui.screens.session.history import History
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """One container. Rates are bytes a second, ``cpu`` percent of one CPU. ``missing``: why it has no figures, empty if it has."""
+    """One container. Rates are bytes a second, ``cpu`` percent of one CPU, -1 before a second sample.
+
+    ``missing``: why it has no figures, empty if it has.
+    """
 
     id: str
     name: str
@@ -49,6 +52,8 @@ class Column:
 
 
 def percent(value: float) -> str:
+    if value < 0:
+        return "…"
     return f"{value:.1f}%" if value < 100 else f"{value:.0f}%"
 
 
@@ -59,7 +64,7 @@ def rate(value: float) -> str:
 #: The name takes what the others leave.
 COLUMNS = (
     Column("name", "NAME", 0, lambda row: row.name.lower(), lambda row: row.name, descends=False),
-    Column("state", "STATE", 12, lambda row: row.state, lambda row: row.state, descends=False),
+    Column("state", "STATE", 15, lambda row: row.state, lambda row: row.state, descends=False),
     Column("cpu", "CPU", 7, lambda row: row.cpu, lambda row: percent(row.cpu)),
     Column("cpu_past", "CPU BEFORE", 15, lambda row: sum(row.cpu_past), lambda row: "", wide=110),
     Column("memory", "MEM", 7, lambda row: row.memory, lambda row: text.size(row.memory)),
@@ -97,7 +102,7 @@ def make_row(container: Container, history: History | None, now: float, trouble:
         return UsageRow(**row, missing=trouble or "waiting for figures")  # type: ignore[arg-type]
     return UsageRow(
         **row,  # type: ignore[arg-type]
-        cpu=history.cpu[-1],
+        cpu=history.cpu[-1] if len(history.cpu) > 1 else -1.0,
         cpu_past=tuple(history.cpu)[-30:],
         memory=history.memory[-1],
         limit=history.memory_limit,

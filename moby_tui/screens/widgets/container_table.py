@@ -25,7 +25,7 @@ class ContainerTable(ObjectTable[Container]):
         self._histories = Histories()
         self._now = 0.0
         columns: tuple[Column[Container], ...] = (
-            Column("name", "NAME", 10, 44, lambda one: one.name, rank=0),
+            Column("name", "NAME", 10, 44, lambda one: one.name, rank=0, fair=18),
             Column("state", "STATE", 10, 28, lambda one: (one.state, -one.since), rank=1),
             Column("cpu", "CPU %", _NUMBER, _NUMBER + 1 + _SPARK, lambda one: self._latest(one, "cpu"), rank=2, number=True),
             Column("memory", "MEM", 7, 7, lambda one: self._latest(one, "memory"), rank=5, number=True),
@@ -56,7 +56,7 @@ class ContainerTable(ObjectTable[Container]):
 
     def grown(self, column: Column[Container], more: int) -> int:
         """The plot beside the CPU number is shown whole or not at all."""
-        return 0 if column.key == "cpu" and column.least + more < column.most else more
+        return 0 if column.key == "cpu" and more < _SPARK + 1 else more
 
     def fitted(self, key: str, cell: Text) -> Text:
         """The number of a narrow CPU column stands without its plot."""

@@ -166,8 +166,8 @@ class FigureTable(ScrollView, can_focus=True):
             ink = self._ink("figures--missing")
             name, state = columns[0][1], columns[1][1]
             room = max(width - name - 2, state)
-            line.append(set_cell_size(row.name, name) + " ", ink)
-            return line.append(set_cell_size(row.missing, room), ink)
+            line.append(_cut(row.name, name) + " ", ink)
+            return line.append(_cut(row.missing, room), ink)
         for column, wide in columns:
             line.append_text(self._cell(row, column, wide)).append(" ")
         return line
@@ -177,7 +177,7 @@ class FigureTable(ScrollView, can_focus=True):
             top = max(100.0, *row.cpu_past) if row.cpu_past else 100.0
             return Text(spark(row.cpu_past, width, top), self._ink("figures--spark"), end="")
         told = column.told(row)
-        told = set_cell_size(told, width) if _is_left(column) else " " * (width - cell_len(told)) + told
+        told = _cut(told, width) if _is_left(column) else " " * (width - cell_len(told)) + told
         return Text(told, self._heat(row, column), end="")
 
     def _heat(self, row: UsageRow, column: Column) -> Style | str:
@@ -193,6 +193,11 @@ class FigureTable(ScrollView, can_focus=True):
     def _ink(self, name: str) -> Style:
         """The colour of a component class without its ground."""
         return Style(color=self.get_component_rich_style(name).color)
+
+
+def _cut(said: str, width: int) -> str:
+    """As wide as that, with an ellipsis where something is left out."""
+    return set_cell_size(said, width) if cell_len(said) <= width else set_cell_size(said, max(width - 1, 0)) + "…"
 
 
 def _is_left(column: Column) -> bool:

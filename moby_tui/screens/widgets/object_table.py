@@ -57,6 +57,8 @@ class Column(Generic[R]):
     late: bool = False
     #: Numbers: they stand at the right, and the greatest come first.
     number: bool = False
+    #: With the others a column grows to this width; beyond, it has what they leave. None: its most.
+    fair: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,10 +325,12 @@ class ObjectTable(DataTable[Text], Generic[R]):
                     placed.append(column)
                     taken[column.key] = column.least
                     room -= column.least + GAP
-            for column in placed:
-                more = self.grown(column, min(self.needs(column) - column.least, room))
-                taken[column.key] += more
-                room -= more
+            for is_fair in (True, False):
+                for column in placed:
+                    wanted = min(self.needs(column), column.fair or column.most) if is_fair else self.needs(column)
+                    more = self.grown(column, min(max(wanted - taken[column.key], 0), room))
+                    taken[column.key] += more
+                    room -= more
         return {key: taken[key] for key in self.kinds if key in taken}
 
     def needs(self, column: Column[R]) -> int:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from rich.style import Style
 from rich.text import Text
-from textual import events
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -38,7 +37,8 @@ class StatusBar(Widget):
     def __init__(self, session: Session, tabs: tuple[Tab, ...], here: str) -> None:
         super().__init__()
         self._session, self._tabs, self._here = session, tabs, here
-        self._state = Text()
+        #: What the right says, the fullest first.
+        self._states = [Text()]
 
     def on_mount(self) -> None:
         self._session.connection_changed.subscribe(self, lambda _: self._tell())
@@ -46,30 +46,32 @@ class StatusBar(Widget):
         self._session.problems_changed.subscribe(self, lambda _: self._tell())
         self._tell()
 
-    def on_resize(self, event: events.Resize) -> None:
-        self._tell()
-
     def _tell(self) -> None:
-        state = self._state_of(self._session.connection)
-        if state != self._state:
-            self._state = state
+        states = self._states_of(self._session.connection)
+        if states != self._states:
+            self._states = states
             self.refresh()
 
-    def _state_of(self, connection: Connection) -> Text:
-        """``● 4/7 running``; before a new engine has answered, what is shown is stale."""
-        model, width = self._session.model, self.app.size.width
+    def _states_of(self, connection: Connection) -> list[Text]:
+        """``● 4/7 running · moby 0.1.0``, then what is said where there is less room. Before a new engine has answered, what is shown is
+        stale.
+        """
+        model = self._session.model
         parts = [self._session.engine_name] if self._session.engine_name else []
         parts += ["read-only"] if self._session.read_only else []
         parts += [] if connection.up else ["stale"] if len(model) else ["no engine"]
-        parts += [f"{model.running()}/{len(model)}{' running' if width >= 100 else ''}"]
-        if width >= 120:
-            parts += [part for part in (connection.engine, connection.host) if part]
-        count = self._session.problem_count
-        noun = f" problem{'s' if count > 1 else ''}" if width >= 140 else ""
-        problems = (f"▲ {count}{noun} · ", "red") if count else ""
-        return Text.assemble(
-            ("● ", "green" if connection.up else "red"), problems, " · ".join(parts), no_wrap=True, overflow="ellipsis"
-        )
+        running, count = f"{model.running()}/{len(model)}", self._session.problem_count
+        more = [part for part in (connection.engine, connection.host) if part]
+        noun = f" problem{'s' if count > 1 else ''}"
+        lines = [(noun, [*parts, f"{running} running", *more[:kept]]) for kept in range(len(more), -1, -1)]
+        lines += [("", [*parts, f"{running} running"]), ("", [*parts, running])]
+        light = ("● ", "green" if connection.up else "red")
+        return [
+            Text.assemble(
+                light, (f"▲ {count}{noun} · ", "red") if count else "", " · ".join(line), no_wrap=True, overflow="ellipsis"
+            )
+            for noun, line in lines
+        ]
 
     def render(self) -> Text:
         width = self.size.width
@@ -77,8 +79,8 @@ class StatusBar(Widget):
         room = width - len(brand) - _STATE
         names = next((names for cut in (None, 3, 0) if (names := self._names(cut)).cell_len <= room), self._names(0))
         left = Text.assemble(brand, names, no_wrap=True)
-        state = self._state.copy()
         room = max(width - left.cell_len - 1, 0)
+        state = next((one for one in self._states if one.cell_len <= room), self._states[-1]).copy()
         state.truncate(room, overflow="ellipsis")
         return Text.assemble(left, " " * max(room - state.cell_len, 0), state, end="", no_wrap=True, overflow="crop")
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import platform
+import shlex
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -17,10 +20,13 @@ from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
 from moby_tui.api.client.protocol import Client
+from moby_tui.errors import MobyError
 from moby_tui.schema.container import ContainerSummary
 from moby_tui.schema.event import Event
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On
+from moby_tui.screens.dialogs.confirm import Notice
+from moby_tui.screens.onboarding.composing import up_line
 from moby_tui.screens.pages.page import Page, Question
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.projects import carrying, compose_file, steps
@@ -31,6 +37,8 @@ from moby_tui.screens.widgets.facts_table import Cell, FactsTable
 
 #: A burst of events is answered with one look; seconds.
 GATHER = 0.3
+#: Lines of what docker compose says that are shown if it fails.
+MOST_SAID = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +105,7 @@ class ProjectsPage(Page):
             id="project.recreate",
             title="Recreate",
             keys="R",
-            tooltip="Make its containers anew of their own settings and of what their images' names mean now (asks first)",
+            tooltip="Make its containers anew, of the compose file if it can be read here, else of their own settings (asks first)",
             on=On.ROW,
             changes=True,
             destroys=True,
@@ -195,18 +203,23 @@ class ProjectsPage(Page):
         view.update(Text.assemble(said, "\n\n", ("What differs from them\n", "bold"), "\n".join(drift)))
 
     async def _drift(self, project: Project) -> list[str]:
-        host = self.session.connection.host
         self.session.images.want()
         images = {tag: one.id for one in self.session.images.model.rows() for tag in one.tags}
         moved = outdated(project, images)
         try:
-            if host != platform.node():
-                raise ValueError(f"the files are on {host}, where the engine runs")
-            wish = await asyncio.to_thread(compose_file.read, project.files)
+            wish = await self._wish(project)
         except (OSError, ValueError) as error:
-            reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
-            return [f"not compared: {text.clean(reason)}", *_said([*within(project), *moved])]
+            return [f"not compared: {_reason(error)}", *_said([*within(project), *moved])]
         return _said([*differences(project, wish, self._created), *moved]) or ["nothing"]
+
+    async def _wish(self, project: Project) -> compose_file.Wish:
+        """What the files say. Raises ``OSError``, and ``ValueError`` if they are of another machine or not what they should be."""
+        host = self.session.connection.host
+        if host != platform.node():
+            raise ValueError(f"the files are on {host}, where the engine runs")
+        if not project.files:
+            raise ValueError("its containers do not tell their files")
+        return await asyncio.to_thread(compose_file.read, project.files)
 
     # Actions
 
@@ -234,15 +247,58 @@ class ProjectsPage(Page):
     def action_restart(self) -> None:
         self._carry("restart", carrying.restart, "restarted", self._question("Restart"))
 
-    def action_recreate(self) -> None:
+    @work(group="recreate", exclusive=True)
+    async def action_recreate(self) -> None:
+        """Of the compose file by docker's plug-in, where both are here; else of what the containers are made of. The question says which."""
         line = self.chosen
-        services = (line.services or line.project.services) if line else ()
-        names = [member.name for one in services for member in one.members]
+        if line is None:
+            return
+        services = line.services or line.project.services
+        names = ", ".join(member.name for one in services for member in one.members)
+        if reason := await self._not_of_files(line.project, services):
+            consequence = (
+                f"Of their own settings, as {reason}. New containers take the place of {names}, in this order, with the same names, "
+                "labels, networks and volumes. What they wrote outside volumes is lost, their logs too. Each is kept until the new one "
+                "has started."
+            )
+            self._carry("recreate", carrying.recreate, "made anew", Question("Recreate {rows}?", consequence))
+            return
+        words = _compose_words(line)
         consequence = (
-            f"New containers take the place of {', '.join(names)}, in this order, with the same names, labels, networks and volumes. "
-            "What they wrote outside volumes is lost, their logs too. Each is kept until the new one has started."
+            f"Of {', '.join(map(text.clean, line.project.files))}, by docker compose: what differs from it holds then. {names} are removed "
+            "before the new ones start. What they wrote outside volumes is lost, their logs too."
         )
-        self._carry("recreate", carrying.recreate, "made anew", Question("Recreate {rows}?", consequence))
+        then = partial(self._compose_up, line, words)
+        self.ask("project.recreate", Question("Recreate {rows}?", consequence), then)
+
+    async def _not_of_files(self, project: Project, services: Sequence[Service]) -> str:
+        """Why containers are not made of the project's files; empty if they can be."""
+        if missing := self.workspace.command_line.compose.missing():
+            return text.clean(missing)
+        try:
+            wish = await self._wish(project)
+        except (OSError, ValueError) as error:
+            return _reason(error)
+        if absent := [one.name for one in services if one.name not in wish.services]:
+            return f"the file does not have {', '.join(absent)}"
+        if unset := await asyncio.to_thread(compose_file.unset, wish, project.folder, os.environ):
+            return f"the file needs {text.clean(', '.join(unset))}, which is not set here"
+        return ""
+
+    def _compose_up(self, line: Line, words: tuple[Sequence[str], Sequence[str]]) -> None:
+        before, after = words
+        files = line.project.files
+
+        async def up() -> None:
+            code, said = await self.workspace.command_line.compose.up(self.session.client, *files, before=before, after=after)
+            if code:
+                lines = [text.clean(one) for one in said.splitlines()[-MOST_SAID:]]
+                self.app.push_screen(Notice(f"docker compose up: exit code {code}", "\n".join(lines)))
+                raise MobyError(f"docker compose up has ended with exit code {code}")
+
+        self.notify("docker compose up: it goes on in the background", markup=False)
+        command = shlex.join(["moby", "compose", *up_line(files, before, after)])
+        self.attempt("Recreate", up, f"{text.clean(line.name)} made anew of the file", command=command)
 
     def _carry(
         self,
@@ -285,6 +341,17 @@ def _state(running: int, count: int, sick: bool) -> Cell:
     if sick:
         return f"{running}/{count} unhealthy", "bad"
     return said, "good" if running == count else "warn" if running else "faint"
+
+
+def _reason(error: Exception) -> str:
+    return text.clean(f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error))
+
+
+def _compose_words(line: Line) -> tuple[Sequence[str], Sequence[str]]:
+    """What stands before the files and behind ``up -d``: a service alone leaves what it depends on as it is."""
+    folder = ("--project-directory", line.project.folder) if line.project.folder else ()
+    alone = ("--no-deps", line.service.name) if line.service else ()
+    return ("-p", line.project.name, *folder), ("--force-recreate", *alone)
 
 
 def _said(found: Sequence[Difference]) -> list[str]:

@@ -50,7 +50,8 @@ class PruningPage(Page):
 
     def _prune_now(self, prune: Prune) -> None:
         async def carry_out() -> None:
-            self.notify(f"{disk_size(await self._prune(prune))} came back", title=prune.title, markup=False)
+            back = disk_size(await self._prune(prune))
+            self.notify("removed" if prune.kind == "networks" else f"{back} came back", title=prune.title, markup=False)
             self.pruned()
 
         self.attempt(f"Prune: {prune.title.lower()}", carry_out, command=f"{prune.command} --force")

@@ -1,0 +1,72 @@
+"""What is cut where there is little room, and what never is."""
+
+from __future__ import annotations
+
+from moby_tui.screens.dialogs.preview import Preview
+from moby_tui.screens.topology.drawing import draw
+from moby_tui.screens.topology.graph import Graph, Member, Net, Published
+from moby_tui.screens.usage.rows import UsageRow
+from moby_tui.screens.widgets.container_table import ContainerTable
+from moby_tui.screens.widgets.figure_table import FigureTable
+from moby_tui.screens.widgets.status_bar import StatusBar
+from screens.conftest import Eventually, Open
+from screens.fake_client import FakeEngine, summary
+
+
+async def test_states_and_questions_are_whole_however_small_the_screen_is(open_dashboard: Open, eventually: Eventually) -> None:
+    long = "a-name-that-goes-on-and-on-for-quite-a-while-and-then-some"
+    engine = FakeEngine(
+        [
+            summary(1, long),
+            summary(2, "sick", status="Up 3 minutes (unhealthy)"),
+            summary(3, "cut", "exited", "Exited (137) 2 days ago"),
+            *(summary(number, f"many-{number}") for number in range(4, 34)),
+        ]
+    )
+    async with open_dashboard(lambda: engine, size=(140, 40)) as (app, pilot):
+        table = app.screen.query_one(ContainerTable)
+
+        def line(name: str) -> str:
+            place = [app.screen.find(one).name for one in table.order_of_rows].index(name) - table.scroll_offset.y
+            return str(table.render_line(1 + place).text)
+
+        await eventually(pilot, lambda: table.row_count == 33)
+        bar = app.screen.query_one(StatusBar)
+        for width, height in ((220, 60), (140, 40), (80, 24), (60, 20)):
+            await pilot.resize_terminal(width, height)
+            await eventually(pilot, lambda width=width: table.size.width <= width and bar.size.width == width)
+            assert "…" not in bar.render().plain and "/33" in bar.render().plain, width
+            if width >= 80:
+                assert "up 3m unhealthy" in line("sick") and "a-name-that-goes…"[:12] in line(long), (width, line("sick"))
+        await pilot.press("asterisk", "d")
+        for width, height in ((60, 20), (80, 24)):
+            await pilot.resize_terminal(width, height)
+            await eventually(pilot, lambda: isinstance(app.screen, Preview) and app.screen.query("#word"))
+            await eventually(
+                pilot,
+                lambda width=width, height=height: (
+                    app.size == (width, height)
+                    and app.screen.query_one("#word").region.bottom < height
+                    and app.screen.query_one("#go").region.bottom < height
+                    and app.screen.query_one("#going").size.height >= 1
+                ),
+            )
+        await pilot.press("escape")
+
+
+async def test_a_figure_that_is_not_known_yet_is_told_as_that(open_dashboard: Open, eventually: Eventually) -> None:
+    engine = FakeEngine([summary(1, "a-name-that-goes-on-and-on-for-quite-a-while-and-then-some")])
+    async with open_dashboard(lambda: engine, size=(100, 24)) as (app, pilot):
+        await pilot.press("8")
+        await eventually(pilot, lambda: app.current_mode == "overview" and app.screen.query(FigureTable))
+        table = app.screen.query_one(FigureTable)
+        row = UsageRow("1", "a-name-that-goes-on-and-on-for-quite-a-while-and-then-some", "up", 1.0, cpu=-1.0, memory=5.0)
+        line = table._line(row, 98).plain
+        assert "while…" not in line and "… " in line and "0.0%" in line and "-1" not in line
+
+
+def test_published_ports_are_whole_where_there_is_room() -> None:
+    member = Member("1" * 64, "n", "web", True, published=(Published("127.0.0.1", 18080, 80, "tcp"),))
+    graph = Graph((Net("n", "back", "bridge", members=(member,)),))
+    text = "\n".join("".join(piece for piece, _ in line) for line in draw(graph, 130).lines)
+    assert str(member.published[0]) in text
