@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On
-from moby_tui.screens.dialogs.ask import Answers, Ask, Field
+from moby_tui.screens.dialogs.ask import Ask
+from moby_tui.screens.dialogs.form import Answers, Field
 from moby_tui.screens.forms import network as making
 from moby_tui.screens.pages.page import Question
 from moby_tui.screens.pages.resource import ResourcePage
