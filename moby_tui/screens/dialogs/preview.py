@@ -15,9 +15,9 @@ from textual.widgets import Button, Input, Static
 
 from moby_tui.screens import text
 
-#: Gives the bytes that come back with each of the rows, by its id; -1 and what is not there: unknown.
 #: Lines of the list that are seen at once, at most; lines around what the dialog has.
 MOST_ROWS, FRAME = 12, 4
+#: Gives the bytes that come back with each of the rows, by its id; -1 and what is not there: unknown.
 Sizes = Callable[[], Awaitable[Mapping[str, int]]]
 
 
