@@ -1,7 +1,7 @@
 """Takes the steps of ``dockerd_cases`` against a socket, and puts what comes back into a form that two engines can share.
 
-``python -m networks.dockerd_steps SOCKET [links|ports]`` in this folder's parent writes anew what a fresh dockerd with the image
-``busybox`` says, into ``dockerd_28_5.json``, ``dockerd_28_5_links.json`` or ``dockerd_28_5_ports.json``.
+``python -m networks.dockerd_steps SOCKET [links|ports|options]`` in this folder's parent writes anew what a fresh dockerd with the image
+``busybox`` says, into ``dockerd_28_5.json`` or the file of the group, as ``dockerd_28_5_links.json``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from networks import dockerd_cases, dockerd_link_cases, dockerd_port_cases
+from networks import dockerd_cases, dockerd_link_cases, dockerd_option_cases, dockerd_port_cases
 from networks.dockerd_cases import BRIDGE, Step
 
 _HERE = Path(__file__).parent
@@ -22,6 +22,7 @@ _HERE = Path(__file__).parent
 GROUPS = {
     "networks": (dockerd_cases.STEPS, _HERE / "dockerd_28_5.json"),
     "ports": (dockerd_port_cases.STEPS, _HERE / "dockerd_28_5_ports.json"),
+    "options": (dockerd_option_cases.STEPS, _HERE / "dockerd_28_5_options.json"),
     "links": (dockerd_link_cases.STEPS, _HERE / "dockerd_28_5_links.json"),
 }
 _ID = re.compile(r"\b[0-9a-f]{12}(?:[0-9a-f]{52})?\b")
@@ -139,7 +140,7 @@ def _shared(value: Any, key: str = "") -> Any:
     value = re.sub(r"(on endpoint \S+) \(ID\): (Bind for )?", r"\1: \2", value)
     value = re.sub(r"Bind for (0\.0\.0\.0|::):", "Bind for ANY:", value)
     # what is wrong with an option's value is said in Go's words there
-    value = re.sub(r"^(failed to parse \S+ value: \S+) \(.*\)$", r"\1", value)
+    value = re.sub(r"^(failed to parse \S+ value: .*?) \(.*\)$", r"\1", value)
     # the default bridge is called after the engine
     return "BRIDGE" if key == BRIDGE + "name" and value.startswith(("docker0", "moby")) else value.rstrip()
 

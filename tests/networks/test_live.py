@@ -12,7 +12,7 @@ import pytest
 
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.store.state import State
-from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound
+from moby_tui.errors import Conflict, Forbidden, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import ContainerCreate, EndpointSettings, ExecCreate, ExecStart, HostConfig, NetworkingConfig
 from moby_tui.schema.network import NetworkCreate
 from moby_tui.schema.stats import NetworkStats
@@ -62,6 +62,30 @@ async def test_a_running_container_is_connected_and_disconnected(engine: Engine)
     assert f"default via {given['back'].gateway}" in routes and given["front"].ip_address not in routes
     assert given["front"].ip_address not in await inside(engine, web, "cat", "/etc/hosts")
     await engine.networks.remove("front")
+
+
+async def test_an_interface_that_cannot_be_made_so_is_refused_and_nothing_is_left(engine: Engine) -> None:
+    """As it was, a name that the container has already kept the daemon busy for ever, with the container locked."""
+    await engine.networks.create(NetworkCreate(name="front"))
+    web = await start(engine, "web")
+
+    def asked(key: str, value: str) -> EndpointSettings:
+        return EndpointSettings(driver_opts={f"com.docker.network.endpoint.{key}": value})
+
+    for settings, error, text in (
+        (asked("ifname", "eth0"), Conflict, "interface name eth0 is taken in the container"),
+        (asked("ifname", "lo"), InvalidArgument, "it is the loopback interface"),
+        (asked("ifname", "a/b"), InvalidArgument, "expected the name of an interface"),
+        (asked("sysctls", "net.ipv4.conf.IFNAME.nosuch=1"), InvalidArgument, "/net/ipv4/conf/eth1/nosuch is not a sysctl file"),
+        (asked("sysctls", "net.ipv6.conf.IFNAME.nosuch=1"), InvalidArgument, "/net/ipv6/conf/eth1/nosuch is not a sysctl file"),
+        (asked("sysctls", "net.ipv4.conf.IFNAME.log_martians=abc"), InvalidArgument, "unable to write abc to /proc/sys/net/ipv4"),
+    ):
+        with pytest.raises(error, match=text):
+            await engine.networks.connect("front", "web", settings)
+        assert (await inside(engine, web, "ls", "/sys/class/net")).split() == ["eth0", "lo"]
+    twice = asked("ifname", "lan")
+    with pytest.raises(Conflict, match="interface name lan is taken in the container"):
+        await start(engine, "other", "front", front=twice, bridge=twice)
 
 
 async def test_what_was_connected_stays_over_a_restart(engine: Engine) -> None:

@@ -57,6 +57,19 @@ async def test_whatever_was_flushed_is_put_right_by_the_next_look(
     assert not caplog.records
 
 
+async def test_networks_without_ipv6_are_in_the_table_of_ipv6_too(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    """As when it is built: their containers cannot send IPv6 packets to other networks either."""
+    await engine.start()
+    await engine.manager.create(NetworkCreate(name="six", enable_ipv6=True))
+    await engine.manager.create(NetworkCreate(name="four", internal=True))
+    engine.manager.mend()
+    await engine.manager.remove("six")
+    await engine.manager.create(NetworkCreate(name="later"))
+    await engine.manager.create(NetworkCreate(name="six", enable_ipv6=True))
+    engine.manager.mend()
+    assert [record.message for record in caplog.records] == []
+
+
 async def test_flushed_elements_are_put_right_by_the_next_start(
     engine: Engine, listen: Callable[..., socket.socket], outside: int
 ) -> None:

@@ -76,7 +76,7 @@ async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = Fa
         given = read_network(parts.files(record)) if running else NetworkState({}, {})
         former = Place(network, given.endpoints.get(network.name) or EndpointSettings())
         if network.name not in places and network.name not in given.endpoints:
-            raise MobyError(f"container {record.id} is not connected to network {network.name}")
+            raise MobyError(f"container {record.id} is not connected to {'' if running else 'the '}network {network.name}")
         if running:
             await _disconnect_running(parts, record, network, given, force=force)
         fault.point("disconnect.undone")
@@ -219,11 +219,11 @@ async def _remove_interface(parts: Parts, record: ContainerRecord, interface: st
 async def _settle_inside(parts: Parts, record: ContainerRecord, given: NetworkState, namespace: int, changed: Place) -> None:
     """Sets the container's default routes and its hosts file by the networks that it is in now.
 
-    ``changed`` is the place that was added or removed. The routes stay as they are unless it has, or had, the gateway.
+    ``changed`` is the place that was added or removed. The routes stay as they are unless it has, or had, a gateway.
     """
     places = [Place(parts.networks.find(settings.network_id), settings) for settings in given.endpoints.values()]
     others = [place for place in places if place.network.id != changed.network.id]
-    if endpoints.gateway_of([changed, *others]) is changed:
+    if any(place is changed for place in endpoints.gateways_of([changed, *others]).values()):
         await parts.networks.sandboxes.set_default_routes(namespace, places, given.endpoints, given.interfaces)
     _write_hosts(parts, record, given)
 

@@ -19,7 +19,7 @@ from moby_tui.schema.container import ContainerConfig, ContainerCreate, DeviceMa
 _PORT = r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?"
 #: Any name that the kernel takes, as in Docker, but without control characters: one could begin a new line in /etc/hosts.
 _HOST_NAME = r"[^\x00-\x1f\x7f]*"
-_MAC = r"[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}"
+_MAC = r"[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}|[0-9a-fA-F]{4}(?:\.[0-9a-fA-F]{4}){2}"
 _HOST_NAME_LENGTH = 64
 #: ``c 13:* rwm`` (cgroup-v1/devices.rst).
 DEVICE_RULE = r"([acb]) ([0-9]{1,8}|\*):([0-9]{1,8}|\*) ([rwm]{1,3})"
@@ -178,8 +178,9 @@ def _check_network(asked: ContainerCreate) -> None:
             f"invalid DNS search domain or option {word!r}: no space can be in it",
         )
     for entry in host.extra_hosts or []:
-        name, _, address = entry.partition(":")
-        _require(bool(name) and (address == "host-gateway" or _is_address(address)), f'bad format for add-host: "{entry}"')
+        name, separator, address = entry.partition(":")
+        _require(bool(name and separator), f'bad format for add-host: "{entry}"')
+        _require(address == "host-gateway" or _is_address(address), f'invalid IP address in add-host: "{address}"')
     address = asked.mac_address
     _require(not address or bool(re.fullmatch(_MAC, address)), f"invalid MAC address: {address}; write it as 02:42:ac:11:00:02")
     for endpoint in ((asked.networking_config and asked.networking_config.endpoints_config) or {}).values():

@@ -14,8 +14,8 @@ _WITHOUT_OWN = ("host", "container", "none")
 def settle(asked: ContainerCreate) -> NetworkingConfig | None:
     """The endpoints of a request; None without one.
 
-    The network ``default`` is ``bridge``. The network of the network mode is among the endpoints. A hardware address of the whole container
-    is that of its endpoint there. Raises ``InvalidArgument``.
+    The network ``default`` is ``bridge``. As with dockerd, the network of the network mode is not among them unless the request has an
+    endpoint there, or a hardware address of the whole container, which is that of this endpoint. Raises ``InvalidArgument``.
     """
     given = (asked.networking_config and asked.networking_config.endpoints_config) or {}
     endpoints = {_name(name): endpoint for name, endpoint in given.items()}
@@ -31,8 +31,9 @@ def settle(asked: ContainerCreate) -> NetworkingConfig | None:
         )
     if asked.mac_address:
         endpoints[mode] = _with_address(first or EndpointSettings(), asked.mac_address)
-    elif not alone:
-        endpoints.setdefault(mode, EndpointSettings())
+    others = ", ".join(sorted(name for name in endpoints if name != mode))
+    if others and mode in ("host", "none"):
+        raise InvalidArgument(f"conflicting options: a container in the network {mode} can be in no other; leave out {others}")
     return NetworkingConfig(endpoints_config=endpoints) if endpoints else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
@@ -35,6 +35,10 @@ class Published(NamedTuple):
 
     holding: Holding
     port: BoundPort
+
+
+#: The beginning of the error of a start whose networks cannot be made (the Docker Engine's).
+FAILED = "failed to set up container networking"
 
 
 class Attaching:
@@ -99,18 +103,20 @@ class Attaching:
         fault.point("network.bridge there")
 
     def _attach_all(self, sandbox: Sandbox, container_names: ContainerNames, places: Sequence[Place]) -> list[Endpoint]:
-        gateway = endpoints.gateway_of(places)
+        gateways = endpoints.gateways_of(places)
         made: list[Endpoint] = []
-        for number, place in enumerate(places):
-            holding, endpoint = self.attach_one(container_names, place, number, sandbox.netns_fd, is_gateway=place is gateway)
+        for number, place in zip(endpoints.interface_numbers(places), places, strict=True):
+            default_routes = [version for version, gateway in gateways.items() if gateway is place]
+            holding, endpoint = self.attach_one(container_names, place, number, sandbox.netns_fd, default_routes)
             sandbox.holdings.append(holding)
             made.append(endpoint)
         return made
 
     def attach_one(
-        self, container_names: ContainerNames, place: Place, number: int, namespace: int | None, *, is_gateway: bool
+        self, container_names: ContainerNames, place: Place, number: int, namespace: int | None, default_routes: Collection[int]
     ) -> tuple[Holding, Endpoint]:
-        """Connects a container to one network. ``number`` counts its interfaces. After an error nothing is left.
+        """Connects a container to one network. After an error nothing is left. ``number`` and ``default_routes`` are as for
+        ``endpoints.make``.
 
         Raises ``MobyError``, ``OSError``.
         """
@@ -120,7 +126,7 @@ class Attaching:
         holding = self._folders.claim(container_names.id, network.id[:12])
         try:
             fault.point("network.record claimed")
-            endpoint = endpoints.make(place, container_names.id, number, is_gateway=is_gateway)
+            endpoint = endpoints.make(place, container_names.id, number, default_routes)
             leases = self._folders.leases(network.id)
             # written before the first lease: if this process is killed, the one that finds the record ends the lease
             holding.write([])
@@ -154,8 +160,8 @@ class Attaching:
         try:
             self._restore([network])
             taken = netns.call(namespace, lambda: {name for _, name in socket.if_nameindex()})
-            number = next(number for number in count() if endpoints.interface_name(place, number) not in taken)
-            return self.attach_one(container_names, place, number, namespace, is_gateway=False)
+            number = endpoints.free_interface(place, taken)
+            return self.attach_one(container_names, place, number, namespace, default_routes=())
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise MobyError(f"cannot connect the container to network {network.name}: {reason}") from error
@@ -170,21 +176,20 @@ class Attaching:
                     f"cannot remove interface {interface} of the container: {(error.strerror or '').lower()}"
                 ) from error
 
-    def set_default_routes(self, namespace: int, interface: str, gateways: Sequence[Address]) -> None:
+    def set_default_routes(self, namespace: int, routes: Sequence[tuple[str, Address]]) -> None:
         """Replaces the default routes of a running container. Raises ``MobyError``."""
         try:
-            netns.call(namespace, lambda: set_default_routes(interface, gateways))
+            netns.call(namespace, lambda: set_default_routes(routes))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise MobyError(f"cannot change the container's default route: {reason}") from error
 
     def _publish(self, places: Sequence[Place], made: list[Endpoint], bound: list[Published]) -> None:
         """Publishes the ports, at the container's address in the network of its default route, as Docker does."""
-        network, endpoint = next(
-            ((place.network, endpoint) for place, endpoint in zip(places, made, strict=True) if endpoint.is_gateway), (None, None)
-        )
-        if bound and network is not None and endpoint is not None and network.driver == "bridge":
-            self._lead(network, endpoint, bound)
+        gateway = endpoints.gateway_of(places)
+        for place, endpoint in zip(places, made, strict=True):
+            if bound and place is gateway and place.network.driver == "bridge":
+                self._lead(place.network, endpoint, bound)
 
     def _lead(self, network: NetworkRecord, endpoint: Endpoint, bound: list[Published]) -> None:
         """Writes the records of the ports, and has the firewall send their traffic to an endpoint of a bridge network. Raises ``OSError``."""
@@ -275,7 +280,7 @@ def _bind_for(container_names: ContainerNames, request: PortRequest) -> BoundPor
     try:
         return bind_port(request)
     except MobyError as error:
-        text = "failed to set up container networking: driver failed programming external connectivity on endpoint"
+        text = f"{FAILED}: driver failed programming external connectivity on endpoint"
         raise type(error)(f"{text} {container_names.name or container_names.id[:12]}: {error}") from error
 
 

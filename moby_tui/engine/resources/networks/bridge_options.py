@@ -18,9 +18,17 @@ _BRIDGE = "com.docker.network.bridge."
 _MTU = "com.docker.network.driver.mtu"
 _SOURCE = "com.docker.network.host_ipv"
 _PREFIX = "com.docker.network.container_iface_prefix"
+_TRUSTED = f"{_BRIDGE}trusted_host_interfaces"
 _MODES = ("nat", "nat-unprotected", "routed", "isolated")
 _NAME = r"[^\s/:]{1,15}"
-#: As Go's ``strconv.ParseBool`` has them.
+#: The longest prefix to which a number can be added.
+_LONGEST_PREFIX = 13
+#: The options that cannot be empty.
+_WITH_VALUE = (
+    *(f"{_BRIDGE}{name}" for name in ("enable_icc", "enable_ip_masquerade", "host_binding_ipv4", "inhibit_ipv4")),
+    *(f"{_BRIDGE}gateway_mode_ipv{version}" for version in (4, 6)),
+    _MTU,
+)
 _TRUE, _FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")
 #: linux/if_ether.h, ETH_MIN_MTU and what a bridge takes at the most
 _LEAST_MTU, _MOST_MTU = 68, 65535
@@ -56,7 +64,7 @@ def read(network: NetworkRecord) -> BridgeOptions:
     """The options of a network. Raises ``InvalidArgument`` with the option's name."""
     options = network.options
     return BridgeOptions(
-        interface=_read(options, _BRIDGE + "name", _interface_name) or f"br-{network.id[:12]}",
+        interface=_read(options, _BRIDGE + "name", interface_name) or f"br-{network.id[:12]}",
         subnets=_subnets(network),
         gateways=_gateways(network),
         modes=_modes(network),
@@ -65,11 +73,18 @@ def read(network: NetworkRecord) -> BridgeOptions:
         masquerade=_boolean(options, _BRIDGE + "enable_ip_masquerade", True),
         host_binding=_read(options, _BRIDGE + "host_binding_ipv4", _address) or "",
         mtu=_read(options, _MTU, _mtu) or 0,
-        prefix=_read(options, _PREFIX, _interface_name) or "eth",
-        trusted=tuple(name for name in options.get(_BRIDGE + "trusted_host_interfaces", "").split(":") if name),
+        prefix=_read(options, _PREFIX, _prefix) or "eth",
+        trusted=_read(options, _TRUSTED, _interface_names) or (),
         inhibit_ipv4=_boolean(options, _BRIDGE + "inhibit_ipv4", False),
         sources=_sources(options),
     )
+
+
+def check_values(network: NetworkRecord) -> None:
+    """Raises ``InvalidArgument`` for an option of a new network that has no value. Networks that were made with one keep the default."""
+    for key in _WITH_VALUE:
+        if network.options.get(key) == "":
+            raise _unreadable(key, "", "expected a value")
 
 
 def _subnets(network: NetworkRecord) -> tuple[Subnet, ...]:
@@ -133,31 +148,53 @@ def _boolean(options: dict[str, str], key: str, default: bool) -> bool:
     value = options.get(key)
     if value is None or value == "":
         return default
+    try:
+        return parse_boolean(value)
+    except ValueError as error:
+        raise _unreadable(key, value, str(error)) from error
+
+
+def parse_boolean(value: str) -> bool:
+    """As Go's ``strconv.ParseBool`` reads it. Raises ``ValueError``."""
     if value in _TRUE or value in _FALSE:
         return value in _TRUE
-    raise _unreadable(key, value, "expected true or false")
+    raise ValueError("expected true or false")
 
 
-def _interface_name(value: str) -> str:
-    if not re.fullmatch(_NAME, value) or value in (".", ".."):
+def interface_name(value: str) -> str:
+    """``value``, if an interface can be called so. Raises ``ValueError``."""
+    if not re.fullmatch(_NAME, value) or len(value.encode()) > 15 or value in (".", ".."):
         raise ValueError("expected the name of an interface, at most 15 bytes without blanks and slashes")
     return value
 
 
+def _prefix(value: str) -> str:
+    if len(value.encode()) > _LONGEST_PREFIX:
+        raise ValueError(f"expected at most {_LONGEST_PREFIX} bytes, since a number is added")
+    return interface_name(value)
+
+
+def _interface_names(value: str) -> tuple[str, ...]:
+    return tuple(interface_name(name) for name in value.split(":") if name)
+
+
 def _address(value: str) -> str:
     try:
-        return str(ipaddress.ip_address(value))
+        address = ipaddress.ip_address(value)
     except ValueError:
         raise ValueError("expected an IP address") from None
+    if address.version == 6 and address.scope_id:
+        raise ValueError("expected an IP address without the name of an interface")
+    return str(address)
 
 
 def _mtu(value: str) -> int:
-    try:
-        mtu = int(value)
-    except ValueError:
-        raise ValueError("expected a number") from None
+    if not re.fullmatch(r"[+-]?[0-9]{1,9}", value):
+        raise ValueError("expected a number")
+    mtu = int(value)
     if mtu < 0:
         raise InvalidArgument(f"invalid MTU number: {mtu}")
-    if not _LEAST_MTU <= mtu <= _MOST_MTU:
+    # 0 is the MTU that the network would have without the option
+    if mtu and not _LEAST_MTU <= mtu <= _MOST_MTU:
         raise ValueError(f"expected {_LEAST_MTU} to {_MOST_MTU}")
     return mtu

@@ -9,16 +9,19 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from moby_tui.engine.resources.networks import pools, wire
+from moby_tui.engine.resources.networks.bridge_options import parse_boolean
 from moby_tui.engine.resources.networks.drivers.driver import Subnet
 from moby_tui.engine.resources.networks.endpoints import one_or_list
+from moby_tui.engine.resources.networks.leases import hosts
 from moby_tui.engine.resources.networks.pools import Pool
 from moby_tui.engine.store.networks import PREDEFINED
 from moby_tui.engine.store.records.networks import Ipam, IpamPool, NetworkRecord
 from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound, NotImplementedYet
 from moby_tui.schema import network as api
 
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
-_ENABLE_IPV6 = "com.docker.network.enable_ipv6"
+_PREFIX_LENGTH = r"0|[1-9][0-9]{0,2}"
+_ENABLE_IPV4, _ENABLE_IPV6 = "com.docker.network.enable_ipv4", "com.docker.network.enable_ipv6"
+_LINK_LOCAL = ipaddress.IPv6Network("fe80::/64")
 
 
 def new_network(request: api.NetworkCreate) -> NetworkRecord:
@@ -35,15 +38,16 @@ def new_network(request: api.NetworkCreate) -> NetworkRecord:
         raise InvalidArgument(f"invalid network name {name}: it names a container's network")
     if request.scope == "swarm" or request.driver == "overlay":
         raise Forbidden("cannot create a swarm scoped network when swarm is not active: this engine is in no swarm")
-    if request.config_only or request.config_from is not None or request.ingress:
-        raise NotImplementedYet("a network of a cluster (--config-only, --config-from, --ingress)")
+    if request.ingress:
+        raise Forbidden("Ingress network can only be global scope network")
+    if request.config_only or request.config_from is not None:
+        raise NotImplementedYet("a network's configuration as a network of its own (--config-only, --config-from)")
     ipam = request.ipam or api.Ipam()
     if ipam.driver not in ("", "default", "null"):
         raise NotFound(f'plugin "{ipam.driver}" not found')
-    enable_ipv6 = request.enable_ipv6
-    if enable_ipv6 is None:
-        enable_ipv6 = (request.options or {}).get(_ENABLE_IPV6, "").lower() in ("1", "t", "true")
-    if request.enable_ipv4 is False and not enable_ipv6:
+    enable_ipv4 = _is_enabled(request.enable_ipv4, request, _ENABLE_IPV4, True)
+    enable_ipv6 = _is_enabled(request.enable_ipv6, request, _ENABLE_IPV6, False)
+    if not enable_ipv4 and not enable_ipv6:
         raise InvalidArgument("IPv4 or IPv6 must be enabled")
     subnets = wire.pools_to_keep(ipam.config or [])
     check_pools(subnets)
@@ -52,8 +56,8 @@ def new_network(request: api.NetworkCreate) -> NetworkRecord:
         id=os.urandom(32).hex(),
         created=datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
         driver=request.driver or "bridge",
-        enable_ipv4=request.enable_ipv4 is not False,
-        enable_ipv6=bool(enable_ipv6),
+        enable_ipv4=enable_ipv4,
+        enable_ipv6=enable_ipv6,
         ipam=Ipam(driver=ipam.driver or "default", options=ipam.options, config=subnets),
         internal=request.internal,
         attachable=request.attachable,
@@ -61,6 +65,17 @@ def new_network(request: api.NetworkCreate) -> NetworkRecord:
         labels=request.labels or {},
     )
     return wire.checked(record)
+
+
+def _is_enabled(field: bool | None, request: api.NetworkCreate, option: str, default: bool) -> bool:
+    """An IP version's field of the request, else its option in text, else ``default``. Raises ``InvalidArgument``."""
+    text = (request.options or {}).get(option)
+    if field is not None or text is None:
+        return default if field is None else field
+    try:
+        return parse_boolean(text)
+    except ValueError:
+        raise InvalidArgument(f'driver-opt "{option}" is not a valid bool') from None
 
 
 def give_subnets(
@@ -72,11 +87,13 @@ def give_subnets(
     from which subnets are chosen; ``seed`` is for the one of IPv6, if ``defaults`` has none.
     Raises ``Forbidden`` if a requested subnet overlaps another network's, ``MobyError`` if no subnet is free.
     """
+    config = network.ipam.config or []
     if network.ipam.driver == "null":
+        if network.driver == "bridge" and config:
+            raise InvalidArgument("null ipam driver does not handle specific address pool requests")
         if network.driver == "bridge":
             raise InvalidArgument("ipv4 pool is empty" if network.enable_ipv4 else "ipv6 pool is empty")
         return
-    config = network.ipam.config or []
     used = [ipaddress.ip_network(p.subnet, strict=False) for n in others for p in n.ipam.config or [] if p.subnet]
     requested = [ipaddress.ip_network(p.subnet, strict=False) for p in config if p.subnet]
     for subnet in requested:
@@ -98,6 +115,8 @@ def give_subnets(
     for pool in config:
         if not pool.gateway and not _has_no_gateway(network):
             _choose_gateway(pool)
+        if network.enable_ipv6 and network.driver == "bridge":
+            _check_ipv6(pool)
         _check_addresses(pool)
     network.ipam.config = config
 
@@ -106,12 +125,26 @@ def _has_no_gateway(network: NetworkRecord) -> bool:
     return network.options.get("com.docker.network.bridge.gateway_mode_ipv4") == "isolated"
 
 
+def _check_ipv6(pool: IpamPool) -> None:
+    """Raises ``InvalidArgument`` for a subnet of IPv6 whose addresses a bridge cannot have."""
+    subnet = ipaddress.ip_network(pool.subnet, strict=False)
+    if subnet.version != 6:
+        return
+    if subnet.is_multicast:
+        raise InvalidArgument(f"multicast subnet '{pool.any_gateway}/{subnet.prefixlen}' is not allowed")
+    if subnet.prefixlen == 0:
+        raise InvalidArgument("ipv6 pool is empty")
+    if subnet != _LINK_LOCAL and subnet.overlaps(_LINK_LOCAL):
+        raise InvalidArgument(f"'{pool.any_gateway}/{subnet.prefixlen}' clashes with the Link-Local prefix '{_LINK_LOCAL}'")
+
+
 def _choose_gateway(pool: IpamPool) -> None:
-    """Gives a pool the first address of its range as the gateway."""
+    """Gives a pool the first address of its range as the gateway. Raises ``MobyError`` if no host can have an address there."""
     subnet = ipaddress.ip_network(pool.subnet)
-    first = ipaddress.ip_network(pool.ip_range or pool.subnet).network_address
-    if first == subnet.network_address and subnet.num_addresses > 2:
-        first += 1
+    wanted = ipaddress.ip_network(pool.ip_range) if pool.ip_range else subnet
+    first = next(hosts(subnet, wanted), None)
+    if first is None or (subnet.version == 6 and subnet.num_addresses == 1):
+        raise MobyError("failed to allocate gateway (): no available addresses on this pool")
     if pool.is_chosen:
         pool.gateway = str(first)
     else:
@@ -168,7 +201,7 @@ def _block(text: str, kind: str) -> tuple[Subnet | None, str]:
         block = ipaddress.ip_network(text, strict=False)
     except ValueError:
         block = None
-    if block is None or not text.partition("/")[2].isdigit():
+    if block is None or not re.fullmatch(_PREFIX_LENGTH, text.partition("/")[2]):
         return None, f"invalid {kind} {text}: invalid CIDR block notation"
     if str(block.network_address) != str(ipaddress.ip_interface(text).ip):
         return block, f"invalid {kind} {text}: it should be {block}"

@@ -5,20 +5,25 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
+from itertools import count
 from typing import NamedTuple
 
 from moby_tui.engine.resources.networks import bridge_options
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Subnet
-from moby_tui.engine.resources.networks.leases import Leases
+from moby_tui.engine.resources.networks.leases import Leases, PoolExhausted
 from moby_tui.engine.store.records.containers import EndpointSettings
 from moby_tui.engine.store.records.networks import IpamPool, NetworkRecord
-from moby_tui.errors import InvalidArgument
+from moby_tui.errors import Conflict, InvalidArgument
 
 #: The auxiliary address, with the IP version behind it, to which default routes lead in place of the bridge (dockerd's name).
 DEFAULT_GATEWAY = "DefaultGatewayIPv"
 _SYSCTLS, _IFNAME = "com.docker.network.endpoint.sysctls", "com.docker.network.endpoint.ifname"
 _DEFAULT_BRIDGE = "bridge"
+_LOOPBACK = "lo"
+#: As Go's ``net.ParseMAC`` reads six bytes: 02:42:ac:11:00:02, 02-42-ac-11-00-02 or 0242.ac11.0002.
+_MAC = r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}|[0-9a-fA-F]{4}(\.[0-9a-fA-F]{4}){2}"
+_PARAMETER = r"net\.(ipv4|ipv6|mpls)\.[a-z0-9_]+\.IFNAME\.[a-z0-9_]+=.+"
 
 
 class Place(NamedTuple):
@@ -41,13 +46,30 @@ def is_user_defined(network: NetworkRecord) -> bool:
     return network.name not in (_DEFAULT_BRIDGE, "host", "none")
 
 
-def gateway_of(places: Iterable[Place]) -> Place | None:
-    """The place through whose network the default route leads: that of the highest priority, then the first by name.
+def gateways_of(places: Iterable[Place]) -> dict[int, Place]:
+    """For each IP version the place through whose network the default route leads; none if no network has a gateway of that version.
 
-    None if there are only internal networks and those of the drivers ``null`` and ``host``.
+    As with dockerd, that is first a network with gateways of both versions, then that of the highest priority, then the first by name.
     """
+    gateways: dict[int, Place] = {}
+    for place in _outward(places):
+        for version in _gateways(place.network):
+            gateways.setdefault(version, place)
+    return gateways
+
+
+def gateway_of(places: Sequence[Place]) -> Place | None:
+    """The place in whose network the container's ports are published: that of the default route of IPv4, else of IPv6.
+
+    None if there are only internal networks and those of the drivers ``null`` and ``host``. If no network has a gateway, it is the first.
+    """
+    gateways = gateways_of(places)
+    return gateways.get(4) or gateways.get(6) or next(iter(_outward(places)), None)
+
+
+def _outward(places: Iterable[Place]) -> list[Place]:
     able = [place for place in places if not place.network.internal and place.network.driver not in ("null", "host")]
-    return min(able, key=lambda place: (-place.requested.gw_priority, place.network.name), default=None)
+    return sorted(able, key=lambda place: (-len(_gateways(place.network)), -place.requested.gw_priority, place.network.name))
 
 
 def check(place: Place) -> None:
@@ -55,6 +77,7 @@ def check(place: Place) -> None:
     links_of(place)
     if place.requested.mac_address:
         parse_mac(place.requested.mac_address)
+    requested_interface(place)
     if faults := _faults(place):
         raise InvalidArgument("invalid endpoint settings:\n" + one_or_list(faults))
 
@@ -75,11 +98,11 @@ def _faults(place: Place) -> list[str]:
             faults.append("user specified IP address is supported on user defined networks only")
         if requested.aliases:
             faults.append("network-scoped alias is supported only for containers in user defined networks")
-    faults += [f"invalid IPv{version} address: {text}" for version, text in wanted.items() if not _is_address(version, text)]
+    faults += [f"invalid IPv{version} address: {text}" for version, text in wanted.items() if not _is_given(version, text)]
     faults += [
         f"invalid link-local IP address: {text}"
         for text in (ipam.link_local_ips or [] if ipam else [])
-        if not (_is_address(4, text) or _is_address(6, text))
+        if not (_is_address(4, text) or _is_address(6, text)) or not _parse(text).is_link_local
     ]
     for version, text in wanted.items():
         subnets = [_subnet(pool) for pool in network.ipam.config or [] if pool.subnet and not pool.is_chosen]
@@ -88,7 +111,18 @@ def _faults(place: Place) -> list[str]:
             faults.append("user specified IP address is supported only when connecting to networks with user configured subnets")
         elif not _is_address(version, text) or not any(_parse(text) in subnet for subnet in own):
             faults.append(f"no configured subnet or ip-range contain the IP address {text}")
+    faults += [
+        f"unrecognised network interface sysctl '{parameter}'; represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', "
+        "'X' must be 'ipv4', 'ipv6' or 'mpls'"
+        for parameter in _requested_sysctls(requested)
+        if not re.fullmatch(_PARAMETER, parameter)
+    ]
     return faults
+
+
+def _is_given(version: int, text: str) -> bool:
+    """True for an address of the IP version that names a host: 0.0.0.0 and :: do not."""
+    return _is_address(version, text) and not _parse(text).is_unspecified
 
 
 def _is_address(version: int, text: str) -> bool:
@@ -98,10 +132,10 @@ def _is_address(version: int, text: str) -> bool:
         return False
 
 
-def make(place: Place, container_id: str, number: int, *, is_gateway: bool) -> Endpoint:
-    """A new endpoint without addresses. ``number`` counts the container's interfaces. Raises ``InvalidArgument``."""
+def make(place: Place, container_id: str, number: int, default_routes: Collection[int]) -> Endpoint:
+    """A new endpoint without addresses. ``number`` counts the container's interfaces, ``default_routes`` are the IP versions whose default
+    route leads through it. Raises ``InvalidArgument``."""
     network, requested = place
-    options = requested.driver_opts or {}
     interface = interface_name(place, number)
     return Endpoint(
         container_id=container_id,
@@ -109,16 +143,51 @@ def make(place: Place, container_id: str, number: int, *, is_gateway: bool) -> E
         interface=interface,
         mac=parse_mac(requested.mac_address) if requested.mac_address else b"",
         gateways=_gateways(network),
-        is_gateway=is_gateway,
-        sysctls=_sysctls(options.get(_SYSCTLS, ""), interface),
+        default_routes=default_routes,
+        sysctls=_sysctls(requested, interface),
     )
 
 
 def interface_name(place: Place, number: int) -> str:
     """The interface's name in the request, else the network's prefix with ``number``."""
-    network, requested = place
-    prefix = bridge_options.read(network).prefix if network.driver == "bridge" else "eth"
-    return (requested.driver_opts or {}).get(_IFNAME) or f"{prefix}{number}"
+    prefix = bridge_options.read(place.network).prefix if place.network.driver == "bridge" else "eth"
+    return requested_interface(place) or f"{prefix}{number}"
+
+
+def requested_interface(place: Place) -> str:
+    """The interface's name in the request, empty if it has none. Raises ``InvalidArgument`` for a name that no new interface can have."""
+    name = (place.requested.driver_opts or {}).get(_IFNAME, "")
+    if name == _LOOPBACK:
+        raise InvalidArgument(f"invalid {_IFNAME} value: {name} (it is the loopback interface; choose another name)")
+    if not name:
+        return ""
+    try:
+        return bridge_options.interface_name(name)
+    except ValueError as error:
+        raise InvalidArgument(f"invalid {_IFNAME} value: {name} ({error})") from error
+
+
+def interface_numbers(places: Sequence[Place]) -> list[int]:
+    """The number for ``make`` of each place of a container that starts: no two interfaces get the same name. Raises ``Conflict`` if the
+    request gives two the same."""
+    requested = {name for place in places if (name := requested_interface(place))}
+    if len(places) == 1:
+        return [0]
+    numbers: list[int] = []
+    taken: set[str] = set()
+    for place in places:
+        number = free_interface(place, taken if requested_interface(place) else taken | requested)
+        taken.add(interface_name(place, number))
+        numbers.append(number)
+    return numbers
+
+
+def free_interface(place: Place, taken: Container[str]) -> int:
+    """The number for ``make`` with which an interface of a running container gets a name that is not ``taken``. Raises ``Conflict`` if the
+    request names one that is."""
+    if (name := requested_interface(place)) in taken:
+        raise Conflict(f"interface name {name} is taken in the container; choose another one")
+    return next(number for number in count() if interface_name(place, number) not in taken)
 
 
 def lease_addresses(place: Place, endpoint: Endpoint, leases: Leases, owner: str) -> None:
@@ -132,8 +201,13 @@ def lease_addresses(place: Place, endpoint: Endpoint, leases: Leases, owner: str
     for version, enabled in ((4, network.enable_ipv4), (6, network.enable_ipv6)):
         pools = [pool for pool in network.ipam.config or [] if pool.subnet and _subnet(pool).version == version]
         if enabled and pools:
-            endpoint.addresses.append(_lease(pools, fixed.get(version, ""), leases, owner))
-    endpoint.link_local = [ipaddress.ip_interface(f"{address}/16") for address in (ipam.link_local_ips or [])] if ipam else []
+            try:
+                endpoint.addresses.append(_lease(pools, fixed.get(version, ""), leases, owner))
+            except PoolExhausted:
+                place_name = f"{network.name} ({network.id})"
+                text = f"no available IPv{version} addresses on this network's address pools: {place_name}"
+                raise PoolExhausted(text) from None
+    endpoint.link_local = [_link_local(text) for text in (ipam.link_local_ips or [])] if ipam else []
     if not endpoint.mac:
         address = endpoint.address(4)
         endpoint.mac = mac_of(address.ip) if address else random_mac()
@@ -190,9 +264,9 @@ def links_of(place: Place) -> dict[str, str]:
 
 def parse_mac(value: str) -> bytes:
     """The six bytes of a hardware address. Raises ``InvalidArgument`` for a malformed one, a group address and zero."""
-    if not re.fullmatch(r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}", value):
+    if not re.fullmatch(_MAC, value):
         raise InvalidArgument(f"invalid MAC address {value}; write it as 02:42:ac:11:00:02")
-    mac = bytes.fromhex(value.replace(":", "").replace("-", ""))
+    mac = bytes.fromhex(re.sub("[:.-]", "", value))
     if mac[0] & 1 or not any(mac):
         raise InvalidArgument(f"invalid MAC address {value!r}; it must name one interface, not a group or none")
     return mac
@@ -224,7 +298,7 @@ def _lease(pools: list[IpamPool], fixed: str, leases: Leases, owner: str) -> Int
 
 
 def _gateways(network: NetworkRecord) -> dict[int, Address]:
-    """The gateway of each IP version; none for an internal network.
+    """The gateway of each IP version that the network has; none for an internal network.
 
     In a bridge network it is the bridge, unless an auxiliary address names another one (dockerd's ``--default-gateway``).
     """
@@ -234,7 +308,8 @@ def _gateways(network: NetworkRecord) -> dict[int, Address]:
     for pool in network.ipam.config or []:
         if pool.any_gateway:
             address = _parse(pool.any_gateway.partition("/")[0])
-            gateways.setdefault(address.version, address)
+            if network.enable_ipv4 if address.version == 4 else network.enable_ipv6:
+                gateways.setdefault(address.version, address)
     if network.driver == "bridge":
         for version in gateways:
             for pool in network.ipam.config or []:
@@ -243,16 +318,22 @@ def _gateways(network: NetworkRecord) -> dict[int, Address]:
     return gateways
 
 
-def _sysctls(text: str, interface: str) -> dict[str, str]:
-    """``net.ipv4.conf.IFNAME.log_martians=1,...``. Raises ``InvalidArgument``."""
-    parameters = {}
-    for part in filter(None, text.split(",")):
-        key, separator, value = part.partition("=")
-        words = key.split(".")
-        if not separator or len(words) < 5 or words[0] != "net" or words[3] != "IFNAME":
-            raise InvalidArgument(f"invalid sysctl {part!r} in {_SYSCTLS}; write it as net.ipv4.conf.IFNAME.log_martians=1")
-        parameters[key.replace("IFNAME", interface)] = value
-    return parameters
+def _link_local(text: str) -> Interface:
+    """The address with its prefix: 169.254.0.0/16 (RFC 3927) or fe80::/64 (RFC 4291)."""
+    address = _parse(text)
+    return ipaddress.ip_interface(f"{address}/{16 if address.version == 4 else 64}")
+
+
+def _requested_sysctls(requested: EndpointSettings) -> list[str]:
+    """The parameters of the request: ``net.ipv4.conf.IFNAME.log_martians=1``."""
+    text = (requested.driver_opts or {}).get(_SYSCTLS)
+    return [] if text is None else text.split(",")
+
+
+def _sysctls(requested: EndpointSettings, interface: str) -> dict[str, str]:
+    """The paths of the parameters below /proc/sys, with their values."""
+    parameters = [parameter.partition("=") for parameter in _requested_sysctls(requested)]
+    return {name.replace(".", "/").replace("IFNAME", interface): value for name, _, value in parameters}
 
 
 def _subnet(pool: IpamPool) -> Subnet:

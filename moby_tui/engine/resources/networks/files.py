@@ -87,7 +87,7 @@ def resolv_conf(
         + "".join(f"nameserver {server}\n" for server in chosen or PUBLIC_SERVERS)
         + (f"search {' '.join(domains)}\n" if domains else "")
         + (f"options {' '.join(settings)}\n" if settings else "")
-        + f"\n# Based on host file: '{_RESOLV_CONF}' (legacy)\n"
+        + f"\n# Based on host file: '{_RESOLV_CONF}'{'' if shared else ' (legacy)'}\n"
         + ("" if chosen else "# Used default nameservers.\n")
         + f"# Overrides: [{_changed(servers, search, options)}]\n"
         + (f"# Option ndots from: {'override' if options else 'host'}\n" if _has_ndots(settings) else "")
@@ -123,7 +123,7 @@ def served_resolv_conf(servers: Sequence[str], search: Sequence[str], options: S
     given = _has_ndots(settings)
     if not given:
         settings.append("ndots:0")
-    shown = ", ".join([*servers] or [f"host({server})" for server in forwarders([])])
+    shown = " ".join([*servers] or [f"host({server})" for server in forwarders([])])
     return (
         f"{_HEADER}nameserver 127.0.0.11\n"
         + (f"search {' '.join(domains)}\n" if domains else "")

@@ -135,9 +135,11 @@ class Firewall:
             request(link, nft.batch(table.new_chain(_mark(table, version, _rules_in_kernel(link, table)))))
 
     def add(self, network: BridgeOptions) -> None:
-        """Adds the elements of a network. The tables must exist (``build``). Raises ``OSError``."""
-        for version in sorted({subnet.version for subnet in network.subnets} | {4}):
-            send(NETLINK_NETFILTER, nft.batch(*_membership(self._tables[version], version, network, add=True)))
+        """Adds the elements of a network to each table that exists: one without IPv6 is kept apart from others there too. The tables of its
+        own IP versions must exist (``build``). Raises ``OSError``."""
+        for version, table in self._tables.items():
+            if version == 4 or any(subnet.version == version for subnet in network.subnets) or _exists(table):
+                send(NETLINK_NETFILTER, nft.batch(*_membership(table, version, network, add=True)))
 
     def remove(self, network: BridgeOptions) -> None:
         """Deletes the elements of a network. A missing table or element is no error. Raises ``OSError``.

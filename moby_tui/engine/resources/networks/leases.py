@@ -43,10 +43,10 @@ class Leases:
         """
         kept = {str(address) for address in reserved}
         used = self._used()
-        for address in _hosts(subnet, wanted):
+        for address in hosts(subnet, wanted):
             if str(address) not in used and str(address) not in kept and self._link(address, owner):
                 return address
-        raise PoolExhausted(f"no available IPv{subnet.version} addresses on this network's address pools: {subnet}")
+        raise PoolExhausted(f"no address of {wanted} is free")
 
     def claim(self, address: Address, subnets: Iterable[Subnet], reserved: Iterable[Address], owner: str) -> Subnet:
         """Leases ``address`` and returns the subnet that has it.
@@ -60,7 +60,7 @@ class Leases:
             raise InvalidArgument(
                 f"invalid config for network: no configured subnet or ip-range contain the IP address {address}"
             )
-        if address in set(reserved):
+        if address in set(reserved) or not _is_host(address, subnet):
             raise Forbidden("Address already in use")
         if not self._link(address, owner):
             raise AddressTaken("Address already in use")
@@ -97,7 +97,14 @@ class Leases:
         return False
 
 
-def _hosts(subnet: Subnet, wanted: Subnet) -> Iterator[Address]:
+def _is_host(address: Address, subnet: Subnet) -> bool:
+    """False for a subnet's own address and, in IPv4, its broadcast address; a subnet of two addresses has neither (RFC 3021)."""
+    if subnet.num_addresses <= 2:
+        return True
+    return address != subnet.network_address and (subnet.version == 6 or address != subnet.broadcast_address)
+
+
+def hosts(subnet: Subnet, wanted: Subnet) -> Iterator[Address]:
     """The addresses of ``wanted`` that a host can have: all but the subnet's own address and, in IPv4, its broadcast address.
 
     A subnet of two addresses has neither (RFC 3021).

@@ -17,7 +17,7 @@ import msgspec
 from moby_tui.engine.kernel.network import netns
 from moby_tui.engine.protocol.network import HostPort, NameService
 from moby_tui.engine.resources.networks import bridge_options, endpoints, files
-from moby_tui.engine.resources.networks.attaching import Attaching, Published
+from moby_tui.engine.resources.networks.attaching import FAILED, Attaching, Published
 from moby_tui.engine.resources.networks.drivers.bridge import set_loopback_up
 from moby_tui.engine.resources.networks.drivers.driver import Endpoint
 from moby_tui.engine.resources.networks.endpoints import ContainerNames, Place
@@ -29,7 +29,7 @@ from moby_tui.engine.store.records.containers import EndpointSettings, PortBindi
 from moby_tui.engine.store.records.networks import NetworkRecord
 from moby_tui.engine.tasks import in_own_thread, in_thread
 from moby_tui.engine_options import EngineOptions
-from moby_tui.errors import InvalidArgument, NotFound
+from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import ContainerSummary
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ class Sandboxes:
         try:
             places = await self._places(mode, requested)
         except NotFound as error:
-            raise NotFound(f"failed to set up container networking: {error}") from error
+            raise NotFound(f"{FAILED}: {error}") from error
         first = places[0].network if places else self._networks.find("none")
         namespace = self._pool.take if create is None else partial(_with_loopback, create)
         container_names = ContainerNames(container_id, name, hostname)
@@ -138,9 +138,12 @@ class Sandboxes:
         ports: builtins.list[PortRequest],
         namespace: Callable[[], int],
     ) -> tuple[Sandbox, builtins.list[Endpoint]]:
-        return await self._waiting_for_release(
-            lambda: _attached(lambda: self._attaching.attach(container_names, places, ports, namespace))
-        )
+        try:
+            return await self._waiting_for_release(
+                lambda: _attached(lambda: self._attaching.attach(container_names, places, ports, namespace))
+            )
+        except MobyError as error:
+            raise error if str(error).startswith(FAILED) else type(error)(f"{FAILED}: {error}") from error
 
     async def _waiting_for_release(self, work: Callable[[], Awaitable[T]]) -> T:
         """Does ``work``, and again if a port or an address is taken while the monitor of an ended container releases what it held, for at
@@ -219,12 +222,13 @@ class Sandboxes:
     async def set_default_routes(
         self, namespace: int, places: Sequence[Place], given: Mapping[str, EndpointSettings], interfaces: Mapping[str, str]
     ) -> None:
-        """Sets the default routes of a running container to the gateways of the network that ``places`` imply. Raises ``MobyError``."""
-        place = endpoints.gateway_of(places)
-        settings = given[place.network.name] if place else EndpointSettings()
-        interface = interfaces.get(place.network.name, "") if place else ""
-        gateways = [ip_address(text) for text in (settings.gateway, settings.ipv6_gateway) if text]
-        await in_thread(lambda: self._attaching.set_default_routes(namespace, interface, gateways))
+        """Sets the default routes of a running container to the gateways of the networks that ``places`` imply. Raises ``MobyError``."""
+        routes = []
+        for version, place in endpoints.gateways_of(places).items():
+            settings = given[place.network.name]
+            if gateway := settings.gateway if version == 4 else settings.ipv6_gateway:
+                routes.append((interfaces.get(place.network.name, ""), ip_address(gateway)))
+        await in_thread(lambda: self._attaching.set_default_routes(namespace, routes))
 
     def rename(self, network_id: str, container_names: ContainerNames, given: EndpointSettings) -> builtins.list[str]:
         """Writes the current names of a running container for the name server, and returns them. The server's next answer has them."""

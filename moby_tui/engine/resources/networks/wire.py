@@ -32,8 +32,8 @@ def network_to_show(record: NetworkRecord) -> Network:
     """The network without its containers, and without what the engine and the drivers have noted for themselves."""
     network = converted(record, Network, "network")
     network.options = options_to_keep(record.options)
-    # dockerd shows a network without subnets with an empty list
-    network.ipam.config = network.ipam.config or []
+    # dockerd shows a network of a user without subnets with an empty list, and the networks host and none with null
+    network.ipam.config = network.ipam.config or (None if record.driver in ("host", "null") else [])
     return network
 
 

@@ -24,7 +24,7 @@ from moby_tui.engine.resources.networks import bridge_options
 from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Teardown
 from moby_tui.engine.store.records.networks import NOTE, NetworkRecord
-from moby_tui.errors import Forbidden, MobyError
+from moby_tui.errors import Forbidden, InvalidArgument, MobyError
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.networks.drivers.mending import Mending
@@ -86,6 +86,7 @@ class BridgeDriver:
         return Mending(self._firewall, self._present, self._all, self._versions, self._records)
 
     def check(self, network: NetworkRecord) -> None:
+        bridge_options.check_values(network)
         options = bridge_options.read(network)
         if exists(options.interface) and network.options.get(_NAME):
             if not is_bridge(options.interface):
@@ -249,31 +250,42 @@ def veth_of(endpoint: Endpoint) -> str:
 
 def configure(endpoint: Endpoint) -> None:
     """Sets addresses, parameters and default routes of the container's interface. Runs in its network namespace. Raises ``OSError``."""
-    six = any(address.version == 6 for address in endpoint.addresses)
+    six = any(address.version == 6 for address in (*endpoint.addresses, *endpoint.link_local))
     write_sysctl(f"ipv6/conf/{endpoint.interface}/disable_ipv6", "0" if six else "1")
     for key, value in endpoint.sysctls.items():
-        write_sysctl(key.removeprefix("net.").replace(".", "/"), value)
+        _set_parameter(key, value)
     index = socket.if_nametoindex(endpoint.interface)
     messages = [rtnetlink.new_address(index, address) for address in endpoint.addresses]
     messages += [rtnetlink.new_address(index, address, scope_link=True) for address in endpoint.link_local]
     messages.append(rtnetlink.set_up(index))
-    if endpoint.is_gateway:
-        messages += [
-            rtnetlink.new_default_route(index, gateway)
-            for version, gateway in endpoint.gateways.items()
-            if endpoint.address(version) is not None
-        ]
+    messages += [
+        rtnetlink.new_default_route(index, gateway)
+        for version, gateway in endpoint.gateways.items()
+        if version in endpoint.default_routes and endpoint.address(version) is not None
+    ]
     send(NETLINK_ROUTE, b"".join(messages))
 
 
-def set_default_routes(interface: str, gateways: Iterable[Address]) -> None:
-    """Replaces the default routes by routes over these gateways. Runs in the container's network namespace. Raises ``OSError``."""
+def _set_parameter(name: str, value: str) -> None:
+    """Sets a parameter of the request, given by its path below /proc/sys. Raises ``InvalidArgument`` if the kernel refuses it."""
+    try:
+        (_SYSCTL.parent / name).write_text(value)
+    except FileNotFoundError:
+        raise InvalidArgument(f"{_SYSCTL.parent / name} is not a sysctl file") from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InvalidArgument(f"unable to write {value} to {_SYSCTL.parent / name}: {reason}") from error
+
+
+def set_default_routes(routes: Iterable[tuple[str, Address]]) -> None:
+    """Replaces the default routes by routes over these interfaces and gateways. Runs in the container's network namespace. Raises
+    ``OSError``."""
     with open_socket(NETLINK_ROUTE) as link:
         for version in (4, 6):
             # for IPv6 the kernel answers ENOENT if there is no default route
             with _ignoring(errno.ESRCH, errno.ENOENT):
                 request(link, rtnetlink.delete_default_route(version))
-        for gateway in gateways:
+        for interface, gateway in routes:
             request(link, rtnetlink.new_default_route(socket.if_nametoindex(interface), gateway))
 
 

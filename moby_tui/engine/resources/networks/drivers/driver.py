@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import ClassVar, Protocol
 
 import msgspec
@@ -28,9 +28,10 @@ class Endpoint(msgspec.Struct, kw_only=True):
     mac: bytes
     addresses: list[Interface] = msgspec.field(default_factory=list)
     link_local: list[Interface] = msgspec.field(default_factory=list)
-    #: for each IP version, the gateway of the network; the container's default route leads there where ``is_gateway`` says so
+    #: for each IP version, the gateway of the network
     gateways: dict[int, Address] = msgspec.field(default_factory=dict)
-    is_gateway: bool = True
+    #: the IP versions whose default route leads to the gateway of this network
+    default_routes: Collection[int] = (4, 6)
     #: kernel parameters of the interface: ``net.ipv4.conf.IFNAME.log_martians`` to ``1``
     sysctls: dict[str, str] = msgspec.field(default_factory=dict)
 
