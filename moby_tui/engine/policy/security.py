@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ def covered_paths(host: HostConfig, options: Options) -> tuple[list[str], list[s
     """The masked and the read-only paths of /proc and /sys."""
     open_paths = host.privileged or options.system_paths
     masked = _covered(_paths(host.masked_paths, _masked_by_default(), none=open_paths), options) + options.mask
-    return masked, _covered(_paths(host.readonly_paths, list(READONLY_PATHS), none=open_paths), options)
+    return masked, _covered(_paths(host.readonly_paths, READONLY_PATHS, none=open_paths), options)
 
 
 def parse_options(given: list[str] | None) -> Options:
@@ -149,16 +149,17 @@ def _compiled(asked: str | None, granted: tuple[str, ...], paths: Paths) -> tupl
     return rules, cached_program(paths, rules)
 
 
-def _paths(asked: list[str] | None, default: list[str], *, none: bool) -> list[str]:
+def _paths(asked: list[str] | None, default: tuple[str, ...], *, none: bool) -> list[str]:
     """The paths of a request: an empty list means none, null the default ones."""
     if asked is not None:
         return list(asked)
-    return [] if none else default
+    return [] if none else list(default)
 
 
 def _covered(paths: list[str], options: Options) -> list[str]:
     """The paths that ``unmask`` does not name."""
-    return [path for path in paths if not any(fnmatchcase(path, pattern) for pattern in options.unmask)]
+    unmask = options.unmask
+    return [path for path in paths if not any(fnmatchcase(path, pattern) for pattern in unmask)] if unmask else paths
 
 
 def _absolute(text: str, value: str) -> list[str]:
@@ -168,6 +169,8 @@ def _absolute(text: str, value: str) -> list[str]:
     return paths
 
 
-def _masked_by_default() -> list[str]:
+@cache
+def _masked_by_default() -> tuple[str, ...]:
+    """Looked for once, as dockerd does."""
     throttles = sorted(str(folder) for folder in _CPUS.glob("cpu[0-9]*/thermal_throttle"))
-    return [*MASKED_PATHS, *throttles]
+    return (*MASKED_PATHS, *throttles)

@@ -7,6 +7,8 @@ import os
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -38,6 +40,13 @@ from moby_tui.engine.store.state import State
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, MobyError, NotFound, NotModified
 
 _EXIT_CODES: dict[type[Exception], int] = {CommandNotFound: 127, CommandNotInvocable: 126}
+
+
+class _Root(NamedTuple):
+    """The descriptor of the root's mount, and the folders that it shows, from which the monitor mounts it again for a restart."""
+
+    mount: int
+    folders: protocol.RootMount
 
 
 async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0, trees: Mapping[str, int] | None = None) -> None:
@@ -161,7 +170,7 @@ async def _start_isolated(
         _update_links(parts, record, files, sandbox)
         parts.networks.sandboxes.prepare_next()
     finally:
-        os.close(root)
+        os.close(root.mount)
 
 
 def _update_links(parts: Parts, record: ContainerRecord, files: ContainerPaths, sandbox: Sandbox) -> None:
@@ -173,12 +182,14 @@ def _update_links(parts: Parts, record: ContainerRecord, files: ContainerPaths, 
         links.tell(parts, record, place)
 
 
-def _mount_root(parts: Parts, record: ContainerRecord, files: ContainerPaths, isolation: Isolation) -> int:
+def _mount_root(parts: Parts, record: ContainerRecord, files: ContainerPaths, isolation: Isolation) -> _Root:
     layers = parts.layers(record)
     check_writable(parts.paths.data_root)
     if isolation.user is None:
-        return snapshot.mount(layers, files.upper, files.work)
-    return snapshot.mount_mapped(layers, files.upper, files.work, isolation.user, isolation.host_root)
+        mount = snapshot.mount(layers, files.upper, files.work)
+    else:
+        mount = snapshot.mount_mapped(layers, files.upper, files.work, isolation.user, isolation.host_root)
+    return _Root(mount, restarting.root(files, layers))
 
 
 async def _settle_killed(parts: Parts, record: ContainerRecord, files: ContainerPaths, *, remove: bool = True) -> bool:
@@ -223,17 +234,17 @@ async def _launch(
     record: ContainerRecord,
     files: ContainerPaths,
     lock: FileLock,
-    root: int,
+    root: _Root,
     sandbox: Sandbox,
     isolation: Isolation,
     restarts: int,
 ) -> None:
     profile = security.resolve(record.host_config, parts.paths)
-    who = user.resolve(root, record.config.user, record.host_config.group_add or [], _sources(record, isolation))
+    who = user.resolve(root.mount, record.config.user, record.host_config.group_add or [], _sources(record, isolation))
     isolation.check_user(who.uid, [who.gid, *who.groups])
     _write_files(files, record, sandbox)
     fault.point("start.files written")
-    identity = spec.Identity(who, profile, isolation, parts.mounted_images(record), _modes_below(record, root))
+    identity = spec.Identity(who, profile, isolation, parts.mounted_images(record), _modes_below(record, root.mount))
     configuration = spec.build(
         record,
         identity,
@@ -252,7 +263,7 @@ async def _launch(
     order.volumes = {mounted: parts.volumes.mounts.lock_of(mounted) for mounted in isolation.volumes}
     order.plugin_mounts = [*isolation.plugin_mounts]
     order.runtime = parts.runtimes().resolve(record.host_config.runtime) or None
-    order.root = restarting.root(parts, record)
+    order.root = root.folders
     order.restart = restarting.order(record, restarts)
     if record.config.healthcheck:
         # imported here, since few containers have a health check
@@ -261,7 +272,7 @@ async def _launch(
         order.health = health.order(record, identity, files)
     if sandbox.name_sockets:
         order.names = parts.networks.sandboxes.name_service(record.id, sandbox.servers)
-    descriptors = _descriptors(root, lock, joined, sandbox, isolation)
+    descriptors = _descriptors(root.mount, lock, joined, sandbox, isolation)
     configuration_file = bundle.write(configuration, files.bundle)
     try:
         fault.point("start.bundle written")
@@ -318,13 +329,17 @@ def _sources(record: ContainerRecord, isolation: Isolation) -> user.Mounts:
 
 def _write_files(files: ContainerPaths, record: ContainerRecord, sandbox: Sandbox) -> None:
     """Writes the files that are mounted over the image's /etc/hostname, /etc/hosts and /etc/resolv.conf, and the network state."""
-    files.hostname.write_text(record.config.hostname + "\n")
-    files.hosts.write_text(sandbox.hosts)
-    files.resolv_conf.write_text(sandbox.resolv_conf)
-    for path in (files.hostname, files.hosts, files.resolv_conf):
-        path.chmod(0o644)
-    files.execs.mkdir(mode=0o700, exist_ok=True)
+    _write_readable(files.hostname, record.config.hostname + "\n")
+    _write_readable(files.hosts, sandbox.hosts)
+    _write_readable(files.resolv_conf, sandbox.resolv_conf)
     write_network(files, NetworkState(sandbox.endpoints, sandbox.ports, sandbox.interfaces))
+
+
+def _write_readable(path: Path, text: str) -> None:
+    """Writes a file that every user may read, whatever this process's umask."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644), "wb") as file:
+        os.fchmod(file.fileno(), 0o644)
+        file.write(text.encode())
 
 
 def _order(

@@ -17,6 +17,7 @@ from contextlib import suppress
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel.capability import NUMBERS
 from moby_tui.engine.kernel.cgroup import Layout, detect, freezer, open_cgroup
 from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.kernel.cgroup.layout import CGROUP_PARENT, CGROUP_PREFIX
@@ -25,6 +26,7 @@ from moby_tui.engine.protocol.configuration import (
     Capabilities,
     Configuration,
     Linux,
+    Mount,
     Namespace,
     Process,
     Resources,
@@ -33,6 +35,7 @@ from moby_tui.engine.protocol.configuration import (
 )
 from moby_tui.engine.protocol.defaults import DEVICE_RULES, NAMESPACES, STAGED, SYS
 from moby_tui.engine.protocol.descriptors import Descriptors
+from moby_tui.engine.protocol.filter import HEADER
 from moby_tui.engine.protocol.message import Json, MalformedMessage
 from moby_tui.engine.protocol.report import Failed
 from moby_tui.engine.protocol.standby import (
@@ -53,7 +56,7 @@ from moby_tui.engine.runtime.birth.failure import say
 from moby_tui.engine.runtime.birth.terminal import mount_devpts
 from moby_tui.engine.runtime.plan.container import compile_container, settle_ahead
 from moby_tui.engine.runtime.plan.filesystem.source import Bind
-from moby_tui.engine.runtime.plan.filesystem.stage import compile_stage
+from moby_tui.engine.runtime.plan.filesystem.stage import Stage, compile_stage
 from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.engine.runtime.plan.process import joining
 from moby_tui.engine.runtime.plan.program import Program
@@ -63,16 +66,19 @@ _MOST_DESCRIPTORS = 250
 _PATIENCE = struct.pack("ll", 10, 0)
 _THAW_SECONDS = 1.0
 _SPECIAL = 5  # root, network, three streams
+_NULL = "/dev/null"
+#: As many as a container usually has.
+_CAPABILITIES = [*NUMBERS][:14]
 #: A typical configuration, for rehearsals.
 SAMPLE = Configuration(
     process=Process(
         args=["true"],
         env=["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME=sample", "HOME=/root"],
         cwd="/srv",
-        capabilities=Capabilities(bounding=["CAP_CHOWN"]),
+        capabilities=Capabilities(bounding=_CAPABILITIES, effective=_CAPABILITIES, permitted=_CAPABILITIES),
     ),
     hostname="sample",
-    mounts=[SYS, *STAGED],
+    mounts=[SYS, *STAGED, Mount(destination=_NULL, type="bind", source=_NULL, options=["rbind", "rprivate"])],
     linux=Linux(
         namespaces=[Namespace(type=kind) for kind in NAMESPACES],
         masked_paths=[*MASKED_PATHS],
@@ -226,9 +232,8 @@ def _become(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout,
         around = Surroundings()
         around.go = channel.fileno()
         _take_stage(channel, report, cgroup, layout, around)
-        # writes to the memory pages that the real plan will need, so that the kernel copies them now. They are freed for that plan
-        compile_container(read(SAMPLE.encode()), around)
-        gc.collect()
+        # writes to the memory pages that the real plan will need, so that the kernel copies them now
+        rehearse_plan(around.stage)
         program = _lay_out(channel, around)
     except (OSError, ValueError) as error:
         os.write(report, Failed(0, say(error)).encode())
@@ -236,6 +241,17 @@ def _become(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout,
     except BaseException:
         calls.exit_group(127)
     program.run(report)
+
+
+def rehearse_plan(stage: Stage | None) -> None:
+    """Lays out the plan of a typical container, and frees it: its steps refer to each other, so that another plan would take new memory."""
+    around = Surroundings()
+    around.stage = stage
+    around.streams = (0, 1, 2)
+    around.binds = [Bind(-1, directory=False, over_proc=False)]
+    around.seccomp = bytes(HEADER)
+    compile_container(read(SAMPLE.encode()), around)
+    gc.collect()
 
 
 def _take_stage(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout, around: Surroundings) -> None:

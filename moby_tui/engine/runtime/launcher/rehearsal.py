@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import gc
 import os
+import socket
 
 from moby_tui.engine.kernel.cgroup import open_cgroup
+from moby_tui.engine.kernel.process import start_time
 from moby_tui.engine.protocol.configuration import read
+from moby_tui.engine.protocol.control import Answer
 from moby_tui.engine.protocol.descriptors import Descriptors
+from moby_tui.engine.protocol.log import LogSettings
 from moby_tui.engine.protocol.order import Handover, LauncherRequest, Order, Taken
 from moby_tui.engine.protocol.standby import BIND, DEVPTS, BindKind, Preparation, Ready, Relieved
-from moby_tui.engine.runtime.birth.standby import SAMPLE
+from moby_tui.engine.runtime.birth.standby import SAMPLE, Standby, rehearse_plan
 from moby_tui.engine.runtime.birth.terminal import mount_devpts
+from moby_tui.engine.runtime.monitor.logs.destination import open_log
 from moby_tui.engine.runtime.monitor.monitor import Monitor
 from moby_tui.engine.runtime.monitor.stdio import Stdio
-from moby_tui.engine.runtime.plan.container import compile_container
 from moby_tui.engine.runtime.plan.filesystem.stage import Stage, compile_stage
 from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.engine.runtime.plan.process import joining
@@ -37,13 +41,9 @@ def warm(*, for_many: bool) -> None:
     except OSError:
         # no control groups, or no devpts: the start will say so
         pass
-    around = Surroundings()
     for stage in (None, Stage()):
-        around.stage = stage
         for _ in range(rounds):
-            compile_container(read(SAMPLE.encode()), around)
-            # the steps of a plan refer to each other: else each round would take new memory, which every monitor is forked with
-            gc.collect()
+            rehearse_plan(stage)
     for _ in range(rounds):
         # the readers of its fields are made here, once for all monitors
         _read_sample()
@@ -77,14 +77,30 @@ def rehearse() -> None:
 
 
 def _live() -> None:
-    """The first steps of a monitor."""
+    """The first steps of a monitor, with a log that goes nowhere."""
     order = _read_sample()
     monitor = Monitor(order, Descriptors.received(order.descriptors, [-1] * len(order.descriptors)), None)
     run = monitor.run
     spec = read(SAMPLE.encode())
-    stdio = run.stdio = Stdio(monitor.loop, devpts=-1, tty=False, open_stdin=False, close_stdin_with_peer=False)
+    log = open_log("/dev/null", LogSettings(driver="json-file"), monitor.loop, lambda: None)
+    stdio = run.stdio = Stdio(monitor.loop, devpts=-1, tty=False, open_stdin=False, close_stdin_with_peer=False, log=log)
     stdio.give_to(spec.process.user, *joining.id_maps(spec))
-    run.surroundings(spec)
+    _instruct(run.surroundings(spec))
+    monitor.standing.state.encode()
+    Answer(pid=start_time(os.getpid())).encode_line()
     stdio.start()
     stdio.finish()
+    if log is not None:
+        log.close()
     monitor.loop.close()
+
+
+def _instruct(around: Surroundings) -> None:
+    """Sends to no process what a process made ahead is sent."""
+    ours, theirs = socket.socketpair()
+    around.root = around.streams[0]
+    with theirs:
+        standby = Standby(os.getpid(), ours, -1, open_cgroup("/moby/warm"), -1)
+        standby.prepare(around)
+    for fd in (standby.mounts, *standby.hand_over()[:1], *(bind.tree for bind in around.binds)):
+        os.close(fd)

@@ -13,8 +13,15 @@ from collections.abc import Callable
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.protocol.report import encode_failure
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    #: Its name in bytes, the call and its arguments, what takes the result, where to go on after an errno, and after success. A tuple,
+    #: since every start makes a hundred of them.
+    Step = tuple[bytes, Callable[..., int], tuple[object, ...], "Slot | None", dict[int, "Label | None"], "Label | None"]
+
 #: A descriptor that an earlier step of the same program will have opened.
 Slot = ctypes.c_int
+_NOWHERE: dict[int, Label | None] = {}
 
 
 class Label:
@@ -22,26 +29,6 @@ class Label:
 
     def __init__(self) -> None:
         self.target = -1
-
-
-class Step:
-    __slots__ = ("arguments", "call", "name", "on", "out", "then")
-
-    def __init__(
-        self,
-        name: str,
-        call: Callable[..., int],
-        arguments: tuple[object, ...],
-        out: Slot | None,
-        on: dict[int, Label | None],
-        then: Label | None,
-    ) -> None:
-        self.name = name.encode(errors="replace")
-        self.call = call
-        self.arguments = arguments
-        self.out = out
-        self.on = on
-        self.then = then
 
 
 class Program:
@@ -68,7 +55,7 @@ class Program:
         ``out`` takes its result; ``on`` maps an errno to where to go on (None: the next step), any other ends the program;
         ``then`` is where to go on after success, if not at the next step.
         """
-        self.steps.append(Step(name, call, arguments, out, on or {}, then))
+        self.steps.append((name.encode("utf-8", "replace"), call, arguments, out, on or _NOWHERE, then))
 
     def place(self, label: Label) -> None:
         label.target = len(self.steps)
@@ -94,19 +81,19 @@ class Program:
         index, end = 0, len(steps)
         try:
             while index < end:
-                step = steps[index]
-                result = step.call(*step.arguments)
+                name, call, arguments, out, on, then = steps[index]
+                result = call(*arguments)
                 if result >= 0:
-                    if step.out is not None:
-                        step.out.value = result
-                    index = step.then.target if step.then is not None else index + 1
+                    if out is not None:
+                        out.value = result
+                    index = then.target if then is not None else index + 1
                     continue
                 error = errno_now()
-                if error not in step.on:
-                    told = encode_failure(error, step.name)
+                if error not in on:
+                    told = encode_failure(error, name)
                     calls.write(report, told, len(told))
                     calls.exit_group(127)
-                label = step.on[error]
+                label = on[error]
                 index = label.target if label is not None else index + 1
         except BaseException:
             # nothing may be said of it here, and nobody may go on

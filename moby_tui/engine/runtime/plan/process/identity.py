@@ -216,10 +216,7 @@ def become_user(program: Program, user: User, capabilities: Capabilities, *, may
     own containers is (CVE-2022-24769). The supplementary groups are always set (CVE-2022-36109), except where the
     user namespace forbids it: they were left before it was joined. Raises ``ValueError``.
     """
-    keep = _capability_set(capabilities.bounding)
-    for number in range(_last_capability() + 1):
-        if number not in keep:
-            program.add("drop capability", calls.prctl, processes.PR_CAPBSET_DROP, number, 0, 0, 0, on={errno.EINVAL: None})
+    _drop_others(program, _capability_set(capabilities.bounding))
     uid, gid, groups = user.uid, user.gid, user.groups
     array = (ctypes.c_uint32 * max(len(groups), 1))(*groups)
     program.add("keep capabilities", calls.prctl, processes.PR_SET_KEEPCAPS, 1, 0, 0, 0)
@@ -236,6 +233,19 @@ def become_user(program: Program, user: User, capabilities: Capabilities, *, may
         # as the other runtimes: the kernel refuses one that is not both permitted and inheritable
         program.add("raise ambient capability", calls.prctl, *raise_one, on={errno.EPERM: None})
     program.add("set umask", calls.umask, _UMASK if user.umask is None else user.umask)
+
+
+def _drop_others(program: Program, kept: set[int]) -> None:
+    """Takes all other capabilities out of the bounding set, in one step: they are many."""
+    dropped = [number for number in range(_last_capability() + 1) if number not in kept]
+
+    def drop() -> int:
+        for number in dropped:
+            if calls.prctl(processes.PR_CAPBSET_DROP, number, 0, 0, 0) < 0 and calls.errno_now() != errno.EINVAL:
+                return -1
+        return 0
+
+    program.add("drop capability", drop)
 
 
 def _set_capabilities(program: Program, capabilities: Capabilities) -> None:
