@@ -31,9 +31,6 @@ def settle(asked: ContainerCreate) -> NetworkingConfig | None:
         )
     if asked.mac_address:
         endpoints[mode] = _with_address(first or EndpointSettings(), asked.mac_address)
-    others = ", ".join(sorted(name for name in endpoints if name != mode))
-    if others and mode in ("host", "none"):
-        raise InvalidArgument(f"conflicting options: a container in the network {mode} can be in no other; leave out {others}")
     return NetworkingConfig(endpoints_config=endpoints) if endpoints else None
 
 

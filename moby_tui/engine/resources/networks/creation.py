@@ -37,7 +37,7 @@ def new_network(request: api.NetworkCreate) -> NetworkRecord:
     if name.startswith("container:"):
         raise InvalidArgument(f"invalid network name {name}: it names a container's network")
     if request.scope == "swarm" or request.driver == "overlay":
-        raise Forbidden("cannot create a swarm scoped network when swarm is not active: this engine is in no swarm")
+        raise Forbidden("cannot create a swarm scoped network when swarm is not active")
     if request.ingress:
         raise Forbidden("Ingress network can only be global scope network")
     if request.config_only or request.config_from is not None:
