@@ -50,6 +50,17 @@ CASES = [
         9,
     ),
     Case("nothing below", "FROM scratch\nCOPY d/e d/deep /x/\nWORKDIR /w\nCOPY --from=tiny /bin/sh /sh\n", 3),
+    Case(
+        "mounts",
+        "FROM tiny AS one\nRUN /one\nFROM tiny\nWORKDIR /w\nRUN --mount=type=bind,source=a,target=/f /m1\n"
+        "RUN --mount=target=/ctx,rw /m2\nRUN --mount=type=cache,target=/c /m3\n"
+        "RUN --mount=type=cache,id=x,sharing=locked,target=rel /m4\nRUN --mount=type=tmpfs,target=/t,size=1m /m5\n"
+        "RUN --mount=type=secret,id=s /m6\nRUN --mount=type=secret,id=s,env=S,target=/k,mode=0440,uid=5 /m7\n"
+        "RUN --mount=type=secret,id=s,env=S --mount=type=ssh /m8\n"
+        "RUN --mount=from=one,source=/one,target=/z --mount=source=d,target=/d --mount=type=tmpfs,target=/e /m9\n"
+        "RUN <<E\n#!/bin/sh -c\nE\n",
+        12,
+    ),
     Case("arguments", "ARG Z=z\nFROM tiny\nARG Z\nARG Y\nENV P=$Y\nRUN /$Z\n", 1, ("--build-arg", "Y=yes")),
 ]  # fmt: skip
 #: The case whose cache is recorded in each form that BuildKit knows: ``indexed`` is that of versions before 0.21.

@@ -23,7 +23,9 @@ from moby_tui.engine.kernel import overlay, trees
 from moby_tui.engine.kernel.namespaces import subtree
 from moby_tui.engine.kernel.network.netns import on_own_thread
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.resources.builder.execution import agents, copying
+from moby_tui.engine.resources.builder.execution import agents, copying, naming
+from moby_tui.engine.resources.builder.llb import operations
+from moby_tui.engine.resources.builder.llb.vertices import Unknown
 from moby_tui.engine.resources.dockerfile.parser import Document, nearest
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import InvalidArgument, NotFound
@@ -106,9 +108,7 @@ def _completed(kind: str, options: dict[str, str], working_dir: str) -> dict[str
         options = {**options, "id": ident}
         if "target" not in options and "env" not in options:
             options["target"] = f"/run/secrets/{ident}"
-    elif kind == "ssh":
-        options = {"id": "default", **options}
-    elif not options.get("target"):
+    elif kind != "ssh" and not options.get("target"):
         raise InvalidArgument(f"target is required for --mount=type={kind}")
     if options.get("sharing", "shared") not in _SHARING:
         raise InvalidArgument(f"invalid sharing value {options['sharing'][:40]!r}: it is {', '.join(_SHARING)}")
@@ -149,6 +149,42 @@ def _naming_what_is_missing(mount: RunMount) -> Iterator[None]:
     except OSError as error:
         name, reason = mount.options.get("source", "/")[:200], (error.strerror or "").lower()
         raise InvalidArgument(f"failed to find {name!r} to mount: {reason}") from error
+
+
+async def named(shop: Workshop, wanted: list[RunMount], scripts: list[Document]) -> list[operations.Mount]:
+    """The mounts as BuildKit has them. Raises ``Unknown``."""
+    found: list[operations.Mount] = []
+    for script in scripts:
+        vertex = operations.document(script.name, script.text.encode("utf-8", "surrogateescape"), 0o755)
+        found.append(operations.Bind(f"{SCRIPTS}/", operations.Source(["/"], names=(vertex,)), f"script {script.name}"))
+    for mount in wanted:
+        if mount.kind == "bind":
+            origin = mount.options.get("from", "")
+            path = os.fsdecode(b"/" + mount.source) if mount.source else "/"
+            source = await naming.source(shop, origin, [posixpath.normpath(path)])
+            found.append(operations.Bind(mount.target, source, f"from {origin}", is_writable=mount.flag("rw")))
+        elif mount.kind == "cache":
+            if not mount.options.keys() <= {"target", "id", "sharing"}:
+                raise Unknown("a mount of kind cache has a source, an owner or a mode")
+            ident, sharing = mount.options.get("id", mount.target), mount.options.get("sharing", "shared")
+            found.append(operations.Cache(mount.target, ident, sharing))
+        elif mount.kind == "tmpfs":
+            found.append(operations.Temporary(mount.target, _size(mount)))
+        else:
+            is_agent = mount.kind == "ssh"
+            found.append(
+                operations.Given(
+                    ident=mount.options.get("id", ""),
+                    target=mount.target,
+                    mode=mount.number("mode", 0o600 if is_agent else 0o400, 8),
+                    uid=mount.number("uid", 0),
+                    gid=mount.number("gid", 0),
+                    is_optional=not mount.flag("required"),
+                    is_agent=is_agent,
+                    name=mount.options.get("env", ""),
+                )
+            )
+    return found
 
 
 @asynccontextmanager
@@ -202,7 +238,7 @@ async def _add_secret(stack: AsyncExitStack, shop: Workshop, mount: RunMount, re
 
 
 async def _add_agent(stack: AsyncExitStack, shop: Workshop, mount: RunMount, result: Prepared) -> None:
-    ident = mount.options["id"]
+    ident = mount.options.get("id", "default")
     agent = await stack.enter_async_context(shop.supplies.agent(ident))
     if not agent:
         if mount.flag("required"):
@@ -334,15 +370,21 @@ def _fill(content: Path, mount: RunMount, base: int | None) -> None:
             raise
 
 
-def _tmpfs(mount: RunMount) -> int:
+def _size(mount: RunMount) -> int:
+    """The size of a tmpfs in bytes; 0 if none is given."""
     text = mount.options.get("size", "").lower()
     number, unit = text.rstrip("bkmg"), text[len(text.rstrip("bkmg")) :]
     if text and (not number.isdecimal() or unit.removesuffix("b") not in _UNITS):
         raise InvalidArgument(f"invalid size {text[:40]!r} of a tmpfs mount")
+    return int(number) * _UNITS[unit.removesuffix("b")] if text else 0
+
+
+def _tmpfs(mount: RunMount) -> int:
+    size = _size(mount)
     context = mounts.fsopen("tmpfs")
     try:
-        if text:
-            mounts.fsconfig_string(context, "size", str(int(number) * _UNITS[unit.removesuffix("b")]))
+        if "size" in mount.options:
+            mounts.fsconfig_string(context, "size", str(size))
         mounts.fsconfig_create(context)
         return mounts.fsmount(context, attributes=mounts.MOUNT_ATTR_NOSUID | mounts.MOUNT_ATTR_NODEV)
     finally:

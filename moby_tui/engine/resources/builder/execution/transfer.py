@@ -21,13 +21,12 @@ from moby_tui.engine.archive.compression import decompress
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.builder import git
-from moby_tui.engine.resources.builder.execution import copying
+from moby_tui.engine.resources.builder.execution import copying, naming
 from moby_tui.engine.resources.builder.execution.digests import Digests
 from moby_tui.engine.resources.builder.execution.new_files import NewFiles
 from moby_tui.engine.resources.builder.image import BuiltImage, Layer
 from moby_tui.engine.resources.builder.llb import operations
-from moby_tui.engine.resources.builder.llb.checksums import Tree
-from moby_tui.engine.resources.builder.llb.vertices import Names, Unknown, content
+from moby_tui.engine.resources.builder.llb.vertices import Names, Unknown
 from moby_tui.engine.resources.dockerfile import arguments, modes
 from moby_tui.engine.resources.dockerfile.parser import Document, Instruction
 from moby_tui.engine.resources.images.unpack.apply import apply
@@ -167,10 +166,10 @@ class Transfer:
                     return await self.shop.layering.change(self.image, copy, unpacks=unpacks)
                 return await self.shop.linked_layer(created_by, copy, digest, unpacks=unpacks)
 
-            async def naming(below: Names) -> Names:
+            async def named(below: Names) -> Names:
                 return await self._named(below, words, destination)
 
-            return await self.shop.advance(self.image, created_by, produce=produce, content=digest, naming=naming)
+            return await self.shop.advance(self.image, created_by, produce=produce, content=digest, naming=named)
 
     # Words
 
@@ -219,7 +218,8 @@ class Transfer:
         mode = modes.read(self._flags["chmod"]) if "chmod" in self._flags else None
         if mode is not None and mode.fixed is None:
             raise Unknown("it changes modes by letters")
-        sources = [await self._named_files([posixpath.normpath(f"/{word.lstrip('/')}") for word in own])] if own else []
+        paths = [posixpath.normpath(f"/{word.lstrip('/')}") for word in own]
+        sources = [await naming.source(self.shop, self._flags.get("from", ""), paths)] if own else []
         for document in documents.values():
             vertex = operations.document(document.name, self._text(document))
             sources.append(operations.Source([f"/{document.name}"], names=(vertex,), is_document=True))
@@ -227,17 +227,6 @@ class Transfer:
         unpacks = self.instruction.name == "ADD" and self._flags.get("unpack") != "false"
         owner = self._flags.get("chown", "")
         return operations.copy(below, sources, target, owner, mode.fixed if mode else None, unpacks=unpacks)
-
-    async def _named_files(self, paths: list[str]) -> operations.Source:
-        origin = self._flags.get("from", "")
-        names = await self.shop.names(origin)
-        async with self.shop.source(origin) as root:
-            tree, digests = Tree(root, is_sent=names is None), await self.shop.digests(origin)
-            of = partial(digests.of, [b"/buildkit", *map(os.fsencode, paths)], (), partial(tree.digest, paths))
-            try:
-                return operations.Source(paths, content(await in_thread(of)), names or ())
-            except OSError as error:
-                raise Unknown(f"its files cannot be read: {(error.strerror or '').lower()}") from error
 
     # Sources
 

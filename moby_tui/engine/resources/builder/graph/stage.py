@@ -11,6 +11,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.resources.builder import entitlements
@@ -320,15 +321,23 @@ class Stage:
 
         content = await mounts.content_of(self._shop, wanted) + "".join(script.text for script in scripts)
         content += "".join(way for way in (network, security) if way not in ("default", "sandbox"))
-        naming = self._named_run(command, {**traced, **present}, instruction, is_plain=not (wanted or scripts))
+        # BuildKit has the shell run a script; here the script's first line says what runs it
+        words = [*(self.image.execution.shell or _SHELL), *command] if scripts else command
+        naming = self._named_run(words, {**traced, **present}, instruction, partial(mounts.named, self._shop, wanted, scripts))
         self.image = await self._shop.advance(self.image, created_by, produce=produce, content=content, naming=naming)
 
-    def _named_run(self, command: list[str], environment: dict[str, str], instruction: Instruction, *, is_plain: bool) -> Naming:
+    def _named_run(
+        self,
+        command: list[str],
+        environment: dict[str, str],
+        instruction: Instruction,
+        named_mounts: Callable[[], Awaitable[list[operations.Mount]]],
+    ) -> Naming:
         host, config, assigned = self._shop.host, self.image.config, dict(self._assigned)
 
         async def naming(below: Names) -> Names:
-            if not is_plain:
-                raise Unknown("the command has mounts")
+            if instruction.documents and self.image.execution.shell not in (None, [], _SHELL):
+                raise Unknown("a script runs in another shell than /bin/sh")
             if host.extra_hosts or host.ulimits or host.shm_size or host.cgroup_parent:
                 raise Unknown("the command has hosts, limits or a control group of the build's")
             if assigned != environment:
@@ -339,6 +348,7 @@ class Stage:
                 [f"{name}={value}" for name, value in assigned.items()],
                 self.image.execution,
                 oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant),
+                await named_mounts(),
                 network=instruction.flags.get("network", host.network_mode),
                 insecure=instruction.flags.get("security") == "insecure",
             )

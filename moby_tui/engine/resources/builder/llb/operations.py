@@ -1,7 +1,6 @@
 """The operations that BuildKit's Dockerfile frontend makes of instructions, and their digests.
 
-A digest is that of JSON as Go's ``encoding/json`` writes it for the messages of ``solver/pb/ops.proto``: members in the order of the
-message's fields, without those that are zero. The tests compare them with caches that dockerd 28.5 (BuildKit 0.25) has written.
+The tests compare them with caches that dockerd 28.5 (BuildKit 0.25) has written.
 """
 
 from __future__ import annotations
@@ -10,9 +9,7 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
-from msgspec import field
-
+from moby_tui.engine.resources.builder.llb import messages
 from moby_tui.engine.resources.builder.llb.vertices import Link, Names, Unknown, Vertex, links, operation
 from moby_tui.engine.resources.images.store.content import digest_of
 from moby_tui.schema import oci
@@ -20,101 +17,13 @@ from moby_tui.schema import oci
 #: No input; a mode that is kept; a time that is now.
 _NONE = -1
 _NETWORKS = {"": 0, "default": 0, "host": 1, "none": 2}
-#: What Go's encoder escapes and msgspec does not.
-_ESCAPED = [(character.encode(), f"\\u{ord(character):04x}".encode()) for character in "<>&\u2028\u2029"]
-
-
-class _Message(msgspec.Struct, omit_defaults=True, rename="camel"):
-    """A message of ``ops.proto``."""
-
-
-class _Meta(_Message, kw_only=True):
-    args: list[str]
-    env: list[str]
-    cwd: str
-    user: str = ""
-    remove_mount_stubs_recursive: bool
-
-
-class _Exec(_Message, kw_only=True):
-    meta: _Meta
-    network: int = 0
-    security: int = 0
-
-
-class _ExecKey(msgspec.Struct, omit_defaults=True, kw_only=True):
-    kind: str = field(name="Type")
-    operation: _Exec = field(name="Exec")
-    os: str = field(name="OS")
-    architecture: str = field(name="Arch")
-    variant: str = field(name="Variant", default="")
-
-
-class _ManifestKey(msgspec.Struct, omit_defaults=True, kw_only=True):
-    digest: str = field(name="Digest")
-    os: str = field(name="OS")
-    architecture: str = field(name="Arch")
-    variant: str = field(name="Variant", default="")
-
-
-class _Named(_Message, kw_only=True):
-    name: str
-
-
-class _User(_Message, kw_only=True):
-    by_name: _Named | None = None
-    by_id: int = 0
-
-
-class _Choice(msgspec.Struct):
-    user: _User = field(name="User")
-
-
-class _Owner(_Message, kw_only=True):
-    user: _Choice | None = None
-    group: _Choice | None = None
-
-
-class _MakeDirectory(_Message, kw_only=True):
-    path: str
-    mode: int
-    make_parents: bool
-    owner: _Owner | None = None
-    timestamp: int
-
-
-class _MakeFile(_Message, kw_only=True):
-    path: str
-    mode: int
-    data: bytes = b""
-    timestamp: int
-
-
-class _Copy(_Message, kw_only=True):
-    src: str
-    dest: str
-    owner: _Owner | None = None
-    mode: int = 0
-    follow_symlink: bool = False
-    dir_copy_contents: bool = False
-    attempt_unpack_docker_compatibility: bool = False
-    create_dest_path: bool
-    allow_wildcard: bool = False
-    allow_empty_wildcard: bool = False
-    timestamp: int
-
-
-class _FileKey(msgspec.Struct, omit_defaults=True, kw_only=True):
-    kind: str = field(name="Type")
-    actions: list[bytes] = field(name="Actions")
-    indexes: list[list[int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Source:
     """Files that a COPY or ADD takes.
 
-    ``paths`` are absolute, perhaps with wildcards. ``files`` are those of a here-document, which are taken as they are named; others are
+    ``paths`` are absolute, perhaps with wildcards. ``is_document``: of a here-document, whose name is taken as it is; others are
     looked for, and links followed. ``content`` is the vertex of what is taken, ``names`` those of the tree that it is taken from.
     """
 
@@ -122,6 +31,51 @@ class Source:
     content: Vertex | None = None
     names: Names = ()
     is_document: bool = False
+
+
+@dataclass(frozen=True)
+class Bind:
+    """``RUN --mount=type=bind``, or the script of a here-document. ``source`` has one path; equal ``origin``s are one tree."""
+
+    target: str
+    source: Source
+    origin: str = ""
+    is_writable: bool = False
+
+
+@dataclass(frozen=True)
+class Cache:
+    target: str
+    ident: str
+    sharing: str
+
+
+@dataclass(frozen=True)
+class Temporary:
+    """A tmpfs; ``size`` in bytes, 0 if none is given."""
+
+    target: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Given:
+    """A secret, as a file at ``target`` or as the variable ``name``, or an agent's socket. Either may be empty."""
+
+    ident: str
+    target: str
+    mode: int
+    uid: int
+    gid: int
+    is_optional: bool
+    is_agent: bool = False
+    name: str = ""
+
+
+Mount = Bind | Cache | Temporary | Given
+_SECRET, _AGENT, _CACHE, _TMPFS = 1, 2, 3, 4
+#: The path of an agent's socket that is given none; its number follows.
+_AGENT_PATH = "/run/buildkit/ssh_agent."
 
 
 def image(config: oci.ImageConfig, manifests: Sequence[str]) -> Names:
@@ -133,10 +87,10 @@ def image(config: oci.ImageConfig, manifests: Sequence[str]) -> Names:
     for diff_id in others:
         chain = digest_of(f"{chain} {diff_id}".encode())
     wholes = (
-        _ManifestKey(digest=digest, os=config.os, architecture=config.architecture, variant=config.variant)
+        messages.ManifestKey(digest=digest, os=config.os, architecture=config.architecture, variant=config.variant)
         for digest in manifests
     )
-    keys = [chain, *(digest_of(_json(whole)) for whole in wholes)]
+    keys = [chain, *(digest_of(messages.json_of(whole)) for whole in wholes)]
     return tuple(operation(digest_of(f"buildkit.source.v0:{key}".encode())) for key in keys)
 
 
@@ -146,48 +100,111 @@ def execution(
     environment: Sequence[str],
     execution: oci.ExecutionConfig,
     platform: oci.Platform,
+    mounts: Sequence[Mount] = (),
     *,
     network: str,
     insecure: bool,
 ) -> Names:
-    """RUN without mounts. ``environment`` is in the order of the last assignments. Raises ``Unknown``."""
+    """RUN. ``environment`` is in the order of the last assignments. Raises ``Unknown``."""
     if not below:
         raise Unknown("a command runs in an empty image")
     if network not in _NETWORKS:
         raise Unknown("a command runs in a network of its own")
-    meta = _Meta(
+    placed, inputs = _placed(below, mounts)
+    given = _given(mounts)
+    agents = [mount.dest for mount in given if mount.agent]
+    if agents and not any(entry.startswith("SSH_AUTH_SOCK=") for entry in environment):
+        environment = [*environment, f"SSH_AUTH_SOCK={agents[0]}"]
+    meta = messages.Meta(
         args=command,
         env=list(environment),
         cwd=execution.working_dir or "/",
         user=execution.user,
         remove_mount_stubs_recursive=True,
     )
-    asked = _Exec(meta=meta, network=_NETWORKS[network], security=int(insecure))
-    whole = _ExecKey(
+    asked = messages.ExecOp(
+        meta=meta,
+        # BuildKit once did not count mounts, and counts none where there is the root alone
+        mounts=[*placed, *given] if mounts else [],
+        network=_NETWORKS[network],
+        security=int(insecure),
+        secretenv=[
+            messages.SecretVariable(ident=mount.ident, name=mount.name, optional=mount.is_optional)
+            for mount in mounts
+            if isinstance(mount, Given) and mount.name
+        ],
+    )
+    whole = messages.ExecKey(
         kind="buildkit.exec.v0",
         operation=asked,
         os=platform.os,
         architecture=platform.architecture,
         variant=platform.variant,
     )
-    # the root file system is the one mount, of which the whole is the selector
-    return (operation(digest_of(_json(whole)), links(below, digest_of(b"/"))),)
+    return (operation(digest_of(messages.json_of(whole)), *inputs),)
+
+
+def _placed(below: Names, mounts: Sequence[Mount]) -> tuple[list[messages.MountOption], list[tuple[Link, ...]]]:
+    """The mounts of the root and of what has a target, in the order of targets, and their inputs: of the root the whole is the selector."""
+    placed, inputs = [messages.MountOption(dest="/")], [links(below, digest_of(b"/"))]
+    numbers: dict[str, int] = {}
+    for mount in sorted((each for each in mounts if not isinstance(each, Given)), key=lambda each: each.target.encode()):
+        if isinstance(mount, Temporary):
+            size = messages.TmpfsOption(size=mount.size)
+            placed.append(messages.MountOption(input=_NONE, dest=mount.target, output=_NONE, mount_type=_TMPFS, tmpfs=size))
+        elif isinstance(mount, Cache):
+            # a name of its own does not count
+            usual = mount.ident == mount.target and mount.sharing == "shared"
+            folder = messages.CacheOption(ident=f"/{mount.ident}" if usual else "")
+            placed.append(messages.MountOption(input=_NONE, dest=mount.target, output=_NONE, mount_type=_CACHE, cache=folder))
+        else:
+            if mount.origin in numbers:
+                raise Unknown("the command has two mounts of one tree")
+            if any(vertex in below for vertex in mount.source.names):
+                raise Unknown("the command mounts the image that it runs in")
+            numbers[mount.origin] = len(inputs)
+            inputs.append(_taken(mount.source))
+            placed.append(
+                messages.MountOption(input=numbers[mount.origin], dest=mount.target, output=_NONE, readonly=not mount.is_writable)
+            )
+    return placed, inputs
+
+
+def _given(mounts: Sequence[Mount]) -> list[messages.MountOption]:
+    """The mounts of secrets, then of agents."""
+    given = [mount for mount in mounts if isinstance(mount, Given)]
+    found = [_handed(mount, mount.target) for mount in given if mount.target and not mount.is_agent]
+    agents = [mount for mount in given if mount.is_agent]
+    return found + [_handed(mount, mount.target or f"{_AGENT_PATH}{number}") for number, mount in enumerate(agents)]
+
+
+def _handed(mount: Given, target: str) -> messages.MountOption:
+    handed = messages.Handed(ident=mount.ident, uid=mount.uid, gid=mount.gid, mode=mount.mode, optional=mount.is_optional)
+    if mount.is_agent:
+        return messages.MountOption(input=_NONE, dest=target, mount_type=_AGENT, agent=handed)
+    return messages.MountOption(input=_NONE, dest=target, mount_type=_SECRET, secret=handed)
+
+
+def _taken(source: Source) -> tuple[Link, ...]:
+    """The links of what is taken of a tree: by the names of the tree with the paths, and by the content."""
+    selector = digest_of("\0".join(sorted(source.paths, reverse=True)).encode("utf-8", "surrogateescape"))
+    return links(source.names, selector) + ((Link(source.content),) if source.content else ())
 
 
 def directory(below: Names, path: str, user: str) -> Names:
     """WORKDIR. The root directory is no step."""
     if path == "/":
         return below
-    asked = _MakeDirectory(path=path, mode=0o755, make_parents=True, owner=_owner(user), timestamp=_NONE)
+    asked = messages.MakeDirectoryAction(path=path, mode=0o755, make_parents=True, owner=_owner(user), timestamp=_NONE)
     if not below:
-        return (operation(_file_key([_json(asked)], [[_NONE, _NONE, 0]])),)
-    return (operation(_file_key([_json(asked)], [[0, _NONE, 0]]), links(below)),)
+        return (operation(_file_key([messages.json_of(asked)], [[_NONE, _NONE, 0]])),)
+    return (operation(_file_key([messages.json_of(asked)], [[0, _NONE, 0]]), links(below)),)
 
 
-def document(name: str, text: bytes) -> Vertex:
-    """The file of a here-document, which is copied from a tree that holds it alone."""
-    asked = _MakeFile(path=f"/{name}", mode=0o644, data=text, timestamp=_NONE)
-    return operation(_file_key([_json(asked)], [[_NONE, _NONE, 0]]))
+def document(name: str, text: bytes, mode: int = 0o644) -> Vertex:
+    """The file of a here-document, which is taken from a tree that holds it alone."""
+    asked = messages.MakeFileAction(path=f"/{name}", mode=mode, data=text, timestamp=_NONE)
+    return operation(_file_key([messages.json_of(asked)], [[_NONE, _NONE, 0]]))
 
 
 def copy(below: Names, sources: Sequence[Source], target: str, owner: str, mode: int | None, *, unpacks: bool) -> Names:
@@ -197,8 +214,7 @@ def copy(below: Names, sources: Sequence[Source], target: str, owner: str, mode:
     indexes: list[list[int]] = []
     places: list[tuple[int, str]] = []
     for source in sources:
-        selector = digest_of("\0".join(sorted(source.paths, reverse=True)).encode("utf-8", "surrogateescape"))
-        named = links(source.names, selector) + ((Link(source.content),) if source.content else ())
+        named = _taken(source)
         if any(link.vertex in below for link in named):
             raise Unknown("files are copied from the image below the step")
         places += [(len(inputs), path) for path in source.paths]
@@ -207,7 +223,7 @@ def copy(below: Names, sources: Sequence[Source], target: str, owner: str, mode:
     for number, (place, path) in enumerate(places):
         first, last = number == 0, number == len(places) - 1
         before = (0 if below else _NONE) if first else len(inputs) + number - 1
-        asked = _Copy(
+        asked = messages.CopyAction(
             src=posixpath.basename(path) or "/",
             dest=target,
             owner=_owner(owner),
@@ -220,26 +236,26 @@ def copy(below: Names, sources: Sequence[Source], target: str, owner: str, mode:
             allow_empty_wildcard=looked_for[place],
             timestamp=_NONE,
         )
-        actions.append(_json(asked))
+        actions.append(messages.json_of(asked))
         indexes.append([before, place, 0 if last else _NONE])
     return (operation(_file_key(actions, indexes), *inputs),)
 
 
-def _owner(text: str) -> _Owner | None:
+def _owner(text: str) -> messages.Owner | None:
     """``USER[:GROUP]``: each an id, or a name of the image."""
     if not text:
         return None
     user, colon, group = text.partition(":")
-    return _Owner(user=_choice(user), group=_choice(group) if colon else None)
+    return messages.Owner(user=_choice(user), group=_choice(group) if colon else None)
 
 
-def _choice(text: str) -> _Choice:
+def _choice(text: str) -> messages.UserChoice:
     if text == "root":
-        return _Choice(_User())
+        return messages.UserChoice(messages.UserOption())
     try:
-        return _Choice(_User(by_id=int(text)))
+        return messages.UserChoice(messages.UserOption(by_id=int(text)))
     except ValueError:
-        return _Choice(_User(by_name=_Named(name=text)))
+        return messages.UserChoice(messages.UserOption(by_name=messages.NamedUser(name=text)))
 
 
 def _file_key(actions: list[bytes], indexes: list[list[int]]) -> str:
@@ -250,15 +266,6 @@ def _file_key(actions: list[bytes], indexes: list[list[int]]) -> str:
         and output == (0 if number == len(indexes) - 1 else _NONE)
         for number, (before, source, output) in enumerate(indexes)
     )
-    return digest_of(_json(_FileKey(kind="buildkit.file.v0", actions=actions, indexes=[] if usual else indexes)))
-
-
-def _json(message: msgspec.Struct) -> bytes:
-    """Raises ``Unknown`` for text that is not UTF-8."""
-    try:
-        written = msgspec.json.encode(message)
-    except UnicodeEncodeError:
-        raise Unknown("its text is not UTF-8") from None
-    for character, escaped in _ESCAPED:
-        written = written.replace(character, escaped)
-    return written
+    return digest_of(
+        messages.json_of(messages.FileKey(kind="buildkit.file.v0", actions=actions, indexes=[] if usual else indexes))
+    )
