@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from moby_tui.cli import session, tree
+from moby_tui.cli import session, tree, usage
 from moby_tui.cli.flags import spread
 from moby_tui.cli.global_options import use
 from moby_tui.cli.table.root import GlobalOptions
@@ -56,7 +56,7 @@ def call(argv: Sequence[str]) -> Any:
     """Runs one command line; returns what its command does, or an exit code. Raises what the command raises."""
     command: TyperGroup = get_command(app)  # type: ignore[assignment]
     try:
-        return command.main(args=list(argv), prog_name="moby", standalone_mode=False)
+        return command.main(args=list(argv), prog_name=session.program(), standalone_mode=False)
     except typer.Abort:
         return 1
     except typer.TyperException as error:
@@ -68,12 +68,8 @@ def _usage(error: typer.TyperException) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error.format_message())
         return 0
-    print(f"moby: {_lowered(error.format_message())}", file=sys.stderr)
+    print(usage.line(error), file=sys.stderr)
     context = getattr(error, "ctx", None)
     if context is not None:
         print(f"Run '{context.command_path} --help' for more information", file=sys.stderr)
     return session.USAGE if type(error).__name__ in _OF_OPTIONS else 1
-
-
-def _lowered(message: str) -> str:
-    return message[:1].lower() + message[1:].rstrip(".")

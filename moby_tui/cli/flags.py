@@ -6,6 +6,7 @@ Docker (pflag) accepts ``--rm=true`` and ``--sig-proxy=false`` for every boolean
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, get_type_hints
 
@@ -13,6 +14,7 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperOption
 from typer.models import CommandInfo
 
+from moby_tui.cli import session
 from moby_tui.cli.quick import FALSE, TRUE
 from moby_tui.cli.table.declare import Argument, Command, Option, Options
 
@@ -122,8 +124,13 @@ def typer_command(command: Command, function: Callable[..., Any] | None = None) 
         callback=_with_options(run, command.options, parameters),
         context_settings={"allow_interspersed_args": command.interspersed},
         help=f"{command.help}\n\n{command.about}".rstrip(),
-        epilog="\n".join(("\b", "Examples:", *(f"  {example}" for example in command.examples))),
+        epilog="\n".join(("\b", "Examples:", *(f"  {_named(example)}" for example in command.examples))),
     )
+
+
+def _named(example: str) -> str:
+    """An example by the name by which the program was called."""
+    return re.sub(r"\bmoby (?=[a-z-])", f"{session.program()} ", example)
 
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY

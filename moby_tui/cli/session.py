@@ -6,7 +6,7 @@ import os
 import sys
 from contextvars import ContextVar
 
-from moby_tui.errors import Forbidden, MobyError, NotImplementedYet, NotModified
+from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotImplementedYet, NotModified
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -136,10 +136,24 @@ def require_no_trust(options: TrustOptions) -> None:
         raise NotImplementedYet("option --disable-content-trust=false")
 
 
+def program() -> str:
+    """The name by which this program was called: ``docker`` is a link to moby on some machines, and its scripts match docker's texts."""
+    return "docker" if os.path.basename(sys.argv[0]) == "docker" else "moby"
+
+
 def tell(error: MobyError) -> None:
     """Prints an error as one line on standard error."""
     sys.stdout.flush()
-    print(f"moby: {error.message}", file=sys.stderr)
+    print(f"{_teller(error)}: {error.message}", file=sys.stderr)
+
+
+def _teller(error: MobyError) -> str:
+    """What stands before an error. Docker tells apart what its command line finds and what the engine says."""
+    if program() != "docker":
+        return "moby"
+    if error.message.startswith("No such object: "):
+        return "Error"
+    return "docker" if isinstance(error, InvalidArgument | NotImplementedYet) else "Error response from daemon"
 
 
 def call_each(refs: Iterable[str], work: Callable[[Client, str], Awaitable[object]], *, show: bool = True) -> int:

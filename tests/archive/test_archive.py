@@ -153,6 +153,22 @@ def test_stat_speaks_go(box: tuple[Path, int]) -> None:
     assert archive.stat(fd, "/dir/pipe").mode == 1 << 25 | 0o640
     assert archive.stat(fd, "/dir/link").link_target == "/etc/passwd"
     assert archive.stat(fd, "/dir/rel").link_target == "/dir/sub"
+    # as dockerd: where a chain of links leads, also if nothing is there
+    for name, target in (
+        ("one", "/two"),
+        ("two", "dir/../three"),
+        ("three", "made/x"),
+        ("made", "../../dir/new"),
+        ("circle", "circle"),
+    ):
+        (root / name).symlink_to(target)
+    assert {name: archive.stat(fd, name).link_target for name in ("one", "two", "three", "made", "circle")} == {
+        "one": "/dir/new/x",
+        "two": "/dir/new/x",
+        "three": "/dir/new/x",
+        "made": "/dir/new",
+        "circle": "circle",
+    }
     assert archive.stat(fd, "/dir/rel").mode & 1 << 27 and archive.stat(fd, "/dir/rel/").name == "rel"
     assert archive.stat(fd, "/").name == "/"
 

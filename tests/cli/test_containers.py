@@ -45,7 +45,7 @@ def test_inspect(web: Cli) -> None:
     assert json.loads(web("inspect", "--type", "image", "box").stdout)[0]["RepoTags"] == ["box:latest"]
     done = web("inspect", "none-such", check=False)
     assert (done.stdout, done.returncode) == ("[]\n", 1)
-    assert done.stderr == "moby: no such object: none-such\n"
+    assert done.stderr == "moby: No such object: none-such\n"
 
 
 def test_logs_follow_until_the_end(box: Cli, begin: Begin) -> None:

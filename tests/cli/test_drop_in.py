@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from moby_tui.cli import app
+from moby_tui.version import API_VERSION, MIN_API_VERSION
 
 Line = Callable[..., tuple[int, str, str]]
 
@@ -81,3 +83,69 @@ def test_a_mount_of_etc_hides_none_of_the_three_files(line: Line, mount: tuple[s
         "cd /etc; for file in hosts hostname resolv.conf; do [ -s $file ] || echo $file is missing; done; hostname; cat hostname"
     )
     assert line("run", "--rm", "--network", "none", "-h", "web", *mount, "busybox", "sh", "-c", look)[1] == "web\nweb\n"
+
+
+def test_lists_prunes_and_their_filters(line: Line) -> None:
+    for name in ("zz:2", "a.example/x/y:1"):
+        assert line("tag", "busybox", name)[0] == 0
+    names = ["a.example/x/y:1", "busybox:latest", "zz:2"]
+    assert line("image", "inspect", "-f", "{{json .RepoTags}}", "zz:2")[1].strip() == str(names).replace("'", '"').replace(
+        " ", ""
+    )
+    assert line("images", "--format", "{{.Repository}}:{{.Tag}}")[1].split() == names
+    assert len(line("images", "-q")[1].split()) == 3, "a line for each tag, as with docker"
+    status, output, error = line("rmi", "-f", "nosuch")
+    assert (status, output, "No such image" in error) == (0, "", True)
+    for noun in ("container", "image", "volume", "network", "builder", "system"):
+        status, _, error = line(noun, "prune", "-f", "--filter", "until=yesterday")
+        assert (status, "until" in error or "invalid time" in error) == (1, True), (noun, error)
+    for noun in ("network", "image"):
+        assert line(noun, "ls", "--filter", "until=yesterday")[0] == 1
+        assert line(noun, "prune", "-f", "--filter", "nosuch=x")[0] == 1
+    assert line("network", "prune", "-f", "--filter", "name=x")[0] == 1, "not one of a prune"
+
+
+def test_a_listing_of_containers(line: Line) -> None:
+    made = line("create", "--name", "web", "busybox")[1].strip()
+    for malformed in ("[", "*", "a{99999999999}", "(?P<"):
+        assert line("ps", "-a", "--filter", f"name={malformed}", "-q") == (0, "", "")
+        assert line("ps", "-a", "--filter", f"id={malformed}", "-q") == (0, "", "")
+    status, output, error = line("ps", "-a", "-q", "--format", "{{.Names}}", "--filter", "name=^/w")
+    assert (status, output) == (0, made[:12] + "\n")
+    assert error == "WARNING: Ignoring custom format, because both --format and --quiet are set.\n"
+
+
+def test_what_version_info_and_df_show(line: Line) -> None:
+    shown = "{{.Client.DefaultAPIVersion}} {{.Server.APIVersion}} {{range .Server.Components}}{{.Name}} {{.Details.MinAPIVersion}}{{end}}"
+    assert line("version", "--format", shown)[1] == f"{API_VERSION} {API_VERSION} Engine {MIN_API_VERSION}\n"
+    text = line("version")[1]
+    assert f"  API version:      {API_VERSION} (minimum version {MIN_API_VERSION})\n" in text.partition("Server:\n Engine:\n")[2]
+    assert f" API version:       {API_VERSION}\n" in text.partition("Server:")[0]
+    shown = line("info")[1]
+    assert " Swarm: inactive\n" in shown
+    assert " Plugins: \n  Volume: local\n" in shown
+    assert line("system", "df", "-v", "--format", "{{len .Images}} {{len .Volumes}}") == (0, "1 0\n", "")
+    assert line("system", "df", "-v", "--format", "table {{.Images}}")[0] == 1
+
+
+def test_under_the_name_docker_errors_are_dockers(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/local/bin/docker"])
+    for words, status, expected in (
+        ("run", 1, "docker: 'docker run' requires at least 1 argument"),
+        ("rename one", 1, "docker: 'docker rename' requires 2 arguments"),
+        ("ps web", 1, "docker: 'docker ps' accepts no arguments"),
+        ("volume create a b", 1, "docker: 'docker volume create' requires at most 1 argument"),
+        ("port", 1, "docker: 'docker port' requires at least 1 and at most 2 arguments"),
+        ("run --nosuch busybox", 125, "unknown flag: --nosuch"),
+        ("ps -aZ", 125, "unknown shorthand flag: 'Z' in -Z"),
+        ("logs --tail", 125, "flag needs an argument: --tail"),
+        ("nosuch", 1, "docker: unknown command: docker nosuch"),
+        ("container nosuch", 1, "docker: unknown command: docker container nosuch"),
+        ("inspect nosuch", 1, "Error: No such object: nosuch"),
+        ("rm nosuch", 1, "Error response from daemon: No such container: nosuch"),
+        ("run --pull odd busybox", 125, "docker: invalid value for --pull"),
+    ):
+        found = line(*words.split())
+        assert (found[0], found[2].startswith(expected)) == (status, True), found
+    assert line("ps", "--help")[1].startswith("Usage: docker ps [OPTIONS]")
+    assert "  docker ps -a" in line("ps", "--help")[1]

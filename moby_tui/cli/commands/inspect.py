@@ -97,4 +97,4 @@ async def _find(client: Client, name: str, types: Sequence[str], *, size: bool, 
         except NotFound:
             if len(types) == 1:
                 raise
-    raise NotFound(f"no such object: {name}")
+    raise NotFound(f"No such object: {name}")

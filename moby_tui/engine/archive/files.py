@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from moby_tui.engine.archive import go_mode
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.ids import Owners
-from moby_tui.engine.kernel.path import open_in_root, path_in
+from moby_tui.engine.kernel.path import open_in_root, path_in, resolve_in_root
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import PathStat
 
@@ -186,12 +186,8 @@ def _base_name(path: str) -> str:
 
 
 def _link_target(root: int, path: str, link: int) -> str:
-    """Where a link leads, as a path from the container's root; where that is not there, what the link says."""
+    """Where a link leads, as a path from the container's root, also if nothing is there; of links in a circle, what this one says."""
     try:
-        target = open_in_root(root, "/" + path.lstrip("/"), os.O_PATH)
+        return os.fsdecode(resolve_in_root(root, os.fsencode(path)))
     except OSError:
         return os.readlink("", dir_fd=link)
-    try:
-        return path_in(root, target)
-    finally:
-        os.close(target)

@@ -93,6 +93,49 @@ def make_in_root(root: int, path: bytes, mode: int = FOLDER, device: int = 0, *,
     return openat2(root, b"/".join(done) or b".", os.O_PATH, 0, _WHOLE)
 
 
+def resolve_in_root(root: int, path: bytes) -> bytes:
+    """Where a path leads for a process whose root is the directory ``root``: without links and ``..``, from ``/`` on.
+
+    What is not there is kept as it is called, so that this tells also what a link to nowhere names. Raises ``OSError``: ELOOP for a circle.
+    """
+    done: list[bytes] = []
+    left = _names(path)
+    tries = 0
+    while left:
+        name = left.pop()
+        if name == b"..":
+            del done[-1:]
+            continue
+        link = _link_at(root, b"/".join(done) or b".", name)
+        if link is None:
+            done.append(name)
+            continue
+        tries += 1
+        if tries > _MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fsdecode(path))
+        done = [] if link.startswith(b"/") else done
+        left += _names(link)
+    return b"/" + b"/".join(done)
+
+
+def _link_at(root: int, folder: bytes, name: bytes) -> bytes | None:
+    """The target of the link ``name`` in a folder without links; None if it is no link, or is not there."""
+    try:
+        parent = openat2(root, folder, os.O_PATH | os.O_DIRECTORY, 0, _WHOLE)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return None
+        raise
+    try:
+        return os.readlink(name, dir_fd=parent)
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENOENT, errno.ENAMETOOLONG):
+            return None
+        raise
+    finally:
+        os.close(parent)
+
+
 def _names(path: bytes) -> list[bytes]:
     """The names that a path is made of, the last one first."""
     return [name for name in path.split(b"/") if name not in (b"", b".")][::-1]

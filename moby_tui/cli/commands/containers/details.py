@@ -30,7 +30,7 @@ def port(options: Options, container: str, private: str) -> None:
     if private:
         wanted = private if "/" in private else f"{private}/tcp"
         if not ports.get(wanted):
-            raise NotFound(f"no public port {wanted!r} published for {container}")
+            raise NotFound(f"No public port {wanted!r} published for {container}")
         for binding in ports[wanted] or []:
             print(_bound(binding.host_ip, binding.host_port))
         return

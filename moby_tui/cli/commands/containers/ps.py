@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from moby_tui.cli import session
@@ -42,8 +43,9 @@ def ps(options: PsOptions) -> None:
     )
     rows = [_row(container, truncate=not options.no_trunc, now=time.time()) for container in containers]
     shown = (*_SHOWN, "Size") if options.size else _SHOWN
-    only_ids = options.quiet and not options.format
-    for line in [row["ID"] for row in rows] if only_ids else formatted(options.format, _HEADINGS, shown, rows):
+    if options.quiet and options.format:
+        print("WARNING: Ignoring custom format, because both --format and --quiet are set.", file=sys.stderr)
+    for line in [row["ID"] for row in rows] if options.quiet else formatted(options.format, _HEADINGS, shown, rows):
         print(line)
 
 

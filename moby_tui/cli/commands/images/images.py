@@ -56,9 +56,7 @@ def images(options: ImageLsOptions, repository: str) -> None:
     rows = [row for image in found for row in _rows(image, truncate=not options.no_trunc, digests=options.digests)]
     shown = ("Repository", "Tag", *(["Digest"] if options.digests else []), "ID", "CreatedSince", "Size")
     lines = (
-        list(dict.fromkeys(row["ID"] for row in rows))
-        if options.quiet and not options.format
-        else formatted(options.format, _HEADINGS, shown, rows)
+        [row["ID"] for row in rows] if options.quiet and not options.format else formatted(options.format, _HEADINGS, shown, rows)
     )
     for line in lines:
         print(line)
@@ -149,9 +147,10 @@ def rmi(options: ImageRmOptions, images: list[str]) -> int:
     async def remove(client: Client, ref: str) -> None:
         try:
             done = await client.images.remove(ref, force=options.force, prune=not options.no_prune)
-        except NotFound:
+        except NotFound as error:
             if not options.force:
                 raise
+            session.tell(error)
             return
         for step in done:
             print(f"Untagged: {step.untagged}" if step.untagged else f"Deleted: {step.deleted}", flush=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
+from moby_tui.cli import session
 from moby_tui.errors import InvalidArgument
 
 TYPE_CHECKING = False
@@ -18,5 +16,5 @@ def completion(options: Options, shell: str) -> None:
 
     if shell not in SHELLS:
         raise InvalidArgument(f"unknown shell {shell!r}: use {', '.join(SHELLS)}")
-    # the script completes the name by which it was asked for: `docker` is a link to moby on some machines
-    print(script(shell, "docker" if os.path.basename(sys.argv[0]) == "docker" else "moby"), end="")
+    # the script completes the name by which it was asked for
+    print(script(shell, session.program()), end="")

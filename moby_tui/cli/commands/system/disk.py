@@ -28,8 +28,10 @@ def df(options: SystemDfOptions) -> None:
     """``moby system df``."""
     from moby_tui.cli.output.table import formatted
 
-    if options.verbose and options.format not in ("", "json"):
-        raise InvalidArgument("--verbose takes no template: leave --format out, or give json")
+    if options.verbose and options.format.startswith("table"):
+        raise InvalidArgument(
+            "--verbose makes no table of a template: leave --format out, or give json or a template without table"
+        )
     usage = session.call(lambda client: client.system.disk_usage())
     if not options.verbose:
         for line in formatted(options.format, _HEADINGS, tuple(_HEADINGS), _rows(usage)):

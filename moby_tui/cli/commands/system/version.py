@@ -17,27 +17,47 @@ if TYPE_CHECKING:
 
 def version(options: FormatOptions) -> None:
     """``moby version``."""
-    versions = {"Client": _client(), "Server": _server()}
     if options.format:
         from moby_tui.cli.output.objects import show_object
 
-        show_object(versions, options.format)
+        show_object({"Client": _client(), "Server": _asked_server()}, options.format)
         return
-    for title, facts in (("Client", versions["Client"]), ("Server", versions["Server"])):
-        print(f"{title}:")
-        for name, fact in facts.items():
-            if isinstance(fact, str) and fact:
-                print(f" {name + ':':<18} {fact}")
+    client, server = _client(), _server()
+    print("Client:")
+    _show(client, " ", client["ApiVersion"])
+    print("\nServer:\n Engine:")
+    _show(server, "  ", f"{server['ApiVersion']} (minimum version {server['MinAPIVersion']})")
+
+
+def _show(facts: dict[str, Any], indent: str, api: str) -> None:
+    """The facts in docker's lines; one that is not known has none."""
+    for title, fact in (
+        ("Version", facts["Version"]),
+        ("API version", api),
+        ("Python version", facts.get("PythonVersion")),
+        ("Go version", facts.get("GoVersion")),
+        ("Git commit", facts.get("GitCommit")),
+        ("Built", facts.get("BuildTime")),
+        ("OS/Arch", f"{facts['Os']}/{facts['Arch']}"),
+        ("Kernel version", facts.get("KernelVersion")),
+    ):
+        if fact:
+            print(f"{indent}{title + ':':<{20 - len(indent)}}{fact}")
 
 
 def _client() -> dict[str, Any]:
+    """What docker's command line tells of itself; of Go and a commit there is nothing to tell."""
     kernel = os.uname()
     return {
         "Version": VERSION,
         "ApiVersion": API_VERSION,
+        "DefaultAPIVersion": API_VERSION,
+        "GitCommit": "",
+        "GoVersion": "",
         "PythonVersion": ".".join(map(str, sys.version_info[:3])),
         "Os": "linux",
         "Arch": _architecture(kernel.machine),
+        "BuildTime": "",
     }
 
 
@@ -47,10 +67,19 @@ def _architecture(machine: str) -> str:
 
 
 def _server() -> dict[str, Any]:
-    """The engine in this process is this program; another one is asked."""
+    """The engine in this process is this program, of which these lines are told without an import; another one is asked."""
     if session.current().host:
-        from moby_tui.schema.base import to_builtins
+        return _asked_server()
+    return {**_client(), "MinAPIVersion": MIN_API_VERSION, "KernelVersion": os.uname().release}
 
+
+def _asked_server() -> dict[str, Any]:
+    """All that the engine says of itself. The one in this process need not be opened for it."""
+    from moby_tui.schema.base import to_builtins
+
+    if session.current().host:
         answer: dict[str, Any] = to_builtins(session.call(lambda client: client.system.version()))
         return answer
-    return {**_client(), "MinAPIVersion": MIN_API_VERSION, "KernelVersion": os.uname().release}
+    from moby_tui.engine.system import version as of_engine
+
+    return {**to_builtins(of_engine()), "PythonVersion": _client()["PythonVersion"]}

@@ -27,12 +27,12 @@ _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
 def tags(references: list[str]) -> list[str]:
-    """The tags among an image's canonical references, in their short form (``alpine:3``)."""
-    return [parse(reference).familiar for reference in references if "@" not in reference]
+    """The tags among an image's canonical references, in their short form (``alpine:3``) and in order, as dockerd has them."""
+    return [parse(reference).familiar for reference in sorted(references) if "@" not in reference]
 
 
 def digests(references: list[str]) -> list[str]:
-    return [parse(reference).familiar for reference in references if "@" in reference]
+    return [parse(reference).familiar for reference in sorted(references) if "@" in reference]
 
 
 def labels(record: ImageRecord) -> dict[str, str]:
@@ -119,6 +119,8 @@ def _check_keys(filters: Filters | None, known: frozenset[str]) -> None:
     for key in filters or {}:
         if key not in known:
             raise InvalidArgument(f"invalid filter '{key}'")
+    for until in (filters or {}).get("until", ()):
+        timestamp(until)
 
 
 def matches(

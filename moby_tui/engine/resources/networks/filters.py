@@ -10,11 +10,24 @@ from moby_tui.engine.store.records.networks import NetworkRecord
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.base import Filters
 
+_OF_LISTS = frozenset(("name", "id", "driver", "scope", "type", "dangling", "label", "label!", "until"))
+_OF_PRUNE = frozenset(("label", "label!", "until"))
+
+
+def check(filters: Filters, *, prune: bool = False) -> None:
+    """Raises ``InvalidArgument`` for a filter or value that there is not, also if there is no network that it could fit."""
+    for key in filters:
+        if key not in (_OF_PRUNE if prune else _OF_LISTS):
+            raise InvalidArgument(f"invalid filter '{key}'")
+    for key, read in (("type", _type), ("dangling", _truth), ("until", _until)):
+        for value in filters.get(key, ()):
+            read(value)
+
 
 def matches(network: NetworkRecord, filters: Filters, *, used: bool = False) -> bool:
     """Every filter has a value that fits; names and ids fit in part, as Docker has it. ``used``: whether a container is in the network.
 
-    Raises ``InvalidArgument``.
+    ``check`` has been called with the filters.
     """
     fits: dict[str, Callable[[str], bool]] = {
         "name": lambda value: value in network.name,
@@ -28,8 +41,6 @@ def matches(network: NetworkRecord, filters: Filters, *, used: bool = False) -> 
         "until": lambda value: _moment(network.created) < _until(value),
     }
     for key, values in filters.items():
-        if key not in fits:
-            raise InvalidArgument(f"invalid filter '{key}'")
         quantifier = all if key in ("label", "label!") else any
         if values and not quantifier(fits[key](value) for value in values):
             return False

@@ -86,9 +86,10 @@ class NetworkManager:
 
         if not filters:
             return [wire.network_to_show(network) for network in store.load(self._database)]
-        from moby_tui.engine.resources.networks.filters import matches
+        from moby_tui.engine.resources.networks.filters import check, matches
 
         wanted = filters
+        check(wanted)
         used = await self._used() if "dangling" in wanted else set()
         networks = store.load(self._database)
         return [wire.network_to_show(n) for n in networks if matches(n, wanted, used=n.name in used or n.id in used)]
@@ -147,9 +148,10 @@ class NetworkManager:
 
     async def prune(self, *, filters: Filters | None = None) -> NetworksPruned:
         """Removes the networks of users that no running container is in. A network that cannot be removed is logged, and stays."""
-        from moby_tui.engine.resources.networks.filters import matches
+        from moby_tui.engine.resources.networks.filters import check, matches
         from moby_tui.schema.network import NetworksPruned
 
+        check(filters or {}, prune=True)
         gone = []
         used = await self._used()
         for network in store.load(self._database):
