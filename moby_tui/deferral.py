@@ -22,9 +22,21 @@ if TYPE_CHECKING:
 #: Used only inside functions by those that import them. One that is taken apart by ``from … import`` is executed at once all the same.
 _DEFERRED = frozenset(
     {
-        *("hashlib", "inspect", "ipaddress", "linecache", "locale", "ntpath", "platform", "ssl", "subprocess", "textwrap"),
-        *("traceback", "typing_extensions", "urllib.parse"),
-        *("asyncio.sslproto", "asyncio.staggered", "msgspec.inspect"),
+        *(
+            "concurrent.futures",
+            "datetime",
+            "fnmatch",
+            "hashlib",
+            "inspect",
+            "ipaddress",
+            "linecache",
+            "locale",
+            "logging",
+            "ntpath",
+            "platform",
+        ),
+        *("ssl", "subprocess", "textwrap", "traceback", "typing_extensions", "urllib.parse"),
+        *("asyncio.sslproto", "asyncio.staggered", "msgspec.inspect", "msgspec.msgpack", "msgspec.toml", "msgspec.yaml"),
     }
 )
 
@@ -76,6 +88,9 @@ class _Deferred:
                         raise
                 if name in vars(module):
                     return vars(module)[name]
+            own = vars(module)["__getattr__"]
+            if own is not attribute:
+                return own(name)  # concurrent.futures imports its executors so
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
         vars(module).update(_known(module.__name__), __getattr__=attribute)
@@ -95,10 +110,45 @@ def _quote_from_bytes(data: bytes) -> str:
     return parse.quote_from_bytes(data)
 
 
+class _Logger:
+    """The logger of this name, which asyncio and modules of ours get when they are imported. It executes ``logging`` on its first use."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> object:
+        import logging
+
+        if name == "debug" and "root" not in vars(logging):
+            return lambda *words, **options: None  # nobody can have asked for it yet; every event loop tells of its selector so
+        return getattr(_executed_get_logger(self._name), name)
+
+
+def _get_logger(name: str = "") -> object:
+    return _Logger(name) if name.partition(".")[0] in ("asyncio", "moby_tui") else _executed_get_logger(name)
+
+
+def _executed_get_logger(name: str) -> object:
+    """Executes ``logging``, by the use of what it has only then, and calls its function of this name."""
+    import logging
+
+    _ = logging.root
+    return logging.getLogger(name)
+
+
 def _known(name: str) -> dict[str, object]:
     """What a module holds ahead of its execution, since msgspec or asyncio asks for it while it is imported, and it is known without."""
     if name == "urllib.parse":
         return {"quote_from_bytes": _quote_from_bytes}  # for pathlib, which calls it to write a URI
+    if name == "concurrent.futures":
+        return {name: name for name in ("ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION")}  # for asyncio.tasks
+    if name == "datetime":
+        import _datetime  # type: ignore[import-not-found]  # written in C
+
+        # all that the module offers: what it executes before is the same once more in Python
+        return {name: value for name, value in vars(_datetime).items() if not name.startswith("__")}
+    if name == "logging":
+        return {"DEBUG": 10, "getLogger": _get_logger}  # for asyncio, and for modules of ours
     if name == "subprocess":
         return {"PIPE": -1, "STDOUT": -2, "DEVNULL": -3}  # defaults of parameters in asyncio
     if name == "platform":

@@ -48,6 +48,31 @@ print(type(msgspec.inspect.type_info(int)).__name__, asyncio.base_events.sslprot
     ]
 
 
+def test_what_asyncio_and_msgspec_ask_of_modules_is_answered_without_their_execution() -> None:
+    program = """
+from moby_tui import deferral
+deferral.install()
+import sys, asyncio, msgspec, datetime, logging
+asyncio.run(asyncio.sleep(0))
+date = msgspec.json.decode(b'"2020-01-02T03:04:05Z"', type=datetime.datetime)
+print({"concurrent.futures._base", "string"} & set(sys.modules), "root" in vars(logging), date, datetime.datetime.strptime("2020", "%Y").year)
+logger = asyncio.log.logger
+print(asyncio.run(asyncio.to_thread(abs, -5)), logging.getLogger("asyncio").name, logger.name, logging.getLogger("root") is logging.root)
+logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
+asyncio.run(asyncio.sleep(0))
+import concurrent.futures
+print(concurrent.futures.ThreadPoolExecutor.__name__, concurrent.futures.wait.__name__, hasattr(concurrent.futures, "nothing"))
+print(hasattr(datetime, "nothing"), datetime.datetime is type(date))
+"""
+    assert _printed(program).splitlines() == [
+        "set() False 2020-01-02 03:04:05+00:00 2020",
+        "5 asyncio asyncio True",
+        "DEBUG:asyncio:Using selector: EpollSelector",
+        "ThreadPoolExecutor wait False",
+        "False True",
+    ]
+
+
 def test_two_threads_that_use_a_deferred_module_both_see_all_of_it() -> None:
     program = """
 from moby_tui import deferral

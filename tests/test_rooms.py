@@ -44,7 +44,7 @@ MOST_MODULES = 20
 LARGER: set[str] = set()
 #: Each container pays for these folders and modules: see "What every container pays for".
 LIGHT_FOLDERS = ("kernel", "protocol", "plugins", "runtime/plan", "runtime/birth", "runtime/launcher", "runtime/monitor")
-LIGHT_MODULES = ("store/state.py", "events/journal.py", "policy/hidden_paths.py")
+LIGHT_MODULES = ("store/state.py", "events/journal.py")
 LIGHT_LIBRARY = {
     *(
         "__future__",

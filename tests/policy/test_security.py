@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from moby_tui.engine.policy import apparmor, capabilities
-from moby_tui.engine.policy.hidden_paths import MASKED_PATHS, READONLY_PATHS
 from moby_tui.engine.policy.security import SecurityProfile, parse_options, resolve
+from moby_tui.engine.protocol.defaults import MASKED_PATHS, READONLY_PATHS
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.schema.container import HostConfig

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from moby_tui.engine.containers.network_state import read_network, write_network
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault, namespaces
 from moby_tui.engine.protocol import control
@@ -47,7 +46,7 @@ async def connect(parts: Parts, ref: str, container: str, asked: EndpointSetting
             return
         if parts.networks.sandboxes.is_member(record.id, network.id):
             # a process that was killed while it connected the container had handed this place to the monitor, and had not noted it yet
-            await _disconnect_running(parts, record, network, read_network(parts.files(record)), force=False)
+            await _disconnect_running(parts, record, network, NetworkState.read(parts.files(record).network), force=False)
         with open_namespace(parts, record) as namespace:
             given = await _connect_running(parts, record, network, settings, namespace)
             fault.point("connect.made")
@@ -73,7 +72,7 @@ async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = Fa
     async with changing(parts, record) as record:
         places = _places(record)
         running = parts.current_state(record).alive
-        given = read_network(parts.files(record)) if running else NetworkState({}, {})
+        given = NetworkState.read(parts.files(record).network) if running else NetworkState({}, {})
         former = Place(network, given.endpoints.get(network.name) or EndpointSettings())
         if network.name not in places and network.name not in given.endpoints:
             raise MobyError(f"container {record.id} is not connected to {'' if running else 'the '}network {network.name}")
@@ -139,12 +138,12 @@ async def _connect_running(
         raise
     fault.point("connect.handed over")
     names = endpoints.names_of(made.place, container_names)
-    given = read_network(files_of)
+    given = NetworkState.read(files_of.network)
     if names and not any(settings.dns_names for settings in given.endpoints.values()):
         await _serve_names(parts, record, namespace)
     given.endpoints[network.name] = endpoints.settings_of(made.place, made.endpoint, names)
     given.interfaces[network.name] = made.endpoint.interface
-    write_network(files_of, given)
+    given.write(files_of.network)
     return given
 
 
@@ -179,12 +178,12 @@ async def _serve_names(parts: Parts, record: ContainerRecord, namespace: int) ->
 
 def rename(parts: Parts, record: ContainerRecord) -> None:
     """Gives a running container its new names in its networks, after a rename."""
-    given = read_network(parts.files(record))
+    given = NetworkState.read(parts.files(record).network)
     container_names = ContainerNames(record.id, record.name, record.config.hostname)
     for settings in given.endpoints.values():
         if settings.dns_names:
             settings.dns_names = parts.networks.sandboxes.rename(settings.network_id, container_names, settings)
-    write_network(parts.files(record), given)
+    given.write(parts.files(record).network)
 
 
 async def _disconnect_running(
@@ -203,7 +202,7 @@ async def _disconnect_running(
     given.endpoints.pop(network.name, None)
     given.interfaces.pop(network.name, None)
     given.shapes.pop(network.name, None)
-    write_network(parts.files(record), given)
+    given.write(parts.files(record).network)
 
 
 async def _remove_interface(parts: Parts, record: ContainerRecord, interface: str) -> None:

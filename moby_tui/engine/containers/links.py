@@ -13,10 +13,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.resources.networks import files, links
-from moby_tui.engine.store.records.containers import ContainerRecord, EndpointSettings, HostConfig, NetworkingConfig
+from moby_tui.engine.store.records.containers import ContainerRecord, EndpointSettings, HostConfig, NetworkingConfig, NetworkState
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 
 _BRIDGE, _CONTAINER = "bridge", "container:"
@@ -140,7 +139,7 @@ def _linked(parts: Parts, linking: ContainerRecord, link: links.Link) -> Linked:
     if not running:
         name = _name(parts, link.name)
         raise MobyError(f"Cannot link to a non running container: /{name} AS /{linking.name}/{link.alias}")
-    place = read_network(parts.files(record)).endpoints.get(_BRIDGE)
+    place = NetworkState.read(parts.files(record).network).endpoints.get(_BRIDGE)
     if place is None:
         raise MobyError(f"container {record.id} not attached to default bridge network")
     return Linked(record, link.alias, place)

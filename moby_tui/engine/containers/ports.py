@@ -15,7 +15,6 @@ import msgspec
 
 from moby_tui.engine.containers import wire
 from moby_tui.engine.containers.connections import changing, hand_over
-from moby_tui.engine.containers.network_state import read_network, write_network
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.policy import admission
@@ -56,7 +55,7 @@ async def change(parts: Parts, record: ContainerRecord, asked: PortChanges) -> P
     publish = wire.ports_to_keep(asked.publish)
     async with changing(parts, record) as record:
         running = parts.current_state(record).alive
-        given = read_network(parts.files(record)) if running else NetworkState({}, {})
+        given = NetworkState.read(parts.files(record).network) if running else NetworkState({}, {})
         kept = _without(record, given, unwanted)
         withdrawn = await _withdraw(parts, record, unwanted) if running else []
         try:
@@ -69,7 +68,7 @@ async def change(parts: Parts, record: ContainerRecord, asked: PortChanges) -> P
         _keep(parts, record, kept, publish)
     attributes = {"publishAdd": _summary(publish), "publishRemove": ",".join(asked.withdraw)}
     parts.event("update", record, **{name: value for name, value in attributes.items() if value})
-    return PortsChanged(ports=wire.ports_to_show(read_network(parts.files(record)).ports) if running else {})
+    return PortsChanged(ports=wire.ports_to_show(NetworkState.read(parts.files(record).network).ports) if running else {})
 
 
 def _read(text: str) -> _Unwanted:
@@ -141,11 +140,11 @@ async def _withdraw(parts: Parts, record: ContainerRecord, unwanted: list[_Unwan
                 await parts.networks.sandboxes.reconcile()
             withdrawn.append(told)
             fault.point("ports.withdrawn")
-    given = read_network(parts.files(record))
+    given = NetworkState.read(parts.files(record).network)
     for name, bindings in given.ports.items():
         left = [binding for binding in bindings or [] if not any(_is_of(name, binding, told) for told in withdrawn)]
         given.ports[name] = left or None
-    write_network(parts.files(record), given)
+    given.write(parts.files(record).network)
     return withdrawn
 
 
@@ -173,7 +172,7 @@ async def _publish(parts: Parts, record: ContainerRecord, asked: Bindings) -> No
     if not asked:
         return
     files = parts.files(record)
-    given = read_network(files)
+    given = NetworkState.read(files.network)
     published, settings = await parts.networks.sandboxes.publish(
         ContainerNames(record.id, record.name, record.config.hostname), given.endpoints, asked
     )
@@ -192,7 +191,7 @@ async def _publish(parts: Parts, record: ContainerRecord, asked: Bindings) -> No
         raise
     for name, bindings in settings.items():
         given.ports[name] = [*(given.ports.get(name) or []), *(bindings or [])]
-    write_network(files, given)
+    given.write(files.network)
 
 
 def _keep(parts: Parts, record: ContainerRecord, kept: Bindings, publish: Bindings) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from moby_tui.engine.containers import wire
 from moby_tui.engine.containers.connections import changing, open_namespace
-from moby_tui.engine.containers.network_state import read_network, write_network
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.resources.networks.operation import shaping
 from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState, Shape
@@ -42,7 +41,7 @@ async def shape(parts: Parts, container: str, requested: api.Shape) -> None:
                 )
                 await in_thread(shaping.apply, namespace, before.interface, wanted, before)
                 given.shapes[network] = wanted
-                write_network(parts.files(record), given)
+                given.write(parts.files(record).network)
 
 
 def _given(parts: Parts, record: ContainerRecord) -> NetworkState:
@@ -53,7 +52,7 @@ def _given(parts: Parts, record: ContainerRecord) -> NetworkState:
         raise InvalidArgument(
             f"container {record.name} is in the network of {mode.removeprefix('container:')[:12]}: shape that one"
         )
-    given = read_network(parts.files(record))
+    given = NetworkState.read(parts.files(record).network)
     if not given.interfaces:
         raise InvalidArgument(f"container {record.name} has no interface of its own that could be shaped (network {mode})")
     return given

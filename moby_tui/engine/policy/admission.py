@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from moby_tui.engine.policy import lifecycle, limits, namespaces
+from moby_tui.engine.policy import lifecycle, limits
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, DeviceMapping, EndpointSettings, HostConfig, Ulimit
 
@@ -24,6 +24,14 @@ _HOST_NAME_LENGTH = 64
 #: ``c 13:* rwm`` (cgroup-v1/devices.rst).
 DEVICE_RULE = r"([acb]) ([0-9]{1,8}|\*):([0-9]{1,8}|\*) ([rwm]{1,3})"
 _GROUP = r"[^:\s]+"
+#: The modes without an argument; those that take ``container:NAME``; what Docker calls the mode.
+_NAMESPACE_MODES: tuple[tuple[str, frozenset[str], bool, str], ...] = (
+    ("cgroupns_mode", frozenset({"", "private", "host"}), False, "cgroup namespace"),
+    ("ipc_mode", frozenset({"", "none", "private", "shareable", "host"}), True, "IPC"),
+    ("pid_mode", frozenset({"", "private", "host"}), True, "PID"),
+    ("uts_mode", frozenset({"", "private", "host"}), False, "UTS"),
+)
+_CONTAINER = "container:"
 
 
 def check(asked: ContainerCreate) -> tuple[ContainerCreate, list[str]]:
@@ -33,7 +41,7 @@ def check(asked: ContainerCreate) -> tuple[ContainerCreate, list[str]]:
     """
     host = asked.host_config
     _check_config(asked)
-    namespaces.check(asked)
+    _check_namespaces(asked)
     _require(host.isolation.lower() in ("", "default"), f'invalid isolation "{host.isolation}" on linux: only default can be')
     if host.cgroup:
         raise NotImplementedYet("option --cgroup")
@@ -163,6 +171,45 @@ def check_ports(asked: ContainerCreate) -> None:
             _require(not binding.host_ip or _is_address(binding.host_ip), f"invalid host IP address: {binding.host_ip}")
             if binding.host_port:
                 _check_port(binding.host_port, "invalid published port", least=0)
+
+
+def _check_namespaces(asked: ContainerCreate) -> None:
+    """Checks which namespaces a request shares, and which options exclude that. Raises ``InvalidArgument``."""
+    host = asked.host_config
+    for field, plain, joinable, name in _NAMESPACE_MODES:
+        mode: str = getattr(host, field)
+        if mode not in plain and not (joinable and _names_container(mode)):
+            raise InvalidArgument(f"invalid {name} mode: {mode}")
+    if host.userns_mode not in ("", "host"):
+        # few containers have one
+        from moby_tui.engine.policy import user_namespaces
+
+        user_namespaces.parse(host.userns_mode)
+    if host.network_mode.startswith(_CONTAINER):
+        _check_joined_network(asked)
+
+
+def _names_container(mode: str) -> bool:
+    return mode.startswith(_CONTAINER) and len(mode) > len(_CONTAINER)
+
+
+def _check_joined_network(asked: ContainerCreate) -> None:
+    """A container that joins another's network namespace can set neither addresses, ports nor names."""
+    host = asked.host_config
+    if not _names_container(host.network_mode):
+        raise InvalidArgument("invalid network mode: invalid container format container:<name|id>")
+    conflicts = (
+        (asked.hostname, "hostname and the network mode"),
+        (host.links, "container type network can't be used with links. This would result in undefined behavior"),
+        (host.dns, "dns and the network mode"),
+        (host.extra_hosts, "custom host-to-IP mapping and the network mode"),
+        (asked.mac_address, "mac-address and the network mode"),
+        (any(host.port_bindings or {}) or host.publish_all_ports, "port publishing and the container type network mode"),
+        (asked.exposed_ports, "port exposing and the container type network mode"),
+    )
+    for given, text in conflicts:
+        if given:
+            raise InvalidArgument(f"conflicting options: {text}")
 
 
 def _check_network(asked: ContainerCreate) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
+import fnmatch
+import os
+from contextlib import suppress
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,12 @@ from typing import Any
 from msgspec import Struct, field
 
 from moby_tui.engine.policy import apparmor
-from moby_tui.engine.policy.hidden_paths import MASKED_PATHS, READONLY_PATHS
+from moby_tui.engine.protocol.defaults import MASKED_PATHS, READONLY_PATHS
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records.containers import HostConfig
 from moby_tui.errors import InvalidArgument
 
-_CPUS = Path("/sys/devices/system/cpu")
+_CPUS = "/sys/devices/system/cpu"
 
 
 class SecurityProfile(Struct, frozen=True):
@@ -159,7 +161,7 @@ def _paths(asked: list[str] | None, default: tuple[str, ...], *, none: bool) -> 
 def _covered(paths: list[str], options: Options) -> list[str]:
     """The paths that ``unmask`` does not name."""
     unmask = options.unmask
-    return [path for path in paths if not any(fnmatchcase(path, pattern) for pattern in unmask)] if unmask else paths
+    return [path for path in paths if not any(fnmatch.fnmatchcase(path, pattern) for pattern in unmask)] if unmask else paths
 
 
 def _absolute(text: str, value: str) -> list[str]:
@@ -172,5 +174,7 @@ def _absolute(text: str, value: str) -> list[str]:
 @cache
 def _masked_by_default() -> tuple[str, ...]:
     """Looked for once, as dockerd does."""
-    throttles = sorted(str(folder) for folder in _CPUS.glob("cpu[0-9]*/thermal_throttle"))
-    return (*MASKED_PATHS, *throttles)
+    with suppress(FileNotFoundError):
+        cpus = sorted(name for name in os.listdir(_CPUS) if name.startswith("cpu") and name[3:].isdecimal())
+        return (*MASKED_PATHS, *(path for cpu in cpus if os.path.isdir(path := f"{_CPUS}/{cpu}/thermal_throttle")))
+    return MASKED_PATHS

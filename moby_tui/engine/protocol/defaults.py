@@ -1,4 +1,4 @@
-"""The mounts, device rules and namespaces that every container has unless it asks for something else.
+"""The mounts, device rules, namespaces and hidden paths that every container has unless it asks for something else.
 
 From these the configuration is written and the stage built. Runs in every monitor: light imports.
 """
@@ -33,3 +33,21 @@ DEVICE_RULES = [
 ]
 #: The namespaces that are made ahead; the network's is handed over ready.
 NAMESPACES = frozenset({"mount", "pid", "uts", "ipc", "cgroup"})
+#: Masked: the host's memory, keys, timers, hardware. As Docker 29; /proc/interrupts and thermal_throttle since CVE-2025-31133's
+#: review, powercap for the PLATYPUS side channel (CVE-2020-8694).
+MASKED_PATHS = (
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+)
+#: Read-only: their settings are those of the whole machine.
+READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")

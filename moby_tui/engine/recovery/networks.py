@@ -7,7 +7,6 @@ from ipaddress import IPv4Network
 
 import msgspec
 
-from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.recovery.found import Found, Sources, is_decodable
 from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.store import networks as rows
@@ -15,6 +14,7 @@ from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.networks import PREDEFINED
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records import record_files
+from moby_tui.engine.store.records.containers import NetworkState
 from moby_tui.engine.store.records.networks import NetworkRecord
 from moby_tui.engine.store.salvage import Salvage
 
@@ -55,7 +55,7 @@ def _restore_from_containers(paths: Paths, database: Database, found: Found) -> 
     ids: dict[str, str] = {}
     subnet: IPv4Network | None = None
     for record in found.containers.values():
-        for name, endpoint in read_network(paths.container(record.id)).endpoints.items():
+        for name, endpoint in NetworkState.read(paths.container(record.id).network).endpoints.items():
             if name in PREDEFINED and endpoint.network_id:
                 ids[name] = endpoint.network_id
             if name == "bridge" and endpoint.ip_address:

@@ -89,6 +89,11 @@ class ContainerPaths(msgspec.Struct, frozen=True):
         return self.run / "monitor.lock"
 
     @property
+    def network(self) -> Path:
+        """The network state of the running container."""
+        return self.run / "network.json"
+
+    @property
     def socket(self) -> Path:
         return self.run / "monitor.sock"
 

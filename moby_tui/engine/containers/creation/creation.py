@@ -17,7 +17,6 @@ from moby_tui.engine.containers.creation import presets
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start.isolation import references, settle_references
 from moby_tui.engine.kernel import fault
-from moby_tui.engine.kernel.trees import closing
 from moby_tui.engine.policy import admission, lifecycle, security
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.engine.resources.images.snapshots import snapshot
@@ -169,6 +168,9 @@ async def _fill(parts: Parts, volumes: list[MountPoint], layers: list[Path]) -> 
     """
     if not volumes or not layers:
         return
+    # imported here, since few containers have volumes to fill
+    from moby_tui.engine.kernel.trees import closing
+
     with closing(snapshot.mount(layers, None, None)) as root:
         for mount in volumes:
             await parts.volumes.populate(mount.name, root, mount.destination, mount.subpath)

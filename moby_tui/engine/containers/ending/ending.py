@@ -19,6 +19,7 @@ from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.store.state import State
+from moby_tui.engine.tasks import in_own_thread
 from moby_tui.errors import Conflict, NotFound, NotModified, Unavailable
 
 if TYPE_CHECKING:
@@ -218,8 +219,8 @@ async def _remove_stopped(parts: Parts, record: ContainerRecord, *, force: bool,
         if told and parts.options().history_size and _has_log(files):
             from moby_tui.engine.containers import log_tail
 
-            await asyncio.to_thread(log_tail.keep, parts, record, state.exit_code)
-        await asyncio.to_thread(orphans.remove_files, files.data)
+            await in_own_thread(log_tail.keep, parts, record, state.exit_code)
+        await in_own_thread(orphans.remove_files, files.data)
         fault.point("remove.data removed")
         if told:
             parts.event("destroy", record)
@@ -228,7 +229,7 @@ async def _remove_stopped(parts: Parts, record: ContainerRecord, *, force: bool,
         if record.anonymous_volumes and (volumes or record.host_config.auto_remove):
             parts.volumes.remove_anonymous(record.anonymous_volumes)
         fault.point("remove.volumes removed")
-        await asyncio.to_thread(orphans.remove_files, files.run)
+        await in_own_thread(orphans.remove_files, files.run)
         fault.point("remove.done")
     finally:
         lock.release()

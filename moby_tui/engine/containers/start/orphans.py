@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import time
 from contextlib import suppress
@@ -18,6 +17,7 @@ from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.records import record_files
 from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.store.state import LIMITED, STATE_FILE, State, now
+from moby_tui.engine.tasks import in_own_thread
 
 if TYPE_CHECKING:
     from moby_tui.engine.kernel.cgroup.group import Cgroup
@@ -72,7 +72,7 @@ async def settle(parts: Parts, record: ContainerRecord, state: State, *, remove:
     files = parts.files(record)
     cgroup = cgroups.open_cgroup(parts.cgroup_path(record))
     if state.boot in ("", parts.boot) and cgroup.exists():
-        await asyncio.to_thread(_end, cgroup)
+        await in_own_thread(_end, cgroup)
         fault.point("settle.cgroup ended")
     await parts.networks.sandboxes.reconcile()
     fault.point("settle.networks undone")
@@ -98,7 +98,7 @@ async def settle(parts: Parts, record: ContainerRecord, state: State, *, remove:
     fault.point("settle.state written")
     files.socket.unlink(missing_ok=True)
     if remove and record.host_config.auto_remove:
-        await asyncio.to_thread(remove_files, files.data, files.run)
+        await in_own_thread(remove_files, files.data, files.run)
         parts.event("destroy", record)
     return state
 

@@ -7,32 +7,21 @@ only if the container's monitor was killed; a daemon that begins also if the con
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.protocol import order as order_protocol
 from moby_tui.engine.protocol.control import ChangePolicy
-from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.records.containers import ContainerRecord, RestartPolicy
 from moby_tui.engine.store.state import ZERO_TIME, State
 from moby_tui.errors import Conflict
 
 
-def order(record: ContainerRecord, count: int) -> order_protocol.RestartPolicy | None:
-    """The restart policy in the monitor's order; None for a container that its monitor never starts again."""
-    policy = record.host_config.restart_policy
-    if policy.name in ("", "no") and record.config.healthcheck_on_failure_action != "restart":
-        return None
-    return _policy_of(policy, count)
+def order(record: ContainerRecord, count: int) -> order_protocol.RestartPolicy:
+    """The restart policy in the monitor's order."""
+    return _policy_of(record.host_config.restart_policy, count)
 
 
 def _policy_of(policy: RestartPolicy, count: int) -> order_protocol.RestartPolicy:
     return order_protocol.RestartPolicy(policy=policy.name or "no", maximum=policy.maximum_retry_count, count=count)
-
-
-def root(files: ContainerPaths, layers: list[Path]) -> order_protocol.RootMount:
-    """The folders of the container's root file system, from which its monitor mounts it again for a restart."""
-    return order_protocol.RootMount(layers=[str(layer) for layer in layers], upper=str(files.upper), work=str(files.work))
 
 
 async def change_policy(parts: Parts, record: ContainerRecord, policy: RestartPolicy) -> None:

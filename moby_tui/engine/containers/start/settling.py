@@ -8,11 +8,10 @@ from contextlib import suppress
 
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import orphans
-from moby_tui.engine.kernel.cgroup import detect, remove_abandoned
-from moby_tui.engine.kernel.cgroup.layout import CGROUP_PARENT, CGROUP_PREFIX
+from moby_tui.engine.kernel.cgroup import detect, remove_abandoned, remove_empty
+from moby_tui.engine.kernel.cgroup.layout import CGROUP_PARENT, CGROUP_PREFIX, MONITORS
 from moby_tui.engine.resources.networks import left
 from moby_tui.engine.runtime.client import monitor_process
-from moby_tui.engine.runtime.monitor import group as monitor_group
 from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.store.state import State
 from moby_tui.errors import NotFound
@@ -42,7 +41,7 @@ async def settle_all(parts: Parts) -> None:
     # made last: if this engine is killed before, the next one looks at all containers again
     marker.touch()
     remove_abandoned(CGROUP_PARENT, CGROUP_PREFIX)
-    monitor_group.remove_empty(detect())
+    remove_empty(MONITORS, detect())
     # ``due`` are containers of this boot only: a daemon that begins starts those that a reboot has ended
     if due:
         # imported here, since few engines find any

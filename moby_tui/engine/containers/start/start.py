@@ -13,13 +13,11 @@ from typing import NamedTuple
 import msgspec
 
 from moby_tui.engine.containers import logs
-from moby_tui.engine.containers.network_state import write_network
 from moby_tui.engine.containers.parts import Parts, event_attributes
 from moby_tui.engine.containers.start import isolation as isolations
-from moby_tui.engine.containers.start import orphans, restarting
+from moby_tui.engine.containers.start import orphans
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.kernel.trees import closing
 from moby_tui.engine.policy import security
 from moby_tui.engine.protocol import order as protocol
 from moby_tui.engine.protocol.descriptors import Descriptors
@@ -29,7 +27,7 @@ from moby_tui.engine.resources.images.snapshots import snapshot
 from moby_tui.engine.resources.networks.sandbox import Sandbox
 from moby_tui.engine.runtime.client import attachment
 from moby_tui.engine.runtime.client.launcher import MonitorKilled
-from moby_tui.engine.runtime.configuration import bundle, spec, user
+from moby_tui.engine.runtime.configuration import spec, user
 from moby_tui.engine.runtime.configuration.isolation import Isolation
 from moby_tui.engine.store.disk import check_writable, refusals_told
 from moby_tui.engine.store.locks import FileLock
@@ -189,7 +187,7 @@ def _mount_root(parts: Parts, record: ContainerRecord, files: ContainerPaths, is
         mount = snapshot.mount(layers, files.upper, files.work)
     else:
         mount = snapshot.mount_mapped(layers, files.upper, files.work, isolation.user, isolation.host_root)
-    return _Root(mount, restarting.root(files, layers))
+    return _Root(mount, protocol.RootMount(layers=[str(layer) for layer in layers], upper=str(files.upper), work=str(files.work)))
 
 
 async def _settle_killed(parts: Parts, record: ContainerRecord, files: ContainerPaths, *, remove: bool = True) -> bool:
@@ -264,7 +262,11 @@ async def _launch(
     order.plugin_mounts = [*isolation.plugin_mounts]
     order.runtime = parts.runtimes().resolve(record.host_config.runtime) or None
     order.root = root.folders
-    order.restart = restarting.order(record, restarts)
+    if record.is_restarted:
+        # imported here, since few containers have a restart policy
+        from moby_tui.engine.containers.start import restarting
+
+        order.restart = restarting.order(record, restarts)
     if record.config.healthcheck:
         # imported here, since few containers have a health check
         from moby_tui.engine.containers.start import health
@@ -273,7 +275,7 @@ async def _launch(
     if sandbox.name_sockets:
         order.names = parts.networks.sandboxes.name_service(record.id, sandbox.servers)
     descriptors = _descriptors(root.mount, lock, joined, sandbox, isolation)
-    configuration_file = bundle.write(configuration, files.bundle)
+    configuration_file = spec.write(configuration, files.bundle)
     try:
         fault.point("start.bundle written")
         descriptors.add(protocol.CONFIGURATION, configuration_file)
@@ -308,11 +310,16 @@ def _descriptors(root: int, lock: FileLock, joined: dict[str, int], sandbox: San
 
 def _modes_below(record: ContainerRecord, root: int) -> dict[str, int]:
     """The modes of the directories over which a tmpfs is mounted, by destination: the tmpfs gets the same mode."""
+    destinations = [mount.destination for mount in record.mounts if mount.type == "tmpfs"]
+    if not destinations:
+        return {}
+    # imported here, since few containers have a tmpfs
+    from moby_tui.engine.kernel.trees import closing
+
     modes = {}
-    for mount in record.mounts:
-        if mount.type == "tmpfs":
-            with suppress(OSError), closing(open_in_root(root, mount.destination, os.O_PATH | os.O_DIRECTORY)) as folder:
-                modes[mount.destination] = stat.S_IMODE(os.fstat(folder).st_mode)
+    for destination in destinations:
+        with suppress(OSError), closing(open_in_root(root, destination, os.O_PATH | os.O_DIRECTORY)) as folder:
+            modes[destination] = stat.S_IMODE(os.fstat(folder).st_mode)
     return modes
 
 
@@ -332,7 +339,7 @@ def _write_files(files: ContainerPaths, record: ContainerRecord, sandbox: Sandbo
     _write_readable(files.hostname, record.config.hostname + "\n")
     _write_readable(files.hosts, sandbox.hosts)
     _write_readable(files.resolv_conf, sandbox.resolv_conf)
-    write_network(files, NetworkState(sandbox.endpoints, sandbox.ports, sandbox.interfaces))
+    NetworkState(sandbox.endpoints, sandbox.ports, sandbox.interfaces).write(files.network)
 
 
 def _write_readable(path: Path, text: str) -> None:

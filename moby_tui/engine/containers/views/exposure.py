@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from ipaddress import ip_address
 
-from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel.cgroup import open_cgroup
 from moby_tui.engine.kernel.network.listening import Listener, listeners, sockets
@@ -45,7 +44,7 @@ def _of_container(parts: Parts, record: ContainerRecord, state: State) -> Iterat
     if _is_in_hosts(parts, record):
         yield from _of_host_network(parts, record, state)
         return
-    network_state = read_network(parts.files(record))
+    network_state = NetworkState.read(parts.files(record).network)
     places = []
     for name, endpoint in network_state.endpoints.items():
         with suppress(MobyError):  # the network was removed

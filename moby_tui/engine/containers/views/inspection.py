@@ -7,7 +7,6 @@ from contextlib import suppress
 import msgspec
 
 from moby_tui.engine.containers import wire
-from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.views import health
 from moby_tui.engine.containers.views.view import endpoints, mounts
@@ -21,7 +20,7 @@ from moby_tui.schema.container import ContainerConfig, ContainerInspect, Contain
 def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerInspect:
     """Describes a container. ``state`` is its current state (``Parts.current_state``)."""
     files = parts.files(record)
-    network = read_network(files) if state.alive else NetworkState({}, {})
+    network = NetworkState.read(files.network) if state.alive else NetworkState({}, {})
     has_own = state.alive and not record.host_config.network_mode.startswith("container:")
     return ContainerInspect(
         id=record.id,

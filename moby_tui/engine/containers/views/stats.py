@@ -7,11 +7,10 @@ import functools
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel.cgroup import Layout, detect, open_cgroup
 from moby_tui.engine.runtime.client.stats import sample
-from moby_tui.engine.store.records.containers import ContainerRecord
+from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState
 from moby_tui.engine.store.state import ZERO_TIME
 from moby_tui.errors import MobyError
 from moby_tui.schema.stats import Stats
@@ -68,4 +67,4 @@ def _interfaces(parts: Parts, record: ContainerRecord) -> set[str]:
         with suppress(MobyError):
             return _interfaces(parts, parts.get(mode.removeprefix(_SHARED)))
         return set()
-    return set(read_network(parts.files(record)).interfaces.values())
+    return set(NetworkState.read(parts.files(record).network).interfaces.values())

@@ -11,7 +11,6 @@ from collections.abc import Callable, Container, Iterable
 import msgspec
 from msgspec import UNSET
 
-from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.containers.parts import DAMAGED_STATE, Parts
 from moby_tui.engine.store.records import containers as kept
 from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState
@@ -61,7 +60,7 @@ def summary(
     parts: Parts, record: ContainerRecord, state: State, network_ids: NetworkIds, linked: Iterable[str] = ()
 ) -> ContainerSummary:
     """The row of a container. ``linked`` are the names by which other containers link to it."""
-    network = read_network(parts.files(record)) if state.alive else NetworkState({}, {})
+    network = NetworkState.read(parts.files(record).network) if state.alive else NetworkState({}, {})
     health = _read_health(parts, record)
     return ContainerSummary(
         id=record.id,
@@ -332,7 +331,7 @@ def _host_ports(parts: Parts, record: ContainerRecord, state: State) -> set[str]
         for name, bindings in (record.host_config.port_bindings or {}).items()
         for binding in bindings or ()
     }
-    bound = _ports(read_network(parts.files(record))) if state.alive else []
+    bound = _ports(NetworkState.read(parts.files(record).network)) if state.alive else []
     return requested | {f"{port.public_port}/{port.type}" for port in bound if port.public_port}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import files
@@ -12,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.engine.kernel.cgroup.group import Cgroup
 
-__all__ = ["Layout", "detect", "exists", "open_cgroup", "remove_abandoned"]
+__all__ = ["Layout", "detect", "exists", "open_cgroup", "remove_abandoned", "remove_empty"]
 
 
 def open_cgroup(path: str, layout: Layout | None = None) -> Cgroup:
@@ -57,6 +58,13 @@ def remove_abandoned(parent: str, prefix: str) -> None:
             owner = name.removeprefix(prefix)
             if owner != name and owner.isdecimal() and not processes.is_alive(int(owner)):
                 _try_to_remove(f"{folder}/{name}")
+
+
+def remove_empty(path: str, layout: Layout) -> None:
+    """Removes the group of this path in every tree in which it is empty."""
+    for tree in layout.trees:
+        with suppress(OSError):
+            files.remove(f"{tree.mountpoint}{path}", patience=0, parent=True)
 
 
 def _try_to_remove(group: str) -> None:

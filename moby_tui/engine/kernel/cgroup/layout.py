@@ -9,6 +9,8 @@ import os
 
 #: The parent of the control groups of containers that name none.
 CGROUP_PARENT = "/moby"
+#: The group of the monitors.
+MONITORS = f"{CGROUP_PARENT}/monitors"
 #: A group whose name begins so belongs to the monitor of that pid, until it is renamed.
 CGROUP_PREFIX = "standby-"
 #: Words among a v1 mount's options that are not controllers.

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.kernel.trees import closing
 from moby_tui.engine.resources.images import upkeep
 from moby_tui.engine.resources.images.names import Names, missing
 from moby_tui.engine.resources.images.snapshots.layers import LayerStore
@@ -357,6 +356,7 @@ class ImageManager:
     @contextmanager
     def _shown(self, ref: str, layer: int | None) -> Iterator[int]:
         """A read-only mount of an image's layers, up to one or all, that no mount table shows; they stay until the end of the block."""
+        from moby_tui.engine.kernel.trees import closing
         from moby_tui.engine.resources.images.snapshots import snapshot
 
         record = self._names.find(ref)

@@ -18,13 +18,13 @@ from moby_tui.engine.resources.networks import bridge_options, endpoints
 from moby_tui.engine.resources.networks.drivers.bridge import set_default_routes
 from moby_tui.engine.resources.networks.drivers.driver import Address, Driver, Endpoint
 from moby_tui.engine.resources.networks.endpoints import ContainerNames, Place
-from moby_tui.engine.resources.networks.ports import BoundPort, PortRequest, bind_port, port_settings
 from moby_tui.engine.resources.networks.sandbox import PORTS, Folders, Holding, Sandbox
 from moby_tui.engine.store.records.networks import NetworkRecord
 from moby_tui.errors import MobyError
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.networks.firewall import Firewall, Publication
+    from moby_tui.engine.resources.networks.ports import BoundPort, PortRequest
 
 #: Closes the socket of a published port (position 1, behind the record): the last step, so that no process takes the port before.
 _CLOSING = TeardownStep(close=1)
@@ -89,6 +89,11 @@ class Attaching:
         return sandbox, made
 
     def _take_ports(self, sandbox: Sandbox, container_names: ContainerNames, wanted: list[PortRequest]) -> list[Published]:
+        if not wanted:
+            return []
+        # imported here, since many containers publish no ports
+        from moby_tui.engine.resources.networks.ports import port_settings
+
         bound: list[Published] = []
         for number, request in enumerate(wanted):
             holding = self._folders.claim(container_names.id, f"{PORTS}-{number}" if number else PORTS)
@@ -277,6 +282,8 @@ def _host_port(port: BoundPort) -> HostPort:
 
 def _bind_for(container_names: ContainerNames, request: PortRequest) -> BoundPort:
     """As ``bind_port``, with the container's name in the errors, as Docker writes them."""
+    from moby_tui.engine.resources.networks.ports import bind_port
+
     try:
         return bind_port(request)
     except MobyError as error:

@@ -18,11 +18,15 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class AddressTaken(Forbidden):
+class InUse(MobyError):
+    """What other containers, or other programs, have: an address, all addresses of a pool, or a port of the host."""
+
+
+class AddressTaken(InUse, Forbidden):
     """Another container has the address."""
 
 
-class PoolExhausted(MobyError):
+class PoolExhausted(InUse):
     """All addresses are taken."""
 
 

@@ -17,6 +17,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import msgspec
 
+from moby_tui.engine.resources.networks.leases import InUse
 from moby_tui.engine.store.records.containers import PortBinding
 from moby_tui.errors import InvalidArgument, MobyError
 
@@ -31,7 +32,7 @@ _PORT = r"(\d{1,5})(?:/([a-z]+))?"
 _RANGE = r"(\d{1,5})(?:-(\d{1,5}))?"
 
 
-class PortTaken(MobyError):
+class PortTaken(InUse):
     """Another process has the port of the host."""
 
 

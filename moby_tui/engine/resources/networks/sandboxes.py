@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 
@@ -21,9 +21,8 @@ from moby_tui.engine.resources.networks.attaching import FAILED, Attaching, Publ
 from moby_tui.engine.resources.networks.drivers.bridge import set_loopback_up
 from moby_tui.engine.resources.networks.drivers.driver import Endpoint
 from moby_tui.engine.resources.networks.endpoints import ContainerNames, Place
-from moby_tui.engine.resources.networks.leases import AddressTaken, PoolExhausted
+from moby_tui.engine.resources.networks.leases import InUse
 from moby_tui.engine.resources.networks.pool import NamespacePool
-from moby_tui.engine.resources.networks.ports import PortRequest, PortTaken, port_requests, port_settings
 from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
 from moby_tui.engine.store.records.containers import EndpointSettings, PortBinding
 from moby_tui.engine.store.records.networks import NetworkRecord
@@ -31,6 +30,9 @@ from moby_tui.engine.tasks import in_own_thread, in_thread
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import ContainerSummary
+
+if TYPE_CHECKING:
+    from moby_tui.engine.resources.networks.ports import PortRequest
 
 T = TypeVar("T")
 LOOPBACK = IPv4Address("127.0.0.1")
@@ -156,7 +158,7 @@ class Sandboxes:
         while True:
             try:
                 return await work()
-            except (PortTaken, AddressTaken, PoolExhausted):
+            except InUse:
                 if is_last or time.monotonic() > deadline:
                     raise
             is_last = not await self._is_releasing()
@@ -212,6 +214,9 @@ class Sandboxes:
         wanted, _ = _ports(places, requested, (), publish_all=False)
         endpoint = endpoints.endpoint_of(container_names.id, place.requested)
         made = await self._waiting_for_release(lambda: in_thread(lambda: self._live(container_names, place, endpoint, wanted)))
+        # imported here, since few running containers publish more ports
+        from moby_tui.engine.resources.networks.ports import port_settings
+
         return [published.holding for published in made], port_settings(published.port for published in made)
 
     def _live(
@@ -323,8 +328,11 @@ def _ports(
     """The ports to publish, and the names of ports that are only exposed. Both are empty if the network of the default route is no bridge
     network, as with Docker."""
     place = endpoints.gateway_of(places)
-    if place is None or place.network.driver != "bridge":
+    if place is None or place.network.driver != "bridge" or not (requested or exposed):
         return [], []
+    # imported here, since many containers neither publish nor expose ports
+    from moby_tui.engine.resources.networks.ports import port_requests
+
     network = place.network
     versions = [version for version, has in ((4, network.enable_ipv4), (6, network.enable_ipv6)) if has]
     return port_requests(requested, exposed, publish_all, bridge_options.read(network).host_binding, versions)

@@ -21,7 +21,6 @@ from moby_tui.engine.kernel.capability import NUMBERS
 from moby_tui.engine.kernel.cgroup import Layout, detect, freezer, open_cgroup
 from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.kernel.cgroup.layout import CGROUP_PARENT, CGROUP_PREFIX
-from moby_tui.engine.policy.hidden_paths import MASKED_PATHS, READONLY_PATHS
 from moby_tui.engine.protocol.configuration import (
     Capabilities,
     Configuration,
@@ -33,7 +32,7 @@ from moby_tui.engine.protocol.configuration import (
     read,
     read_descriptor,
 )
-from moby_tui.engine.protocol.defaults import DEVICE_RULES, NAMESPACES, STAGED, SYS
+from moby_tui.engine.protocol.defaults import DEVICE_RULES, MASKED_PATHS, NAMESPACES, READONLY_PATHS, STAGED, SYS
 from moby_tui.engine.protocol.descriptors import Descriptors
 from moby_tui.engine.protocol.filter import HEADER
 from moby_tui.engine.protocol.message import Json, MalformedMessage

@@ -186,10 +186,10 @@ class Launcher:
 def _check_group() -> None:
     """Raises ``Unavailable`` if the control group of the monitors is frozen, so that any other launcher would be as silent."""
     from moby_tui.engine.kernel.cgroup import freezer
-    from moby_tui.engine.runtime.monitor import group
+    from moby_tui.engine.kernel.cgroup.layout import MONITORS
 
-    if freezer.is_group_frozen(group.PATH):
-        raise Unavailable(f"the control group {group.PATH} is frozen, in which containers are started: thaw it and start again")
+    if freezer.is_group_frozen(MONITORS):
+        raise Unavailable(f"the control group {MONITORS} is frozen, in which containers are started: thaw it and start again")
 
 
 def _offer(asked: socket.socket, message: bytes, reply: socket.socket) -> bool:

@@ -5,8 +5,10 @@ Specification: opencontainers/runtime-spec 1.2, config.md and config-linux.md.
 
 from __future__ import annotations
 
+import os
 import posixpath
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -15,6 +17,7 @@ from moby_tui.engine.policy.security import SecurityProfile
 from moby_tui.engine.protocol.configuration import Capabilities, Configuration, Hook, Linux, Mount, Process, Rlimit, Root
 from moby_tui.engine.protocol.configuration import User as ProcessUser
 from moby_tui.engine.protocol.defaults import STAGED, SYS
+from moby_tui.engine.protocol.message import Json
 from moby_tui.engine.runtime.configuration import devices as device_list
 from moby_tui.engine.runtime.configuration import isolation, resources
 from moby_tui.engine.runtime.configuration.isolation import Isolation
@@ -75,6 +78,19 @@ def build(record: ContainerRecord, identity: Identity, paths: ContainerPaths, *,
     if devices.edits is not None:
         _edit(configuration, devices.edits)
     return configuration
+
+
+def write(configuration: Configuration, path: Path) -> int:
+    """Writes the whole configuration to ``path``; returns a file in memory (memfd_create(2)) with all but the rules of the seccomp filter.
+
+    These are most of it, and those that make the container are given the compiled filter.
+    """
+    values = configuration.values()
+    path.write_bytes(msgspec.json.encode(values))
+    cast(Json, values["linux"]).pop("seccomp", None)
+    memory = os.memfd_create("config.json", os.MFD_CLOEXEC)
+    os.write(memory, msgspec.json.encode(values))
+    return memory
 
 
 def _check_propagation(mounts: list[MountPoint]) -> None:

@@ -10,10 +10,9 @@ import os
 from contextlib import suppress
 
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.kernel.cgroup import Layout, detect, files, open_cgroup
-from moby_tui.engine.kernel.cgroup.layout import CGROUP_PARENT
+from moby_tui.engine.kernel.cgroup import Layout, detect, files, open_cgroup, remove_empty
+from moby_tui.engine.kernel.cgroup.layout import MONITORS
 
-PATH = f"{CGROUP_PARENT}/monitors"
 #: The group may be removed, as an empty one, while it is entered.
 _TRIES = 20
 _PATIENCE_SECONDS = 1.0
@@ -39,7 +38,7 @@ def fork(layout: Layout | None) -> int:
     for _ in range(_TRIES if layout is not None else 0):
         assert layout is not None
         try:
-            group = open_cgroup(PATH, layout)
+            group = open_cgroup(MONITORS, layout)
             group.make()
             birthplace, entrances = group.descriptor(), group.entrances()
         except (OSError, ValueError):
@@ -62,7 +61,7 @@ def _enter(entrances: list[str]) -> bool:
                 files.write(path, 0)
                 break
             except FileNotFoundError:
-                open_cgroup(PATH).make()
+                open_cgroup(MONITORS).make()
             except OSError:
                 return False
     return True
@@ -82,7 +81,7 @@ def leave() -> None:
 
 
 def _others(layout: Layout) -> bool:
-    pids = files.pids(f"{layout.trees[0].mountpoint}{PATH}")
+    pids = files.pids(f"{layout.trees[0].mountpoint}{MONITORS}")
     return any(pid != os.getpid() for pid in pids)
 
 
@@ -95,13 +94,6 @@ def _remove_after(ending: int, layout: Layout) -> None:
         for tree in layout.legacy:
             files.write(f"{tree.mountpoint}/tasks", 0)
         wait_readable(ending, seconds=_PATIENCE_SECONDS)
-        remove_empty(layout)
+        remove_empty(MONITORS, layout)
     finally:
         os._exit(0)
-
-
-def remove_empty(layout: Layout) -> None:
-    """Removes the group in every tree in which it is empty."""
-    for tree in layout.trees:
-        with suppress(OSError):
-            files.remove(f"{tree.mountpoint}{PATH}", patience=0, parent=True)

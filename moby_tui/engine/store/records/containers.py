@@ -7,9 +7,11 @@ default is not written): a change of either needs a step in ``store/migrations``
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from typing import Literal
 
-from msgspec import Struct, field
+from msgspec import DecodeError, Struct, field, json
 
 from moby_tui.engine.store.records import Form
 
@@ -312,6 +314,17 @@ class NetworkState(Struct):
     #: for each network that is shaped, how
     shapes: dict[str, Shape] = {}
 
+    @staticmethod
+    def read(path: Path) -> NetworkState:
+        """The state of the container with this file; an empty one if it has never run."""
+        with suppress(OSError, DecodeError, UnicodeDecodeError):
+            return json.decode(path.read_bytes(), type=NetworkState)
+        return NetworkState({}, {})
+
+    def write(self, path: Path) -> None:
+        """By the engine that starts the container or changes its networks. Raises ``OSError``."""
+        path.write_bytes(json.encode(self))
+
 
 class ContainerRecord(Struct, kw_only=True, omit_defaults=True):
     """One container as it was created. ``config`` is merged with the image's; ``path`` and ``args`` are what it executes.
@@ -334,6 +347,11 @@ class ContainerRecord(Struct, kw_only=True, omit_defaults=True):
     mounts: list[MountPoint] = field(default_factory=list)
     anonymous_volumes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def is_restarted(self) -> bool:
+        """True if the container's monitor may start it again after its end."""
+        return self.host_config.restart_policy.name not in ("", "no") or self.config.healthcheck_on_failure_action == "restart"
 
 
 class ExecConfig(Form):

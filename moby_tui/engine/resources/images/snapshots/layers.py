@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moby_tui.engine.kernel import fault, trees
+from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.path import open_in_root, sync_file_system
 from moby_tui.engine.resources.images.store import written
 from moby_tui.engine.resources.images.store.form import DIFF, IMPLIED, SIZE, is_opaque
@@ -159,9 +159,10 @@ class LayerStore:
             await self._write_through()
 
     async def _write_through(self) -> None:
-        """Writes through; what cannot be written keeps its mark."""
-        with suppress(OSError):
-            await in_thread(written.write_through)
+        """Writes through, if anything is unwritten; what cannot be written keeps its mark."""
+        if written.is_pending():
+            with suppress(OSError):
+                await in_thread(written.write_through)
 
     async def close(self) -> None:
         """Writes through what is not written yet, and ends the unpacker."""
@@ -226,7 +227,10 @@ def _take(tree: Path, size: int, layer: Path) -> None:
         tree.rename(layer / DIFF)
         (layer / SIZE).write_text(str(size))
         if not marked:
-            with trees.closing(os.open(layer, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as folder:
+            # imported here, since few file systems cannot hold the mark
+            from moby_tui.engine.kernel.trees import closing
+
+            with closing(os.open(layer, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as folder:
                 sync_file_system(folder)
 
 

@@ -11,9 +11,8 @@ import os
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
-from moby_tui.engine.policy.hidden_paths import MASKED_PATHS, READONLY_PATHS
 from moby_tui.engine.protocol.configuration import Configuration
-from moby_tui.engine.protocol.defaults import STAGED
+from moby_tui.engine.protocol.defaults import MASKED_PATHS, READONLY_PATHS, STAGED
 from moby_tui.engine.runtime.plan.filesystem.cgroups import mount_cgroups
 from moby_tui.engine.runtime.plan.filesystem.devices import Devices
 from moby_tui.engine.runtime.plan.filesystem.masks import create_masks, make_read_only, mask, open_masks
