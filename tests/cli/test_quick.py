@@ -189,7 +189,7 @@ MOST = {
     # 298; one more on a busy machine, where other workers change the firewall meanwhile
     "run --rm box true": 299,
     "ps -a": 207,
-    "exec kept true": 237,
+    "exec kept true": 239,
     "inspect kept": 213,
     "logs kept": 210,
     "stop -t 0 kept": 216,
