@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
-from networks.dockerd_cases import BRIDGE, Step, _create, _exec, _ipam, _option, _run, _subnet
+from networks.dockerd_cases import BRIDGE, Step, _asked, _create, _exec, _ipam, _list, _option, _run, _subnet
 
 ENDPOINT = "com.docker.network.endpoint."
 _MTU, _PREFIX = "com.docker.network.driver.mtu", "com.docker.network.container_iface_prefix"
@@ -150,4 +151,20 @@ GATEWAYS = [
     _exec("changes", f"{_ROUTES} # six alone"),
 ]
 
-STEPS = [*NETWORKS, *ENDPOINTS, *GATEWAYS]
+NAMES = [
+    Step("make dot.net", "POST", "/networks/create", {"Name": "dot.net", **_subnet("10.97.0.0/24")}),
+    *_run("dotted", "dot.net", **_on(**{"dot.net": {"Aliases": ["x.y"], "Links": ["dotted:itself"]}})),
+    *_asked("dotted", "dotted", "dotted.dot.net", "dotted.net", "x.y.dot.net", "itself.dot.net"),
+]
+
+FILTERS = [
+    *[_list(name=[name]) for name in ("^a$", "^b$", "o.h", "(", "")],
+    _list(dangling=["true", "false"]),
+    *[
+        Step(f"prune {text}", "POST", "/networks/prune?filters=" + quote(text))
+        for text in ('{"until": ["1h", "2h"]}', '{"until": ["24h"]}', '{"nosuch": ["x"]}', '{"dangling": ["true"]}')
+    ],
+    Step("prune until nothing", "POST", "/networks/prune?filters=" + quote('{"until": ["x"]}')),
+]
+
+STEPS = [*NETWORKS, *ENDPOINTS, *GATEWAYS, *NAMES, *FILTERS]

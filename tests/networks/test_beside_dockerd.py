@@ -52,6 +52,7 @@ OTHERWISE = {
     "links of plain to nobody": "of a linked container that is gone only the id is known",
     "restart what linked to it": "as above",
     "inspect verbose no boolean": "the line says what is expected, not which function failed",
+    "prune until nothing": "the line says how to write one",
     "exec two: nslookup one 127.0.0.11 2>&1 | tail -n +4": "the addresses of all networks that both are in, not of one of them",
 }
 

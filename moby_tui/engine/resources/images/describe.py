@@ -23,6 +23,7 @@ _LIST_FILTERS = frozenset(("before", "dangling", "label", "label!", "reference",
 _PRUNE_FILTERS = frozenset(("dangling", "label", "label!", "until"))
 _TRUE, _FALSE = frozenset(("1", "true")), frozenset(("0", "false"))
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
+_SECONDS = r"[0-9]+(\.[0-9]+)?"
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
@@ -174,12 +175,12 @@ def shared(record: ImageRecord, records: list[ImageRecord]) -> int:
 
 def timestamp(text: str) -> float:
     """Unix seconds, RFC 3339, or a Go duration back from now. Raises ``InvalidArgument``."""
-    try:
+    if re.fullmatch(_SECONDS, text):
         return float(text)
-    except ValueError:
-        pass
-    if text and not _DURATION.sub("", text):
-        return time.time() - sum(float(amount) * _UNITS[unit] for amount, unit in _DURATION.findall(text))
+    duration = text.removeprefix("-")
+    if duration and not _DURATION.sub("", duration):
+        back = sum(float(amount) * _UNITS[unit] for amount, unit in _DURATION.findall(duration))
+        return time.time() + (back if text.startswith("-") else -back)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

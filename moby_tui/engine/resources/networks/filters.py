@@ -8,6 +8,7 @@ from datetime import datetime
 from moby_tui.engine.store.networks import PREDEFINED
 from moby_tui.engine.store.records.networks import NetworkRecord
 from moby_tui.errors import InvalidArgument
+from moby_tui.expressions import finds
 from moby_tui.schema.base import Filters
 
 _OF_LISTS = frozenset(("name", "id", "driver", "scope", "type", "dangling", "label", "label!", "until"))
@@ -19,18 +20,22 @@ def check(filters: Filters, *, prune: bool = False) -> None:
     for key in filters:
         if key not in (_OF_PRUNE if prune else _OF_LISTS):
             raise InvalidArgument(f"invalid filter '{key}'")
+    for key, text in (
+        ("dangling", 'got more than one value for filter key "dangling"'),
+        ("until", "more than one until filter specified"),
+    ):
+        if len(filters.get(key, ())) > 1:
+            raise InvalidArgument(text)
     for key, read in (("type", _type), ("dangling", _truth), ("until", _until)):
         for value in filters.get(key, ()):
             read(value)
 
 
 def matches(network: NetworkRecord, filters: Filters, *, used: bool = False) -> bool:
-    """Every filter has a value that fits; names and ids fit in part, as Docker has it. ``used``: whether a container is in the network.
-
-    ``check`` has been called with the filters.
-    """
+    """True if every filter (``check``) has a value that fits. A value of ``name`` is an expression for a part of the name, one of ``id``
+    a part of the id. ``used``: whether a container is in the network."""
     fits: dict[str, Callable[[str], bool]] = {
-        "name": lambda value: value in network.name,
+        "name": lambda value: finds(value, network.name),
         "id": lambda value: value in network.id,
         "driver": lambda value: value == network.driver,
         "scope": lambda value: value == network.scope,

@@ -101,9 +101,8 @@ def _reply(question: DNSRecord) -> DNSRecord:
 
 def _linked(name: str, entries: Sequence[Entry], own: Sequence[Entry]) -> list[Address]:
     """The addresses of a container to which the asking container has a link of this name: ``alias`` or ``alias.network``."""
-    first, _, last = name.rpartition(".")
     for place in own:
-        target = place.links.get(name) or (place.links.get(first) if place.network.lower() == last else None)
+        target = place.links.get(name) or place.links.get(_on_network(name, place))
         addresses = [a for entry in entries if entry.network == place.network and target in entry.names for a in entry.addresses]
         if addresses:
             return addresses
@@ -116,13 +115,18 @@ def _addresses(name: str, entries: Sequence[Entry], own: Sequence[Entry]) -> lis
     A link hides the name on its network: the containers of that network that have the same name do not count.
     """
     plain = [a for entry in entries if name in entry.names and not _is_alias(name, entry, own) for a in entry.addresses]
-    first, _, network = name.rpartition(".")
     return plain or [
         a
         for entry in entries
-        if entry.network.lower() == network and first in entry.names and not _is_alias(first, entry, own)
+        if (short := _on_network(name, entry)) in entry.names and not _is_alias(short, entry, own)
         for a in entry.addresses
     ]
+
+
+def _on_network(name: str, entry: Entry) -> str:
+    """The first part of ``name.network``, the network being that of the entry; its name may have dots. Empty for another name."""
+    suffix = f".{entry.network.lower()}"
+    return name.removesuffix(suffix) if name.endswith(suffix) else ""
 
 
 def _is_alias(name: str, entry: Entry, own: Sequence[Entry]) -> bool:
