@@ -48,6 +48,21 @@ class CacheTarget(Struct, kw_only=True, omit_defaults=True, frozen=True):
     everything: bool = False
 
 
+class Provenance(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """A statement beside the image of what it was made from and how: https://slsa.dev/provenance/v0.2.
+
+    ``arguments`` are what the client asked the ``frontend`` for. Not ``everything``: without build arguments, labels and the Dockerfile.
+    ``vcs`` is what the client knows of the context's repository; ``builder`` and ``is_reproducible`` are told as they are.
+    """
+
+    frontend: str
+    arguments: dict[str, str] = field(default_factory=dict)
+    everything: bool = False
+    vcs: dict[str, str] = field(default_factory=dict)
+    builder: str = ""
+    is_reproducible: bool = False
+
+
 class StoredCache(Struct, frozen=True):
     """A build cache in a store of the ``Caller``: the digest of its manifest."""
 
@@ -95,6 +110,7 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     #: caches that the ``Caller`` has
     cache_stores: list[StoredCache] = field(default_factory=list)
     cache_to: list[CacheTarget] = field(default_factory=list)
+    provenance: Provenance | None = None
     #: none: an image in the store
     outputs: list[Output] = field(default_factory=list)
     #: what RUN steps are given: network, hosts, shared memory, limits

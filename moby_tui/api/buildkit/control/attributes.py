@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from moby_tui.api.buildkit.control import sources
 from moby_tui.api.buildkit.wire.ops_pb2 import Definition
 from moby_tui.errors import InvalidArgument, NotImplementedYet
-from moby_tui.schema.build import BuildOptions
+from moby_tui.schema.build import BuildOptions, Provenance
 from moby_tui.schema.container import HostConfig, Ulimit
 
 #: Frontends that are this engine's own; ``gateway.v0`` is one if its ``source`` is a Dockerfile frontend, which the builder checks.
@@ -20,6 +20,17 @@ FRONTENDS = ("dockerfile.v0", "gateway.v0")
 #: Names that change nothing that is made: what clients tell of themselves, and of where the context comes from.
 _TOLD = frozenset({"frontend.caps", "requestid", "cache-imports", "cache-from", "contextkey", "dockerfilekey"})
 _TOLD_PREFIXES = ("vcs:", "input-metadata:", "local-sessionid:", "local-sharedkey:")
+#: Values of the options of provenance that can be asked for.
+_PROVENANCE = {
+    "type": ("provenance",),
+    "mode": ("min", "max"),
+    "version": ("v0.2",),
+    "inline-only": ("0", "f", "false"),
+    "reproducible": ("0", "f", "false", "1", "t", "true"),
+    "disabled": ("0", "f", "false"),
+}
+#: Arguments that provenance does not tell as such.
+_UNTOLD = _TOLD | {"filename", "platform", "image-resolve-mode", "cgroup-parent", "context"}
 _UPLOAD_HOST = "buildkit-session"
 _PULL, _RESOLVE_MODES = "pull", ("", "default", "pull", "local")
 _NETWORKS = ("", "default", "none", "host", "sandbox")
@@ -37,6 +48,7 @@ def read(attributes: Mapping[str, str], inputs: Mapping[str, Definition]) -> Bui
     _read_cache_use(attributes, options)
     _read_frontend(attributes, options)
     _read_context(attributes, inputs, options)
+    options.provenance = _provenance(attributes)
     for name, value in attributes.items():
         _check(name, value, options)
     return options
@@ -123,14 +135,36 @@ def _check(name: str, value: str, options: BuildOptions) -> None:
 
 
 def _check_attestation(kind: str, value: str) -> None:
-    """The smallest provenance is what a build tells of itself anyway; more of it, or a bill of materials, is not made."""
+    """A bill of materials is not made."""
     entries = dict(entry.partition("=")[::2] for entry in _listed(value))
-    if entries.get("disabled") in _TRUE:
-        return
-    if kind != "provenance":
+    if kind != "provenance" and entries.get("disabled") not in _TRUE:
         raise NotImplementedYet(f"the attestation {kind[:80]} (build with --attest type={kind[:80]},disabled=true)")
-    if entries.get("mode", "min") != "min":
-        raise NotImplementedYet(f"provenance with mode={entries['mode'][:40]} (use mode=min, or --provenance=false)")
+
+
+def _provenance(attributes: Mapping[str, str]) -> Provenance | None:
+    """None if it is not asked for: ``inline-only`` is what buildx says by itself, for outputs without an index."""
+    if "attest:provenance" not in attributes:
+        return None
+    entries = dict(entry.partition("=")[::2] for entry in _listed(attributes["attest:provenance"]))
+    if entries.get("disabled") in _TRUE or entries.get("inline-only") in _TRUE:
+        return None
+    for name, value in entries.items():
+        if value not in _PROVENANCE.get(name, (value,)) or name not in (*_PROVENANCE, "builder-id"):
+            raise NotImplementedYet(f"provenance with {name[:40]}={value[:40]}")
+    told = {name: value for name, value in attributes.items() if _is_argument(name)}
+    return Provenance(
+        frontend="dockerfile.v0",
+        arguments=dict(sorted(told.items())),
+        everything=entries.get("mode", "min") == "max",
+        vcs=_with_prefix(attributes, "vcs:"),
+        builder=entries.get("builder-id", ""),
+        is_reproducible=entries.get("reproducible", "") in _TRUE,
+    )
+
+
+def _is_argument(name: str) -> bool:
+    """True for what provenance tells of the caller's wishes: not of its machine, nor what has a place of its own."""
+    return name not in _UNTOLD and not name.startswith((*_TOLD_PREFIXES, "attest:", "context:"))
 
 
 def _with_prefix(attributes: Mapping[str, str], prefix: str) -> dict[str, str]:

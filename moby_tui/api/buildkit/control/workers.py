@@ -25,7 +25,13 @@ BUILDS = (
     *("source.git", "source.git.keepgitdir", "source.git.fullurl", "source.git.httpauth", "source.http"),
     *("exec.meta.base", "exec.meta.network", "exec.mount.bind", "exec.mount.cache", "exec.mount.secret", "exec.mount.ssh"),
     *("constraints", "platform", "meta.ignorecache", "meta.description", "meta.exportcache"),
-    *("exporter.image.annotations", "exporter.sourcedateepoch", "exporter.multiple", "gc.freespacefilter"),
+    *(
+        "exporter.image.annotations",
+        "exporter.image.attestations",
+        "exporter.sourcedateepoch",
+        "exporter.multiple",
+        "gc.freespacefilter",
+    ),
 )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -22,6 +24,7 @@ from moby_tui.engine.resources.builder.graph.dispatch import Build
 from moby_tui.engine.resources.builder.graph.workshop import Workshop
 from moby_tui.engine.resources.builder.image import BuiltImage, at_most
 from moby_tui.engine.resources.builder.narration import Narration
+from moby_tui.engine.resources.builder.results.provenance import Story
 from moby_tui.engine.resources.builder.results.results import Result, Results
 from moby_tui.engine.resources.builder.sources import named
 from moby_tui.engine.resources.builder.sources.bases import Bases
@@ -91,6 +94,7 @@ class Job:
         self._narration = Narration(report, count(1), live=options.live)
         self._caller = caller
         self._planned = False
+        self._began = datetime.now(UTC)
         #: the paths of the caller's context that are asked for; None for all
         self._paths_taken: list[str] | None = None
         self._private = paths.exec_root / "build"
@@ -169,11 +173,22 @@ class Job:
         # the checks know more after a base image was pulled
         if findings := build.findings(lambda name: self._environment(name, found), ignore):
             self._narration.say(Progress(stream=shown(findings, options.dockerfile, text)))
+        self._results.attest(self._story(build, text))
         if self._caller:
             await self._caller.made(self._results.made())
         await self._results.keep(cache.trail, cache.names)
         if self._caller:
             await self._results.hand_over(self._caller)
+
+    def _story(self, build: Build, text: bytes) -> Story:
+        outline = build.outline()
+        return Story(
+            self._options.id or os.urandom(16).hex(),
+            text,
+            self._began,
+            self._bases.materials(),
+            *([(each.name, not each.required) for each in given] for given in (outline.secrets, outline.agents)),
+        )
 
     def outputs(self) -> AsyncGenerator[Progress, None]:
         return self._results.outputs()

@@ -58,6 +58,9 @@ def check(options: BuildOptions) -> None:
 
 
 def _check_outputs(options: BuildOptions) -> None:
+    asked = options.provenance
+    if asked is not None and asked.everything and not any(map(takes_provenance, outputs(options))):
+        raise NotImplementedYet("provenance of an image that is stored alone (use --push, or -o type=oci,dest=FILE)")
     for output in outputs(options):
         if output.kind not in _OUTPUTS:
             raise InvalidArgument(f"unknown type {output.kind[:40]!r} of an output: it is one of {', '.join(_OUTPUTS)}")
@@ -67,6 +70,11 @@ def _check_outputs(options: BuildOptions) -> None:
             raise NotImplementedYet(
                 f"an output of type {output.kind} for several platforms (build each by itself, or use type=oci)"
             )
+
+
+def takes_provenance(output: Output) -> bool:
+    """True for outputs that have an index, beside whose image provenance is put."""
+    return is_pushed(output) or output.kind == "oci"
 
 
 def references(tags: list[str]) -> list[Reference]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mappi
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,6 +17,7 @@ from moby_tui.engine.resources.builder.graph import travelling
 from moby_tui.engine.resources.builder.image import BuiltImage
 from moby_tui.engine.resources.builder.llb.vertices import Names
 from moby_tui.engine.resources.builder.narration import Narration
+from moby_tui.engine.resources.builder.results.provenance import Attestation, Story, attest
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.images.progress import Report
@@ -30,6 +32,9 @@ from moby_tui.schema import oci
 from moby_tui.schema.base import encode
 from moby_tui.schema.build import BuildOptions, CacheTarget, Caller, Made, Output
 from moby_tui.schema.image import Progress, RegistryAuth
+
+if TYPE_CHECKING:
+    from moby_tui.engine.resources.images.registry.registry import Registry
 
 _PIECE = 1 << 20
 #: The kinds of outputs that go to the caller, in BuildKit's words.
@@ -74,11 +79,20 @@ class Results:
         self._auth = auth
         self._narration = narration
         self._results: list[Result] = []
+        self._attestations: list[Attestation] = []
         self._trail: Mapping[str, BuiltImage] = {}
         self._names: Mapping[str, Names] = {}
 
     def add(self, result: Result) -> None:
         self._results.append(result)
+
+    def attest(self, story: Story) -> None:
+        """Makes the provenance of each image, if it is asked for and goes somewhere."""
+        asked = self._options.provenance
+        if asked is None or not any(map(requests.takes_provenance, requests.outputs(self._options))):
+            return
+        tags = requests.references(self._options.tags)
+        self._attestations = [attest(self._descriptor(result), tags, self._options, asked, story) for result in self._results]
 
     def made(self) -> list[Made]:
         return [Made(result.record.id, result.image.config, self._descriptor(result)) for result in self._results]
@@ -129,13 +143,13 @@ class Results:
                 self._rows.put(msgspec.structs.replace(record, blobs=blobs), names)
 
     def _tell_result(self, last: Result) -> None:
-        described = self._index() if len(self._results) > 1 else None
+        described = self._index() if self._has_index() else None
         digest = digest_of(encode(described)) if described else last.record.manifest
         self._narration.say(Progress(aux={"ID": last.image.id, "Digest": digest}))
         self._narration.note(f"Successfully built {last.image.short}\n")
 
     async def _push(self, tag: Reference) -> None:
-        if len(self._results) == 1:
+        if not self._has_index():
             async with aclosing(self._images.push(tag.familiar, auth=await self._auth(tag.familiar))) as lines:  # type: ignore[type-var]
                 async for line in lines:
                     if line.aux is None:
@@ -151,8 +165,18 @@ class Results:
                 # each image by its digest; the tag is that of the index
                 by_digest = msgspec.structs.replace(tag, tag=result.record.manifest)
                 await Push(result.record, registry, self._content, {}, Report(), self._images.slots.uploads).run(by_digest)
+            for attestation in self._attestations:
+                await self._push_attestation(registry, attestation)
             await registry.put_manifest(tag.tag, oci.MEDIA_INDEX, index)
         self._narration.say(Progress(status=f"{tag.tag}: digest: {digest_of(index)} size: {len(index)}"))
+
+    async def _push_attestation(self, registry: Registry, attestation: Attestation) -> None:
+        *blobs, (described, manifest) = attestation.bodies
+        for blob, body in blobs:
+            digest = await in_thread(self._content.write, body, self._paths.staging)
+            if not await registry.has_blob(digest):
+                await registry.upload(blob, self._content.path(digest), lambda _: None)
+        await registry.put_manifest(described.digest, oci.MEDIA_MANIFEST, manifest)
 
     async def _push_cache(self, reference: Reference, cache: travelling.Document) -> None:
         from moby_tui.engine.resources.images.registry.hosts import PUSH
@@ -175,12 +199,15 @@ class Results:
         here = {key: step for key, step in steps.items() if all(self._content.has(blob.digest) for blob in step.blobs)}
         return travelling.document(here, self._names)
 
+    def _has_index(self) -> bool:
+        """True if the images go in an index: those of several platforms, and one with provenance."""
+        return len(self._results) > 1 or bool(self._attestations)
+
     def _index(self) -> oci.Index:
-        """The index of several platforms; None for one."""
         return oci.Index(
             schema_version=2,
             media_type=oci.MEDIA_INDEX,
-            manifests=[self._descriptor(result) for result in self._results],
+            manifests=[*map(self._descriptor, self._results), *(each.descriptor for each in self._attestations)],
             annotations=dict(self._options.annotations),
         )
 
@@ -239,7 +266,7 @@ class Results:
         if output.kind in ("local", "tar"):
             return self._root_file_system(self._results[-1].image)
         tags = requests.references(self._options.tags)
-        if len(self._results) == 1:
+        if not self._has_index() or output.kind != "oci":
             return save.archive([save.Saved(self._results[0].record, tags)], self._content)
         return self._index_layout(tags)
 
@@ -252,7 +279,8 @@ class Results:
             for name in names or [{}]
         ]
         top = oci.Index(schema_version=2, media_type=oci.MEDIA_INDEX, manifests=entries)
-        return save.layout(top, [body], [digest for result in self._results for digest in result.record.blobs], self._content)
+        bodies = [body, *(data for each in self._attestations for _, data in each.bodies)]
+        return save.layout(top, bodies, [digest for result in self._results for digest in result.record.blobs], self._content)
 
     def _root_file_system(self, image: BuiltImage) -> Iterator[bytes]:
         if not image.config.rootfs.diff_ids:

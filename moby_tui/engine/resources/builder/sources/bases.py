@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from contextlib import aclosing
+from typing import NamedTuple
 
 from moby_tui.engine.resources.builder.execution.supplies import Supplies
 from moby_tui.engine.resources.builder.image import BuiltImage, stored
@@ -14,7 +15,16 @@ from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.images.store.content import ContentStore
 from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.errors import InvalidArgument, NotFound
+from moby_tui.reference import Reference, parse
 from moby_tui.schema import oci
+
+
+class Material(NamedTuple):
+    """A base image that a build has used: as it was named, and the digest of its index or manifest."""
+
+    reference: Reference
+    platform: oci.Platform
+    digest: str
 
 
 class Bases:
@@ -39,6 +49,16 @@ class Bases:
                 self._manifests[record.id] = self._images.manifests(record)
                 self._found[key] = stored(record, self._content)
             return self._found[key]
+
+    def materials(self) -> list[Material]:
+        """The images that the build has used."""
+        found = []
+        for (name, _), image in sorted(self._found.items()):
+            config = image.config
+            platform = oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant)
+            reference, digests = parse(name).tagged(), self._manifests[image.id]
+            found.append(Material(reference, platform, reference.digest or digests[0]))
+        return found
 
     def manifests(self, image: BuiltImage) -> list[str]:
         """The digests of the manifests and indexes of a base image; none of another image."""

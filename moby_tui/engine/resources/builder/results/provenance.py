@@ -1,0 +1,150 @@
+"""Provenance of an image: a statement of what it was made from and how, beside the image in an index.
+
+The form is BuildKit's: https://slsa.dev/provenance/v0.2 in an in-toto statement, as the layer of a manifest that refers to the image
+(https://docs.docker.com/build/metadata/attestations/attestation-storage/). The graph of operations that BuildKit adds (``buildConfig``, and
+the places and layers of its steps) is not in it: this engine makes none.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from moby_tui.engine.resources.builder.sources.bases import Material
+from moby_tui.engine.resources.images import platform as platforms
+from moby_tui.engine.resources.images.store.content import digest_of
+from moby_tui.reference import Reference, hex_of
+from moby_tui.schema import oci
+from moby_tui.schema.base import encode
+from moby_tui.schema.build import BuildOptions, Provenance
+
+PREDICATE = "https://slsa.dev/provenance/v0.2"
+_STATEMENT = "https://in-toto.io/Statement/v0.1"
+_BUILD_TYPE = "https://mobyproject.org/buildkit@v1"
+_MEDIA_TYPE = "application/vnd.in-toto+json"
+#: Arguments that the smallest provenance leaves out.
+_NOT_IN_MIN = ("build-arg:", "label:")
+
+
+@dataclass(frozen=True)
+class Story:
+    """How a build went: its id, its Dockerfile, when it began, the images that it used, and the ids of secrets and agents that the
+    Dockerfile names, each with True if the build can go on without it. Secrets themselves are nowhere in it."""
+
+    ident: str
+    dockerfile: bytes
+    began: datetime
+    materials: Sequence[Material] = ()
+    secrets: Sequence[tuple[str, bool]] = ()
+    agents: Sequence[tuple[str, bool]] = ()
+
+
+@dataclass(frozen=True)
+class Attestation:
+    """``descriptor`` is that of the manifest, the last of ``bodies``, in the index."""
+
+    descriptor: oci.Descriptor
+    bodies: list[tuple[oci.Descriptor, bytes]]
+
+
+def attest(
+    image: oci.Descriptor, tags: Sequence[Reference], options: BuildOptions, asked: Provenance, story: Story
+) -> Attestation:
+    """The provenance of an image, whose platform is set."""
+    platform = image.platform or platforms.host()
+    subject = [{"name": _package(tag, platform), "digest": {"sha256": hex_of(image.digest)}} for tag in tags]
+    statement = encode(
+        {
+            "_type": _STATEMENT,
+            "predicateType": PREDICATE,
+            "subject": subject,
+            "predicate": _predicate(platform, options, asked, story),
+        }
+    )
+    unknown = oci.Platform(architecture="unknown", os="unknown")
+    rootfs = {"type": "layers", "diff_ids": [digest_of(statement)]}
+    config = encode({"architecture": unknown.architecture, "os": unknown.os, "config": {}, "rootfs": rootfs})
+    layer = _described(statement, _MEDIA_TYPE, {"in-toto.io/predicate-type": PREDICATE})
+    configured = _described(config, oci.MEDIA_CONFIG)
+    manifest = encode(oci.Manifest(schema_version=2, media_type=oci.MEDIA_MANIFEST, config=configured, layers=[layer]))
+    refers = {"vnd.docker.reference.digest": image.digest, "vnd.docker.reference.type": "attestation-manifest"}
+    described = _described(manifest, oci.MEDIA_MANIFEST, refers, unknown)
+    return Attestation(described, [(layer, statement), (configured, config), (described, manifest)])
+
+
+def _described(
+    body: bytes, media_type: str, annotations: dict[str, str] | None = None, platform: oci.Platform | None = None
+) -> oci.Descriptor:
+    return oci.Descriptor(
+        media_type=media_type, digest=digest_of(body), size=len(body), annotations=annotations or {}, platform=platform
+    )
+
+
+def _predicate(platform: oci.Platform, options: BuildOptions, asked: Provenance, story: Story) -> dict[str, Any]:
+    materials = [
+        {"uri": _package(material.reference, material.platform), "digest": {"sha256": hex_of(material.digest)}}
+        for material in story.materials
+    ]
+    remote = _redacted(options.remote)
+    source = {**({"uri": remote} if remote else {}), "entryPoint": options.dockerfile}
+    return {
+        "builder": {"id": asked.builder},
+        "buildType": _BUILD_TYPE,
+        "materials": materials,
+        "invocation": {
+            "configSource": source,
+            "parameters": _parameters(options, asked, story),
+            "environment": {"platform": platforms.text(platform)},
+        },
+        "metadata": _metadata(
+            asked, story, options.dockerfile, is_complete=bool(materials) and not options.folder and not remote
+        ),
+    }
+
+
+def _parameters(options: BuildOptions, asked: Provenance, story: Story) -> dict[str, Any]:
+    told = {name: value for name, value in asked.arguments.items() if asked.everything or not name.startswith(_NOT_IN_MIN)}
+    folders = sorted({folder for folder in (options.folder, options.dockerfile_folder) if folder})
+    found: dict[str, Any] = {"frontend": asked.frontend, "args": told}
+    if asked.everything:
+        for name, idents in (("secrets", story.secrets), ("ssh", story.agents)):
+            if idents:
+                found[name] = [{"id": ident, **({"optional": True} if optional else {})} for ident, optional in idents]
+    return {**found, "locals": [{"name": folder} for folder in folders]}
+
+
+def _metadata(asked: Provenance, story: Story, dockerfile: str, *, is_complete: bool) -> dict[str, Any]:
+    more: dict[str, Any] = {"vcs": dict(asked.vcs)} if asked.vcs else {}
+    if asked.everything:
+        data = base64.b64encode(story.dockerfile).decode()
+        more["source"] = {"infos": [{"filename": dockerfile, "language": "Dockerfile", "data": data}]}
+    return {
+        "buildInvocationID": story.ident,
+        "buildStartedOn": _moment(story.began),
+        "buildFinishedOn": _moment(datetime.now(UTC)),
+        "completeness": {"parameters": asked.everything, "environment": True, "materials": is_complete},
+        "reproducible": asked.is_reproducible,
+        f"{_BUILD_TYPE}#metadata": more,
+    }
+
+
+def _moment(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _package(reference: Reference, platform: oci.Platform) -> str:
+    """An image as a package URL: https://github.com/package-url/purl-spec."""
+    version = f"@{reference.tag}" if reference.tag else ""
+    qualifiers = [f"digest={reference.digest}"] if reference.digest else []
+    qualifiers.append(f"platform={quote(platforms.text(platform), safe='')}")
+    return f"pkg:docker/{quote(reference.familiar_repository)}{version}?{'&'.join(qualifiers)}"
+
+
+def _redacted(address: str) -> str:
+    """An address without user and password."""
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.scheme else address

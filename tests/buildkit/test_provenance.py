@@ -1,0 +1,53 @@
+"""Provenance that buildx 0.29 asks us for, beside what dockerd 28.5 makes of the same."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import platform
+import socket as sockets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import plug_ins
+from bench.image import ARCHITECTURES
+from buildkit import builds, provenance
+from registry import running
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder with the socket of an agent."""
+    plug_ins.require_plug_ins("buildx")
+    with sockets.socket(sockets.AF_UNIX) as agent:
+        agent.bind(str(tmp_path / "agent"))
+        agent.listen()
+        yield tmp_path
+
+
+async def test_provenance_has_dockerds_shape(socket: Path, folder: Path) -> None:
+    recorded: dict[str, Any] = json.loads(provenance.RECORDED.read_text().replace("amd64", ARCHITECTURES[platform.machine()]))
+    for mode, expected in recorded.items():
+        _, told, bodies = await asyncio.to_thread(provenance.build, socket, folder, mode)
+        assert provenance.shape(told) == expected, mode
+        assert b"secret word" not in bodies
+        assert (b"value" in bodies) == (mode == "max")
+
+
+async def test_provenance_travels_with_a_push(socket: Path, folder: Path) -> None:
+    (folder / "Dockerfile").write_text("FROM busybox\nCOPY Dockerfile /\n")
+    with running(folder / "registry") as registry:
+        name = f"{registry.address}/a:1"
+        command = ("buildx", "build", "-q", "--provenance", "mode=max", "-t", name, "--push", str(folder))
+        assert (await asyncio.to_thread(builds.docker, socket, *command)).returncode == 0
+        inspect = ("buildx", "imagetools", "inspect", name, "--format", "{{json .Provenance}}")
+        done = await asyncio.to_thread(builds.docker, socket, *inspect)
+        assert json.loads(done.stdout)["SLSA"]["invocation"]["parameters"]["frontend"] == "dockerfile.v0", done.stderr
+        # a pull takes the image of the index
+        await asyncio.to_thread(builds.docker, socket, "rmi", "-f", name)
+        assert (await asyncio.to_thread(builds.docker, socket, "pull", name)).returncode == 0
+    done = await asyncio.to_thread(builds.docker, socket, "buildx", "build", "--provenance", "mode=max", "-t", "x", str(folder))
+    assert b"provenance of an image that is stored alone (use --push, or -o type=oci,dest=FILE)" in done.stderr
