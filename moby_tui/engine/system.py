@@ -115,6 +115,9 @@ class SystemService:
             mem_total=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
             docker_root_dir=str(self._paths.data_root),
             name=system.nodename,
+            http_proxy=_proxy("http_proxy"),
+            https_proxy=_proxy("https_proxy"),
+            no_proxy=_proxy("no_proxy"),
             server_version=VERSION,
             live_restore_enabled=options.live_restore,
             debug=options.debug,
@@ -219,6 +222,13 @@ def version() -> Version:
         arch=architecture,
         kernel_version=system.release,
     )
+
+
+def _proxy(variable: str) -> str:
+    """A proxy of the environment, with its login blotted out."""
+    address = os.environ.get(variable) or os.environ.get(variable.upper(), "")
+    before, at, host = address.rpartition("@")
+    return f"{before.partition('://')[0]}://xxxxx:xxxxx@{host}" if at and "://" in before else address
 
 
 def _operating_system() -> str:

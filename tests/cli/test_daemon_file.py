@@ -12,13 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from yarl import URL
 
 from moby_tui.cli import app, session
+from moby_tui.cli.commands.system import daemon
 from moby_tui.cli.daemon import configuration
 from moby_tui.cli.daemon.configuration import DaemonConfiguration
-from moby_tui.cli.daemon.directives import DIRECTIVES, LATER, ONLY
+from moby_tui.cli.daemon.directives import DIRECTIVES, ONLY, REFUSED
 from moby_tui.cli.quick import Line
 from moby_tui.cli.table.daemon import DaemonOptions
+from moby_tui.engine import system
+from moby_tui.engine.resources.images.registry.hosts import proxy_for
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import MobyError
 
@@ -48,6 +52,12 @@ SAME = [
     ("--tlscert /a", "tlscert", "/a", "/a"),
     ("--tlskey /a", "tlskey", "/a", "/a"),
     ("--allowed-host a", "allowed-hosts", ["a"], ("a",)),
+    (
+        "--http-proxy http://p:1 --no-proxy a,b",
+        "proxies",
+        {"http-proxy": "http://p:1", "no-proxy": "a,b"},
+        {"http-proxy": "http://p:1", "no-proxy": "a,b"},
+    ),
     ("--data-root /d", "data-root", "/d", Path("/d")),
     ("--exec-root /r", "exec-root", "/r", Path("/r")),
     ("--debug", "debug", True, True),
@@ -122,7 +132,7 @@ def test_a_flag_and_its_key_say_the_same(file: Path, flag: str, key: str, value:
 
 def test_every_directive_is_tried() -> None:
     assert {key for _, key, _, _ in SAME} == set(DIRECTIVES)
-    assert not DIRECTIVES.keys() & (ONLY.keys() | LATER)
+    assert not DIRECTIVES.keys() & (ONLY.keys() | REFUSED.keys()) and not ONLY.keys() & REFUSED.keys()
 
 
 MERGED = "merged configuration validation from file and command line flags failed: "
@@ -174,7 +184,10 @@ BOTH = "the following directives are specified both as a flag and in the configu
         ('{"default-address-pools": [{"base": "10.0.0.0/8"}]}', "", "invalid JSON: default-address-pools takes a list like"),
         ('{"runtimes": {"a": {"path": "/bin/true", "runtimeArgs": ["x"]}}}', "", "runtimeArgs of runtime a is not implemented yet"),
         ('{"storage-driver": "btrfs"}', "", 'storage-driver other than "overlay2" is not implemented yet'),
-        ('{"metrics-addr": "x"}', "", "metrics-addr is not implemented yet"),
+        *((json.dumps({key: "x"}), "", f"{key} cannot be set: {reason}") for key, reason in REFUSED.items()),
+        ('{"userland-proxy": false}', "", "userland-proxy other than true is not implemented yet"),
+        ('{"proxies": {"ftp-proxy": "x"}}', "", "invalid JSON: proxies: ftp-proxy is none of http-proxy, https-proxy and no-proxy"),
+        ('{"proxies": {"http-proxy": 1}}', "", "invalid JSON: proxies takes an object like"),
         ("[1]", "", "invalid JSON: the file must hold one object"),
         ('{"a":', "", "invalid JSON: "),
         ("[" * 100_000, "", "invalid JSON: "),
@@ -299,3 +312,16 @@ def test_the_engine_of_a_daemon_has_what_its_file_says_and_reads_it_again(
     assert daemon.wait(30) == 0
     assert not (tmp_path / "pid").exists()
     assert "Error reloading configuration: unable to configure the Docker daemon" in (tmp_path / "log").read_text()
+
+
+def test_proxies_go_before_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "no_proxy"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.setenv(name.upper(), "http://former:1")
+    daemon._set_proxies({"https-proxy": "http://me:word@proxy:3128", "no-proxy": "own.test"})
+    addresses = ("https://far.test/v2/", "https://own.test/v2/")
+    assert [proxy_for(URL(address)) for address in addresses] == ["http://me:word@proxy:3128", None]
+    assert [system._proxy(name) for name in ("https_proxy", "http_proxy")] == [
+        "http://xxxxx:xxxxx@proxy:3128",
+        "http://former:1",
+    ]

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from moby_tui.cli import session
-from moby_tui.cli.daemon.directives import DIRECTIVES, LATER, OF_THE_DAEMON, OF_THE_ENGINE, ONLY, Directive
+from moby_tui.cli.daemon.directives import DIRECTIVES, OF_THE_DAEMON, OF_THE_ENGINE, ONLY, REFUSED, Directive
 from moby_tui.cli.daemon.kinds import shown
 from moby_tui.cli.table.daemon import DaemonOptions
 from moby_tui.engine_options import EngineOptions
-from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
+from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet, NotSupported
 
 if TYPE_CHECKING:
     from moby_tui.api.client.tls import Tls
@@ -39,6 +39,8 @@ class DaemonConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     file: Path
     hosts: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
+    #: by ``http-proxy``, ``https-proxy`` and ``no-proxy``
+    proxies: dict[str, str] = {}
     group: str = "moby"
     shutdown_timeout: int = 15
     tls: bool = False
@@ -106,6 +108,8 @@ def _given(options: DaemonOptions, given: session.Session) -> tuple[EngineOption
     """The options of the engine that stand before the command, and what is given as a flag, by key; a variable gives no flag."""
     base = session.Session(engine=given.engine).engine_options()
     chosen = {key: getattr(options, directive.flag) for key, directive in DIRECTIVES.items()}
+    proxies = {"http-proxy": options.http_proxy, "https-proxy": options.https_proxy, "no-proxy": options.no_proxy}
+    chosen["proxies"] = [f"{name}={value}" for name, value in proxies.items() if value]
     flags = {key: value for key, value in chosen.items() if value not in (None, "", [])}
     for name in ("data_root", "exec_root"):
         if name not in given.preset and (path := getattr(base, name)):
@@ -137,15 +141,15 @@ def _document(file: Path, *, required: bool) -> Values:
 
 
 def _check_keys(document: Values) -> None:
-    unknown = sorted(set(document) - DIRECTIVES.keys() - ONLY.keys() - LATER)
+    unknown = sorted(set(document) - DIRECTIVES.keys() - ONLY.keys() - REFUSED.keys())
     flags = {directive.flag.replace("_", "-"): key for key, directive in DIRECTIVES.items()}
     if unknown:
         hints = [f"the key for --{name} is {flags[name]}" for name in unknown if name in flags]
         told = "the following directives don't match any configuration option: " + ", ".join(unknown)
         raise InvalidArgument("; ".join([told, *hints]))
     for key, value in document.items():
-        if key in LATER:
-            raise NotImplementedYet(key)
+        if key in REFUSED:
+            raise NotSupported(f"{key} cannot be set: {REFUSED[key]}")
         if key in ONLY and value != ONLY[key]:
             raise NotImplementedYet(f"{key} other than {json.dumps(ONLY[key])}")
 

@@ -36,6 +36,7 @@ OF_THE_DAEMON = (
     _directive("log-level", kinds.STRING),
     _directive("pidfile", kinds.STRING),
     _directive("allowed-hosts", kinds.STRINGS, "allowed_host"),
+    _directive("proxies", kinds.PROXIES, "http_proxy"),
 )
 #: Those of its engine.
 OF_THE_ENGINE = (
@@ -94,16 +95,33 @@ ONLY: dict[str, Any] = {
     "features": {"buildkit": True},
     "experimental": False,
     "selinux-enabled": False,
+    "rootless": False,
+    "userland-proxy": True,
+    "allow-direct-routing": False,
+    "ip-forward-no-drop": False,
+    "raw-logs": False,
+    "log-format": "text",
+    "storage-opts": [],
+    "cdi-spec-dirs": ["/etc/cdi", "/var/run/cdi"],
 }
-#: The other keys of dockerd 28.5.
-LATER = frozenset(
-    {
-        *("allow-direct-routing", "authorization-plugins", "bridge", "builder", "cdi-spec-dirs", "containerd"),
-        *("containerd-namespace", "containerd-plugin-namespace", "cpu-rt-period", "cpu-rt-runtime"),
-        *("host-gateway-ip", "http-proxy"),
-        *("https-proxy", "init-path", "ip-forward-no-drop", "log-format", "metrics-addr"),
-        *("network-control-plane-mtu", "no-proxy", "node-generic-resources", "proxies", "raw-logs"),
-        *("rootless", "storage-opts", "swarm-default-advertise-addr"),
-        *("userland-proxy", "userland-proxy-path"),
-    }
-)
+#: The other keys of dockerd 28.5: why this engine has none of it, or what to do in its place.
+REFUSED = {
+    "authorization-plugins": "who may open the socket may do everything: put a proxy that decides before it",
+    "bridge": "the default bridge is the engine's own: configure it by bip and default-network-opts, or use --network none",
+    "builder": "the build cache keeps itself within a tenth of the disk: bound it by moby builder prune --keep-storage",
+    "containerd": "there is no containerd: the engine runs containers itself",
+    "containerd-namespace": "there is no containerd: the engine runs containers itself",
+    "containerd-plugin-namespace": "there is no containerd: the engine runs containers itself",
+    "cpu-rt-period": "real-time budgets of processors are not given to containers",
+    "cpu-rt-runtime": "real-time budgets of processors are not given to containers",
+    "host-gateway-ip": "this is the former name of host-gateway-ips, a list",
+    "http-proxy": "write it in the object proxies",
+    "https-proxy": "write it in the object proxies",
+    "no-proxy": "write it in the object proxies",
+    "init-path": "the program of --init is built in",
+    "metrics-addr": "no figures are served for Prometheus: ask GET /containers/NAME/stats",
+    "network-control-plane-mtu": "it is of a swarm, and this engine is in none",
+    "node-generic-resources": "they are of a swarm, and this engine is in none",
+    "swarm-default-advertise-addr": "it is of a swarm, and this engine is in none",
+    "userland-proxy-path": "the forwarder of ports is built in",
+}

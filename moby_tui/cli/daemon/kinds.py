@@ -67,6 +67,17 @@ def _maps(value: Any) -> dict[str, dict[str, str]]:
     return {key: _texts(entry) for key, entry in _object(value).items()}
 
 
+def _proxies(value: Any) -> dict[str, str]:
+    found = _texts(value)
+    if unknown := found.keys() - {"http-proxy", "https-proxy", "no-proxy"}:
+        raise InvalidArgument(f"{min(unknown)} is none of http-proxy, https-proxy and no-proxy")
+    return found
+
+
+def _proxy_pairs(given: list[str]) -> dict[str, str]:
+    return _proxies(_pairs(given))
+
+
 def _nested(given: list[str]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for text in given:
@@ -134,6 +145,7 @@ STRING = Kind("a text", _string, _same)
 STRINGS = Kind("a list of texts", _strings, tuple)
 MAP = Kind("an object of texts", _texts, _pairs)
 MAPS = Kind('an object like {"bridge": {"com.docker.network.driver.mtu": "1400"}}', _maps, _nested)
+PROXIES = Kind('an object like {"https-proxy": "http://proxy:3128", "no-proxy": "localhost"}', _proxies, _proxy_pairs)
 SIZE = Kind('a size as text, like "64M"', _size, parse_size)
 ULIMITS = Kind(
     'an object like {"nofile": {"Name": "nofile", "Hard": 64000, "Soft": 64000}}',

@@ -52,6 +52,9 @@ class DaemonOptions(Options):
         help=f"Name that clients may call a tcp:// socket by, beside its address and localhost {_SEVERAL}",
         metavar="name",
     )
+    http_proxy: str = value("--http-proxy", help="Proxy for http:// addresses of registries and contexts", metavar="url")
+    https_proxy: str = value("--https-proxy", help="Proxy for https:// addresses of registries and contexts", metavar="url")
+    no_proxy: str = value("--no-proxy", help="Hosts that are reached without a proxy, with commas between them", metavar="hosts")
     registry_mirror: list[str] = many("--registry-mirror", help=f"Address that is asked before Docker Hub {_SEVERAL}")
     insecure_registry: list[str] = many(
         "--insecure-registry", help=f"Registry that needs no valid certificate: host[:port] or addresses as 10.0.0.0/8 {_SEVERAL}"

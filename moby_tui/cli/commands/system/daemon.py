@@ -39,6 +39,8 @@ def daemon(options: DaemonOptions) -> None:
     session.use(session.Session(debug=engine.debug, login_folder=given.login_folder, engine=lambda: engine))
     logging.basicConfig(level=chosen.logging_level, format="%(levelname)s %(name)s: %(message)s")
 
+    _set_proxies(chosen.proxies)
+
     def read() -> DaemonConfiguration:
         return configuration.read(options, given)
 
@@ -46,6 +48,15 @@ def daemon(options: DaemonOptions) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with pidfile.held(chosen.pidfile):
         session.call(lambda client: _serve(client, chosen, read))
+
+
+def _set_proxies(proxies: dict[str, str]) -> None:
+    """As the variables of the environment by which registries, contexts and git are reached; what is not set stays, as with dockerd."""
+    import os
+
+    for name, address in proxies.items():
+        variable = name.replace("-", "_")
+        os.environ[variable] = os.environ[variable.upper()] = address
 
 
 async def _serve(client: Client, chosen: DaemonConfiguration, read: Callable[[], DaemonConfiguration]) -> None:
