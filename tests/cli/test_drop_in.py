@@ -55,6 +55,8 @@ def test_what_create_and_run_refuse(line: Line, tmp_path: Path) -> None:
         (("build", "--security-opt", "odd", "."), 1, "option --security-opt of a build is not implemented"),
     ):
         assert (line(*words)[0], text in line(*words)[2]) == (status, True), (words, line(*words))
+    status, _, error = line("update", "one")
+    assert (status, "you must provide one or more flags" in error) == (1, True)
     assert line("create", "--disable-content-trust", "--disable-content-trust=true", "busybox")[0] == 0
 
 

@@ -65,15 +65,18 @@ async def test_commit(engine: Engine, busybox: str) -> None:
         author="Ada",
         changes=[
             'CMD ["sh", "-c", "cat /made/again /made/link; stat -c %a,%h,%Y /made/file /made/old; ls /etc/gone /bin/vi"]',
-            "ENV B=3",
+            "ENV B=3 C=${A}$B",
+            "workdir ../sub",
+            "EXPOSE 80-81/udp 90",
         ],
     )
     assert (await engine.containers.inspect(ident)).state.status == "running"
     image = await engine.images.inspect("work:1")
     assert (image.id, image.comment, image.author) == (made, "all done", "Ada")
     assert image.config is not None
-    assert (image.config.working_dir, image.config.labels) == ("/srv", {"who": "us"})
-    assert {"A=1", "B=3"} <= set(image.config.env or [])
+    assert (image.config.working_dir, image.config.labels) == ("/sub", {"who": "us"})
+    assert image.config.exposed_ports == {"80/udp": {}, "81/udp": {}, "90/tcp": {}}
+    assert {"A=1", "B=3", "C=12"} <= set(image.config.env or [])
     newest = (await engine.images.history("work:1"))[0]
     assert newest.comment == "all done" and newest.created_by.startswith("sh -c") and newest.size > 0
     with pytest.raises(Exception, match="status") as failed:

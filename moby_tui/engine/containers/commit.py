@@ -37,9 +37,10 @@ async def commit(
 ) -> str:
     """Makes the image, and returns its id. Raises ``InvalidArgument``, ``Conflict``, ``NotFound``, ``StorageFull``."""
     target = parse_tag(reference) if reference else None
-    asked = _execution(config or ContainerConfig())
-    apply_changes(asked, list(changes))
-    execution = _merged(asked, _execution(wire.config_to_show(record.config)))
+    own = wire.config_to_show(record.config)
+    asked = _execution(config or own)
+    apply_changes(asked, changes)
+    execution = _merged(asked, _execution(own))
     content = ContentStore(parts.paths.blobs)
     layering = Layering(parts.images.layers, content, parts.paths.staging)
     base = stored(parts.images.record(record.image_id), content)
@@ -144,7 +145,7 @@ def _merged(asked: oci.ExecutionConfig, container: oci.ExecutionConfig) -> oci.E
         exposed_ports={**(container.exposed_ports or {}), **(asked.exposed_ports or {})} or None,
         env=[*kept, *(asked.env or ())] or None,
         entrypoint=container.entrypoint if asked.entrypoint is None else asked.entrypoint,
-        cmd=asked.cmd or (container.cmd if asked.entrypoint is None else None),
+        cmd=asked.cmd or (None if asked.entrypoint else container.cmd),
         volumes={**(container.volumes or {}), **(asked.volumes or {})} or None,
         working_dir=asked.working_dir or container.working_dir,
         labels={**(container.labels or {}), **(asked.labels or {})} or None,

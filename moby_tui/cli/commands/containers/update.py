@@ -14,10 +14,13 @@ def update(options: UpdateOptions, containers: list[str]) -> int:
     """``moby update``."""
     from moby_tui.cli import session
     from moby_tui.cli.configuration import port_changes, update_request
+    from moby_tui.errors import InvalidArgument
     from moby_tui.schema.container import ContainerUpdate
 
     request, changes = update_request(options), port_changes(options)
     others = request != ContainerUpdate()
+    if not others and changes is None:
+        raise InvalidArgument("you must provide one or more flags when using this command: moby update --help lists them")
 
     async def change(client: Client, ref: str) -> None:
         if changes is not None:

@@ -19,6 +19,10 @@ INSTRUCTIONS = (
     *("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK"),
     *("LABEL", "MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
 )
+#: What ``--change`` takes: instructions that alter the configuration only.
+_CHANGES = frozenset(
+    ("CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "ONBUILD", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR")
+)
 _FLAGS: dict[str, tuple[str, ...]] = {
     "FROM": ("platform",),
     "COPY": ("from", "chown", "chmod", "link", "parents", "exclude"),
@@ -132,6 +136,21 @@ def parse_trigger(line: int, text: str, escape: str = "\\") -> Instruction:
     if instruction.name in ("FROM", "MAINTAINER"):
         raise wrong(line, f"{instruction.name} isn't allowed as an ONBUILD trigger")
     return instruction
+
+
+def parse_changes(changes: Sequence[str]) -> tuple[list[Instruction], str]:
+    """The instructions of ``--change``, which are read as one Dockerfile, and their escape character. Raises ``InvalidArgument``."""
+    lines = "\n".join(changes).split("\n")
+    escape = _directives(lines).get("escape", "\\")
+    logical = _logical_lines(lines, escape)
+    if not logical:
+        raise InvalidArgument("file with no instructions: a change is an instruction of a Dockerfile, such as CMD or ENV")
+    for line in logical:
+        _check_characters(line)
+        word = line.text.split(None, 1)[0]
+        if word.upper() not in _CHANGES:
+            raise InvalidArgument(f"{word[:40]} is not a valid change command")
+    return [_instruction(line, escape) for line in logical], escape
 
 
 def wrong(line: int, message: str) -> InvalidArgument:

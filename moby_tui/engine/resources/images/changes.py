@@ -1,101 +1,77 @@
-"""``--change``: Dockerfile instructions that alter an image's configuration on import (and commit)."""
+"""``--change``: Dockerfile instructions that alter an image's configuration on import and commit, read as those of a Dockerfile."""
 
 from __future__ import annotations
 
-import json
-import re
-import shlex
+import posixpath
+from collections.abc import Sequence
 
+from moby_tui.engine.resources.dockerfile import arguments, parser, shell_words
+from moby_tui.engine.resources.dockerfile.parser import Instruction
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.container import HealthConfig
 from moby_tui.schema.oci import ExecutionConfig
 
-_PORT = re.compile(r"\d{1,5}(-\d{1,5})?(/(tcp|udp|sctp))?")
+_SHELL = ["/bin/sh", "-c"]
 
 
-def apply_changes(config: ExecutionConfig, changes: list[str]) -> None:
-    """Applies instructions that alter only the configuration (CMD, ENV and so on, as Docker) to ``config``. Raises ``InvalidArgument``."""
-    for change in changes:
-        instruction, _, value = change.strip().partition(" ")
-        _apply(config, instruction.upper(), value.strip())
+def apply_changes(config: ExecutionConfig, changes: Sequence[str]) -> None:
+    """Applies instructions that alter only the configuration (CMD, ENV and so on, as Docker) to ``config``. Raises ``InvalidArgument``.
+
+    Variables are those of the configuration, as the instructions before have left them.
+    """
+    if not changes:
+        return
+    instructions, escape = parser.parse_changes(changes)
+    has_command = False
+    for instruction in instructions:
+        has_command = has_command or instruction.name == "CMD"
+        if instruction.name == "ENTRYPOINT" and not has_command:
+            # as in a Dockerfile: the arguments before were for the entrypoint before
+            config.cmd = None
+        _apply(config, instruction, escape)
 
 
-def _apply(config: ExecutionConfig, instruction: str, value: str) -> None:
-    if not value:
-        raise InvalidArgument(f"change {instruction!r} needs a value")
-    match instruction:
+def _apply(config: ExecutionConfig, instruction: Instruction, escape: str) -> None:
+    known = {entry.partition("=")[0]: entry.partition("=")[2] for entry in config.env or ()}
+    value = instruction.value
+
+    def expand(text: str) -> str:
+        return shell_words.expand(text, known, escape)
+
+    match instruction.name:
         case "CMD":
-            config.cmd = _command(value)
+            config.cmd = arguments.command(value, config.shell or _SHELL) if value else []
         case "ENTRYPOINT":
-            config.entrypoint = _command(value)
+            config.entrypoint = arguments.command(value, config.shell or _SHELL) if value else []
         case "ENV":
-            new = _pairs(instruction, value)
-            kept = [item for item in config.env or [] if item.partition("=")[0] not in new]
-            config.env = kept + [f"{key}={text}" for key, text in new.items()]
+            new = {expand(key): expand(text) for key, text in arguments.pairs("ENV", value, escape)}
+            config.env = [f"{key}={text}" for key, text in (known | new).items()]
         case "HEALTHCHECK":
-            config.healthcheck = _health(value)
+            config.healthcheck = arguments.health(value, {name: expand(text) for name, text in instruction.flags.items()})
         case "LABEL":
-            config.labels = {**(config.labels or {}), **_pairs(instruction, value)}
+            new = {expand(key): expand(text) for key, text in arguments.pairs("LABEL", value, escape)}
+            config.labels = {**(config.labels or {}), **new}
         case "EXPOSE":
-            config.exposed_ports = {**(config.exposed_ports or {}), **{_port(port): {} for port in value.split()}}
+            ports = arguments.ports(shell_words.split(value, known, escape))
+            config.exposed_ports = {**(config.exposed_ports or {}), **{port: {} for port in ports}}
         case "VOLUME":
-            volumes = _json_list(value) or value.split()
-            config.volumes = {**(config.volumes or {}), **{volume: {} for volume in volumes}}
+            config.volumes = {**(config.volumes or {}), **{path: {} for path in _volumes(value, known, escape)}}
         case "USER":
-            config.user = value
+            config.user = expand(value)
         case "WORKDIR":
-            base = "" if value.startswith("/") else config.working_dir.rstrip("/") + "/"
-            config.working_dir = base + value
+            config.working_dir = "/" + posixpath.normpath(posixpath.join("/", config.working_dir, expand(value))).lstrip("/")
         case "STOPSIGNAL":
-            config.stop_signal = value
-        case "ONBUILD":
-            config.on_build = [*(config.on_build or []), value]
+            config.stop_signal = expand(value)
+            arguments.check_signal(config.stop_signal)
         case _:
-            raise InvalidArgument(f"{instruction[:40]} is not a valid change command")
+            parser.parse_trigger(instruction.line, value, escape)
+            config.on_build = [*(config.on_build or []), value]
 
 
-def _health(value: str) -> HealthConfig:
-    """The health check of ``--change 'HEALTHCHECK …'``, with its flags. The parser is imported here, since few changes need it."""
-    from moby_tui.engine.resources.dockerfile import arguments
-    from moby_tui.engine.resources.dockerfile.parser import parse_trigger
-
-    instruction = parse_trigger(1, f"HEALTHCHECK {value}")
-    return arguments.health(instruction.value, instruction.flags)
-
-
-def _command(value: str) -> list[str]:
-    """A JSON list is the command itself; any other text is run by a shell."""
-    listed = _json_list(value)
-    return ["/bin/sh", "-c", value] if listed is None else listed
-
-
-def _json_list(value: str) -> list[str] | None:
-    if not value.startswith("["):
-        return None
-    try:
-        listed = json.loads(value)
-    except ValueError:
-        return None
-    return listed if isinstance(listed, list) and all(isinstance(item, str) for item in listed) else None
-
-
-def _pairs(instruction: str, value: str) -> dict[str, str]:
-    """``a=1 b="2 3"``, or the older ``a 1``."""
-    first, _, rest = value.partition(" ")
-    if "=" not in first:
-        if not rest:
-            raise InvalidArgument(f"{instruction} must have two arguments: write {instruction} name=value")
-        return {first: rest.strip()}
-    try:
-        words = shlex.split(value)
-    except ValueError as error:
-        raise InvalidArgument(f"{instruction} {value[:80]!r}: {error}") from error
-    if not all(word.partition("=")[1] and not word.startswith("=") for word in words):
-        raise InvalidArgument(f"{instruction} {value[:80]!r} is not name=value")
-    return {word.partition("=")[0]: word.partition("=")[2] for word in words}
-
-
-def _port(text: str) -> str:
-    if not _PORT.fullmatch(text):
-        raise InvalidArgument(f"invalid port {text[:40]!r}; write it as 80 or 80/udp")
-    return text if "/" in text else f"{text}/tcp"
+def _volumes(value: str, known: dict[str, str], escape: str) -> list[str]:
+    items = arguments.listed(value)
+    paths = [shell_words.expand(item, known, escape).strip() for item in (value.split() if items is None else items)]
+    if not paths:
+        raise InvalidArgument("VOLUME requires at least one argument")
+    if not all(paths):
+        raise InvalidArgument("VOLUME specified can not be an empty string")
+    return paths
