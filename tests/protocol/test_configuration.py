@@ -16,6 +16,7 @@ from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.protocol.standby import BindKind, Preparation, frame, read_length
 from moby_tui.engine.runtime.birth import standby
 from moby_tui.engine.runtime.plan.container import compile_container
+from moby_tui.engine.runtime.plan.filesystem.source import Bind
 from moby_tui.engine.runtime.plan.filesystem.stage import Stage
 from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from protocol.messages import JSON, spoiled
@@ -131,7 +132,10 @@ def test_any_configuration_has_a_plan_or_none(values: object) -> None:
     around = Surroundings()
     around.stage = Stage()
     try:
-        compile_container(read(json.dumps(values)), around)
+        configuration = read(json.dumps(values))
+        # as many as its monitor sends, which reads the same file
+        around.binds = [Bind(-1, directory=False, over_proc=False) for mount in configuration.mounts if mount.type == "bind"]
+        compile_container(configuration, around)
     except (OSError, ValueError):
         pass
 

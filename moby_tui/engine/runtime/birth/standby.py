@@ -250,7 +250,7 @@ def rehearse_plan(stage: Stage | None) -> None:
     around.binds = [Bind(-1, directory=False, over_proc=False)]
     around.seccomp = bytes(HEADER)
     compile_container(read(SAMPLE.encode()), around)
-    gc.collect()
+    gc.collect(0)
 
 
 def _take_stage(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout, around: Surroundings) -> None:

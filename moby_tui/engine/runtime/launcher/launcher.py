@@ -105,7 +105,8 @@ def _stand_by(engine: socket.socket, tell: int, layout: Layout | None, launcher:
     os.setsid()
     processes.set_name("moby-standby")
     standby = stand_by(look_ahead(layout), [engine.fileno(), tell])
-    if standby is not None:
+    # an order that waits already is not kept waiting for that
+    if standby is not None and not wait_readable(engine.fileno(), seconds=0):
         rehearse()
     fault.point("standby.ready")
     data, descriptors, _, _ = socket.recv_fds(engine, MAX_ORDER, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import socket
+from contextlib import suppress
 
 from moby_tui.engine.kernel.cgroup import open_cgroup
 from moby_tui.engine.kernel.process import start_time
@@ -32,7 +33,8 @@ def warm(*, for_many: bool) -> None:
     """Does, in the launcher, what each monitor would otherwise do for the first time: imports on use, and the interpreter's own.
 
     CPython specializes code as it runs, in place; done here, the pages stay shared with every monitor. A launcher of one monitor does it
-    once: its engine waits for it. What was imported is to be frozen before (``gc.freeze``): it is no garbage, and most of what there is.
+    once, and leaves to the monitor what that rehearses itself: its engine waits for it. What was imported is to be frozen before
+    (``gc.freeze``): it is no garbage, and most of what there is.
     """
     rounds = _WARM_ROUNDS if for_many else 1
     try:
@@ -49,7 +51,8 @@ def warm(*, for_many: bool) -> None:
         _read_sample()
         _exchange_sample()
         compile_stage(Program(), -1, [])
-        gc.collect()
+        if for_many:
+            rehearse()
 
 
 def _read_sample() -> Order:
@@ -72,8 +75,11 @@ def rehearse() -> None:
     """Does, in a process that stands by, what it is about to do with an order, on nothing: the pages that it writes to on the way, which
     the kernel must copy first, are its own by the time that the order comes. What it makes is freed, for the real thing to lie there.
     """
-    _live()
-    gc.collect()
+    # what cannot be done here, for want of descriptors say, is told by the start itself
+    with suppress(OSError):
+        _live()
+    # all of it is young: what is older is frozen
+    gc.collect(0)
 
 
 def _live() -> None:
