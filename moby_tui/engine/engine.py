@@ -208,7 +208,8 @@ class Engine:
             raise
 
     def _check_database(self, database: Database) -> list[str]:
-        """Whether it belongs to what lies on disk; one that does is backed up now and then. Returns the containers of killed creators."""
+        """Checks that the database knows what lies on disk, and backs it up if that is due. Returns the ids of containers whose creator was
+        killed. Raises ``DatabaseLost``."""
         unborn = losses.check_complete(self.paths, database)
         if disk.refusal(self.paths.data_root) is None:
             database.note_boot(boot_id())

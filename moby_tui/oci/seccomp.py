@@ -9,7 +9,10 @@ from typing import Any
 
 
 def program(root: str, seccomp: dict[str, Any] | None) -> bytes:
-    """The filter as the plan takes it; none where nothing is filtered. Raises ``MobyError`` for rules that cannot be compiled."""
+    """The compiled filter of the rules, from the cache below ``root`` if it was compiled before; empty without rules.
+
+    Raises ``MobyError`` for rules that cannot be compiled.
+    """
     if not seccomp:
         return b""
     from moby_tui.engine.policy.seccomp import library

@@ -105,7 +105,7 @@ class Connection(RequestHandler):
         return True
 
     def _end_body(self) -> None:
-        """A body that was cut short is an error to whoever reads it."""
+        """Ends the body of the request that is being read: if it was cut short, its handler gets a ``RequestPayloadError`` from it."""
         assert self._parser is not None
         body = self._parser._payload_parser
         try:

@@ -74,7 +74,7 @@ class RouteTable:
         return Route(Binding(operation), handler, path, parse(operation.since) if operation.since else OLDEST)
 
     def handles(self, function: Callable[..., Any]) -> Callable[[Handler], Handler]:
-        """The decorated function answers an operation of the family: what it reads is the table's, what it does is its own."""
+        """Decorates the handler of an operation of the family: the table decodes the request (``call.read()``), the handler answers it."""
 
         def register(handler: Handler) -> Handler:
             self._handlers[operation_of(function)] = handler

@@ -201,7 +201,7 @@ def info(value: Info, version: ApiVersion) -> dict[str, Any]:
 
 
 def disk_usage(value: DiskUsage, version: ApiVersion, *, verbose: bool) -> dict[str, Any]:
-    """Before 1.52 the objects themselves, from then on sums, with the objects as ``Items`` where asked for."""
+    """The answer of ``GET /system/df``: before 1.52 the objects, from 1.52 on sums, with the objects as ``Items`` if ``verbose``."""
     legacy = {
         "LayersSize": value.layers_size,
         "Images": [image_summary(image, version) | {"Containers": image.containers} for image in value.images],

@@ -97,6 +97,7 @@ class EventBus:
         self._inotify = self._loop = None
 
     def _wake(self) -> None:
+        """Called by the event loop when inotify(7) reports a change of the journal."""
         assert self._inotify is not None
         self._inotify.read()
         self.poke()

@@ -42,6 +42,7 @@ def remove_tree(path: str, last: str = "") -> None:
 
 
 def _remove(entry: os.DirEntry[str]) -> None:
+    """Removes a file, or a directory with all in it; one that another process has removed is done. Raises ``OSError``."""
     try:
         if entry.is_dir(follow_symlinks=False):
             remove_tree(entry.path)

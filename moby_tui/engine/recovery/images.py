@@ -108,7 +108,8 @@ def _references(name: str) -> list[str]:
 
 
 async def _remake(record: ImageRecord, content: ContentStore, layers: LayerStore, found: Found) -> None:
-    """Layers that were swept are unpacked again; an image without one stays, and says so when it is used."""
+    """Unpacks the missing layers of an image again from their blobs. An image that still lacks one is kept, with a remark in ``found``;
+    whoever uses it gets an error."""
     missing = [diff_id for diff_id in record.config.rootfs.diff_ids if not layers.has(diff_id)]
     if not missing:
         return

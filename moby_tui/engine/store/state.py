@@ -65,7 +65,7 @@ class State(Message):
         return self.status in ("running", "paused", "restarting")
 
     def write(self, path: str) -> None:
-        """A reader sees the old state or the new one, never half of one, and so does who looks after a power cut. Raises ``OSError``.
+        """Writes the state. A reader sees the old state or the new one, never half of one, also after a power cut. Raises ``OSError``.
 
         A state that fits one sector is written over the last one, in one piece: ext4 writes a file that is renamed over another through to
         the disk first (its option ``auto_da_alloc``), for which a start would wait.

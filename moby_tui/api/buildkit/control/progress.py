@@ -146,6 +146,7 @@ class Reporter:
         await self._log.add(message)
 
     def _status(self, vertex: Vertex, line: Progress) -> VertexStatus:
+        """The status of a vertex after a line of the engine's progress: begun by the first line of its id, ended by the last."""
         ident = line.id or line.status or ""
         known = self._open.get((vertex.digest, ident))
         status = known or VertexStatus(ID=ident, vertex=vertex.digest, name=line.status, started=_now())

@@ -48,6 +48,7 @@ def _is_group_frozen_by_v1(path: str, layout: Layout) -> bool:
 
 
 def _is_frozen_by_v2(pid: int, layout: Layout) -> bool:
+    """True if the process is in a frozen group of version 2; false if version 2 is not mounted."""
     path = _path(pid, "") if layout.unified is not None else None
     return path is not None and _is_group_frozen_by_v2(path, layout)
 

@@ -193,7 +193,7 @@ def _cut_off(newest: int) -> list[bytes]:
 
 
 def _concatenated(blocks: list[list[bytes]]) -> bytes:
-    """Sets every jump to the first instruction after the prologue, where libseccomp's program begins."""
+    """One program of these blocks. Every jump (``_JUMP``) leads to the first instruction after them, where libseccomp's program begins."""
     code = [instruction for block in blocks for instruction in block]
     jump = _instruction(_JUMP)
     return b"".join(

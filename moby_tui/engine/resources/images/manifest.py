@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from moby_tui.errors import InvalidArgument
-from moby_tui.reference import is_digest
+from moby_tui.reference import hex_of, is_digest
 from moby_tui.schema import oci
 from moby_tui.schema.base import Oci, decode
 
@@ -35,6 +35,11 @@ class _Built(Oci, kw_only=True):
     os_version: str | None = msgspec.field(default=None, name="os.version")
     os_features: list[str] | None = msgspec.field(default=None, name="os.features")
     variant: str | None = None
+
+
+def blob_name(digest: str) -> str:
+    """The name of a blob in an image layout, and in an archive of ``save`` (image-spec, image-layout.md). Raises ``InvalidArgument``."""
+    return f"blobs/sha256/{hex_of(digest)}"
 
 
 def read(body: bytes, media_type: str, name: str) -> oci.Manifest | oci.Index:

@@ -8,7 +8,7 @@ from moby_tui.schema import oci
 
 
 def config_to_keep(config: oci.ImageConfig) -> ImageConfig:
-    """Raises ``InvalidArgument`` for a value of another type than its field has."""
+    """The configuration of an image as it is kept on disk. Raises ``InvalidArgument`` for a value of another type than its field has."""
     return converted(config, ImageConfig, "image configuration")
 
 

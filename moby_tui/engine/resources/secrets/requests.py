@@ -36,7 +36,10 @@ def check_new(asked: SecretCreate) -> None:
 
 
 def matching(secrets: list[Secret], filters: Filters | None) -> list[Secret]:
-    """Filters as Docker's: ``name`` and ``id`` begin so, one of them is enough; each ``label`` must be there. Raises ``InvalidArgument``."""
+    """The secrets that match Docker's filters: the name begins with one of ``name``, the id with one of ``id``, and each ``label`` is there.
+
+    Raises ``InvalidArgument`` for another filter.
+    """
     wanted = {key: values for key, values in (filters or {}).items() if values}
     if unknown := wanted.keys() - {"id", "label", "name"}:
         raise InvalidArgument(f"invalid filter '{min(unknown)}'")

@@ -18,6 +18,7 @@ from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.trees import Meter, closing, remove
 from moby_tui.engine.resources.volumes import container_mounts, ownership, wire
 from moby_tui.engine.resources.volumes.container_mounts import Resolution
+from moby_tui.engine.resources.volumes.contents import VolumeContents
 from moby_tui.engine.resources.volumes.mounting import VolumeMounts
 from moby_tui.engine.resources.volumes.populate import DATA, is_there, populate, populate_folder
 from moby_tui.engine.resources.volumes.requests import check_volume_name, mount_requests
@@ -31,8 +32,6 @@ from moby_tui.engine.store.volumes import VolumeRows
 from moby_tui.engine.tasks import in_own_thread, in_thread
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.base import Filters
-from moby_tui.schema.container import PathStat
-from moby_tui.schema.files import FolderEntry
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumeList, VolumesPruned
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ Events = list[tuple[str, str, str, dict[str, str]]]
 Volumes = list[Volume]
 
 
-class VolumeManager:
+class VolumeManager(VolumeContents):
     """Implements ``Volumes`` of the client protocol, and makes and fills the volumes of new containers."""
 
     def __init__(self, paths: Paths, database: Database, publish: Publish, used_by: Callable[[str], Sequence[str]]) -> None:
@@ -253,66 +252,6 @@ class VolumeManager:
 
         async with self._opened(name) as source, self._opened(to) as target:
             await in_thread(copy_between, self._folder, source, path, target, to, to_path, follow=follow_link)
-
-    async def files(self, name: str, path: str = "/") -> AsyncIterator[FolderEntry]:
-        """What is in a folder of a volume. Raises ``NotFound``, ``InvalidArgument``."""
-        from moby_tui.engine.archive.listing import listing
-
-        async with self._opened(name) as root:
-            found = listing(root, path, "volume")
-            while some := await in_thread(lambda: list(itertools.islice(found, 1000))):
-                for file in some:
-                    yield file
-
-    async def delete_file(self, name: str, path: str) -> None:
-        """Deletes a file of a volume, or a folder with all that is in it; a link itself and not what it leads to.
-
-        Raises ``NotFound``, ``InvalidArgument`` for the volume's own folder.
-        """
-        from moby_tui.engine.archive import files
-
-        async with self._opened(name) as root:
-            await in_thread(files.delete, root, path, "volume")
-
-    async def archive_stat(self, name: str, path: str) -> PathStat:
-        """As of a container's path. Raises ``NotFound``."""
-        from moby_tui.engine.archive import files
-
-        async with self._opened(name) as root:
-            return await in_thread(files.stat, root, path, "volume")
-
-    async def archive_get(self, name: str, path: str) -> tuple[PathStat, AsyncIterator[bytes]]:
-        """As of a container's path: a tar of it. Raises ``NotFound``."""
-        return await self.archive_stat(name, path), self._read_archive(name, path)
-
-    async def _read_archive(self, name: str, path: str) -> AsyncIterator[bytes]:
-        from moby_tui.engine.archive import files
-
-        async with self._opened(name) as root:
-            pieces = files.get(root, path, of="volume")
-            while (piece := await in_thread(next, pieces, None)) is not None:
-                yield piece
-
-    async def archive_put(
-        self,
-        name: str,
-        path: str,
-        archive: AsyncIterator[bytes],
-        *,
-        no_overwrite_dir_non_dir: bool = False,
-        copy_uid_gid: bool = False,
-    ) -> None:
-        """Unpacks an archive into a folder of the volume, owners as it says; with ``copy_uid_gid`` all belongs to root, as there is no user.
-
-        Raises ``NotFound``, ``InvalidArgument`` and ``StorageFull``; what was unpacked until then stays.
-        """
-        from moby_tui.engine.archive import files
-
-        owner = (0, 0) if copy_uid_gid else None
-        async with self._opened(name) as root:
-            await files.put(
-                root, path, archive, no_overwrite_dir_non_dir=no_overwrite_dir_non_dir, belonging_to=owner, of="volume"
-            )
 
     @contextlib.asynccontextmanager
     async def _opened(self, name: str) -> AsyncIterator[int]:

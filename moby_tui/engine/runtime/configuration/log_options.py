@@ -113,7 +113,11 @@ def _local(options: Options, subject: Subject) -> LogSettings:
 
 
 def _files(settings: LogSettings, options: Options, prefix: str) -> LogSettings:
-    """Sizes are decimal, as ``docker logs`` counts them: 10k is 10000 bytes."""
+    """The settings with what the options say of the log's files: size, number, compression. ``prefix`` is what the names of the options
+    begin with.
+
+    Sizes are decimal, as ``docker logs`` counts them: 10k is 10000 bytes. Raises ``InvalidArgument``.
+    """
     key = f"{prefix}max-size"
     if (text := options.get(key)) is not None:
         settings = settings.replaced(max_size=0 if text == "-1" else _parse_size(key, text, 1000))

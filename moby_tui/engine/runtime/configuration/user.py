@@ -90,6 +90,7 @@ def _find_user(rows: list[_Row], wanted: str) -> _Row:
 
 
 def _find_group(rows: list[_Row], wanted: str) -> int:
+    """The id of a group, given by number or by its name in the group file. Raises ``InvalidArgument`` for an unknown name."""
     number = _written_id(wanted)
     if number is not None:
         return number

@@ -43,6 +43,7 @@ class Forwarder:
         self._wait()
 
     def _wait(self) -> None:
+        """Has the forwarder begin with the first connection or datagram at one of its ports."""
         for fd, _ in self._ports:
             self._loop.watch(fd, READ, lambda _: self._begin())
 
@@ -93,7 +94,7 @@ class Forwarder:
 
 
 def _serve(ports: list[tuple[int, Forward]], end: int) -> None:
-    """The process: until the monitor closes its end, however it ended."""
+    """Forwards in a process of its own; ends it when the monitor, which has the other end of ``end``, closes that or ends."""
     processes.set_name("moby-ports")
     # nothing of the monitor's may live on here: locks, the root, the ends of the container's pipes
     kept = sorted({end, *(fd for fd, _ in ports)})

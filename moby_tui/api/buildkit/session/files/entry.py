@@ -79,5 +79,5 @@ def checked(path: bytes) -> bytes:
 
 
 def shorten(path: bytes) -> str:
-    """A path in an error's text."""
+    """The first 200 bytes of a path, quoted, for the text of an error."""
     return repr(os.fsdecode(path[:200]))

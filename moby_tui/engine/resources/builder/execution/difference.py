@@ -211,6 +211,7 @@ def _header(path: bytes, status: os.stat_result, kind: bytes, fd: int | None, la
 def _node_header(
     path: bytes, status: os.stat_result, fd: int, describe: Callable[[bytes, os.stat_result, bytes, int], tarfile.TarInfo]
 ) -> tarfile.TarInfo:
+    """The header of a named pipe or device. ``describe`` makes a header of path, status, type and open file."""
     if stat.S_ISFIFO(status.st_mode):
         return describe(path, status, tarfile.FIFOTYPE, fd)
     header = describe(path, status, tarfile.CHRTYPE if stat.S_ISCHR(status.st_mode) else tarfile.BLKTYPE, fd)

@@ -164,6 +164,7 @@ def _copy_owner(layer: Path, upper: Path) -> None:
 
 
 def chunks(file: Path) -> Iterator[bytes]:
+    """The content of a file, piece by piece. Blocks; raises ``OSError``."""
     with file.open("rb") as source:
         while chunk := source.read(_CHUNK):
             yield chunk

@@ -17,7 +17,6 @@ from moby_tui.engine.resources.images.transfer.load import Archive, Member
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import InvalidArgument
-from moby_tui.reference import hex_of
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
 from moby_tui.schema.build import Caller
@@ -57,24 +56,26 @@ class Layout(Archive):
         if document.config.size > _MOST_OF_A_CONFIGURATION:
             raise InvalidArgument(f"the configuration of {digest} has more than {_MOST_OF_A_CONFIGURATION} bytes")
         await self.fetch(document.config)
-        described = oci.Descriptor(media_type=oci.MEDIA_MANIFEST, digest=digest, size=self.member(_name(digest)).size)
+        described = oci.Descriptor(
+            media_type=oci.MEDIA_MANIFEST, digest=digest, size=self.member(manifests.blob_name(digest)).size
+        )
         self._keep("index.json", encode(oci.Index(schema_version=2, media_type=oci.MEDIA_INDEX, manifests=[described])))
         self._keep("oci-layout", b"{}")
         return document
 
     async def fetch(self, blob: oci.Descriptor) -> None:
         """Fetches a blob, unless it was. Raises ``NotFound``, ``InvalidArgument`` for another content or size."""
-        if self.find(_name(blob.digest)) is None:
+        if self.find(manifests.blob_name(blob.digest)) is None:
             await self._fetch(blob.digest, blob.size)
         self.blob(blob)
 
     async def document(self, digest: str) -> oci.Manifest | oci.Index:
         """Fetches a manifest or an index. Raises ``NotFound``, ``InvalidArgument``."""
         await self._fetch(digest, _MOST_OF_A_MANIFEST)
-        return manifests.read_any(self.member(_name(digest)).read("manifest"), "", digest)
+        return manifests.read_any(self.member(manifests.blob_name(digest)).read("manifest"), "", digest)
 
     async def _fetch(self, digest: str, most: int) -> None:
-        name = _name(digest)
+        name = manifests.blob_name(digest)
         file = self._folder / os.urandom(8).hex()
         total, size = hashlib.sha256(), 0
         with refusals_told(), file.open("xb") as output:
@@ -95,7 +96,3 @@ class Layout(Archive):
         with refusals_told():
             file.write_bytes(data)
         self._members[name] = Member(file, len(data), f"sha256:{hashlib.sha256(data).hexdigest()}")
-
-
-def _name(digest: str) -> str:
-    return f"blobs/sha256/{hex_of(digest)}"

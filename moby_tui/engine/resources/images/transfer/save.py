@@ -14,7 +14,7 @@ from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
 from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.errors import NotFound
-from moby_tui.reference import Reference, hex_of
+from moby_tui.reference import Reference
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
 
@@ -49,7 +49,7 @@ def layout(index: oci.Index, documents: Iterable[bytes], blobs: Iterable[str], c
     """The tar of an OCI layout only: the content that an index names; ``documents`` are those that are not in the store. Blocking."""
     yield from _stored(sorted(set(blobs)), content)
     for document in documents:
-        yield from _file(_name(digest_of(document)), document)
+        yield from _file(manifests.blob_name(digest_of(document)), document)
     yield from _file("index.json", encode(index))
     yield from _file("oci-layout", _LAYOUT)
     yield bytes(2 * tarfile.BLOCKSIZE)
@@ -106,20 +106,16 @@ def _docker_manifest(images: list[Saved], documents: list[oci.Manifest]) -> list
     for image, document in zip(images, documents, strict=True):
         names = [name for reference in image.references if (name := reference.familiar) not in told]
         told.update(names)
-        layers = [_name(layer.digest) for layer in document.layers]
-        items.append({"Config": _name(document.config.digest), "RepoTags": names or None, "Layers": layers})
+        layers = [manifests.blob_name(layer.digest) for layer in document.layers]
+        items.append({"Config": manifests.blob_name(document.config.digest), "RepoTags": names or None, "Layers": layers})
     return items
-
-
-def _name(digest: str) -> str:
-    return f"blobs/sha256/{hex_of(digest)}"
 
 
 def _blob(digest: str, content: ContentStore) -> Iterator[bytes]:
     with content.path(digest).open("rb") as file:
         size = file.seek(0, 2)
         file.seek(0)
-        yield _header(_name(digest), size)
+        yield _header(manifests.blob_name(digest), size)
         while piece := file.read(_CHUNK):
             yield piece
     yield _padding(size)

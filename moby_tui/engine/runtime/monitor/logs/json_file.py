@@ -61,6 +61,7 @@ class JsonFile:
 
 
 def _cut(entries: bytes, bound: int, one_at_least: bool) -> int:
+    """The bytes of the whole entries that fit into ``bound`` bytes; with ``one_at_least`` those of the first entry, if it alone is longer."""
     end = entries.rfind(b"\n", 0, bound) + 1
     return end or (entries.find(b"\n") + 1 if one_at_least else 0)
 

@@ -109,22 +109,27 @@ def take_terminal(program: Program, terminal: int) -> None:
 
 
 def control_terminal(program: Program, terminal: int) -> None:
+    """Adds the step that makes a terminal the controlling one of the process's session (tty_ioctl(4), TIOCSCTTY)."""
     program.add("take terminal", calls.ioctl, terminal, _TIOCSCTTY, None)
 
 
 def set_streams(program: Program, streams: tuple[int, int, int]) -> None:
-    """The standard streams. The descriptors given must not be 0, 1 or 2 themselves."""
+    """Adds the steps that make the given descriptors standard input, output and error. None of them may be 0, 1 or 2 itself."""
     for number, fd in enumerate(streams):
         program.add("set standard streams", calls.dup3, fd, number, 0)
 
 
 def protect(program: Program) -> None:
-    """Not dumpable: nothing that is in the namespaces it enters may trace it while it still holds what is the host's (CVE-2016-9962)."""
+    """Adds the step that makes the process undumpable: while it holds descriptors of the host, no process of the namespaces that it enters
+    may trace it (CVE-2016-9962)."""
     program.add("protect", calls.prctl, processes.PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def raise_limits(program: Program, limits: list[Rlimit]) -> None:
-    """The hard limits that are above ours, while we are still root of the host: in a user namespace nobody may raise one."""
+    """Adds the steps that raise hard limits above those of this process.
+
+    They stand before the first process enters its user namespace, in which no process may raise one (setrlimit(2)).
+    """
     for limit in limits if may_raise_limits() else []:
         number = _limit_number(limit.type)
         soft, ceiling = resource.getrlimit(number)
