@@ -19,6 +19,7 @@ from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.builder.graph import travelling
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.build import CacheTarget, Output
+from moby_tui.schema.container import HostConfig
 from registry import Registry
 
 pytestmark = pytest.mark.usefixtures("busybox")
@@ -189,3 +190,10 @@ async def test_a_layer_by_itself_is_never_another_engine_s(
         done = await build(second, changed, FILES, contexts={"c": "cache"}, uploads={"c": pieces(cache)}, tags=["t"])
         assert "Using cache" not in done.text
         assert await run(second, "t", ["cat", "/a"]) == (0, "1")
+
+
+async def test_a_step_without_a_name_in_buildkits_caches_says_why(engine: Engine) -> None:
+    text = "FROM busybox\nRUN --network=default true\nRUN true\n"
+    asked: dict[str, Any] = {"cache_to": [CacheTarget(kind="inline")], "host": HostConfig(network_mode="none")}
+    done = await build(engine, text, {}, **asked)
+    assert done.text.count("no name in caches of BuildKit's, nor for the steps on top of it: --network=default runs in") == 1

@@ -7,6 +7,7 @@ import json
 import platform
 import socket as sockets
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,11 @@ import pytest
 import plug_ins
 from bench.image import ARCHITECTURES
 from buildkit import builds, provenance
+from moby_tui.engine.resources.builder.results.provenance import Story, attest
+from moby_tui.engine.resources.builder.sources.bases import Material
+from moby_tui.reference import parse
+from moby_tui.schema import oci
+from moby_tui.schema.build import BuildOptions, Provenance
 from registry import running
 
 
@@ -51,3 +57,19 @@ async def test_provenance_travels_with_a_push(socket: Path, folder: Path) -> Non
         assert (await asyncio.to_thread(builds.docker, socket, "pull", name)).returncode == 0
     done = await asyncio.to_thread(builds.docker, socket, "buildx", "build", "--provenance", "mode=max", "-t", "x", str(folder))
     assert b"provenance of an image that is stored alone (use --push, or -o type=oci,dest=FILE)" in done.stderr
+
+
+def test_addresses_are_told_without_passwords() -> None:
+    address = "https://me:hush@git.test/a.git#main"
+    asked = Provenance(frontend="dockerfile.v0", everything=True, vcs={"source": address, "revision": "abc"}, builder="b")
+    options = BuildOptions(remote=address, tags=["a"], provenance=asked)
+    image = oci.Descriptor(media_type=oci.MEDIA_MANIFEST, digest="sha256:" + "a" * 64, size=1)
+    material = Material(parse("reg.test:5000/base:1"), oci.Platform(os="linux", architecture="arm", variant="v7"), image.digest)
+    story = Story("id", b"FROM x", datetime(2026, 1, 1, tzinfo=UTC), [material])
+    statement = attest(image, [parse("a").tagged()], options, asked, story).bodies[0][1]
+    assert b"hush" not in statement
+    predicate = json.loads(statement)["predicate"]
+    assert predicate["invocation"]["configSource"] == {"uri": "https://git.test/a.git#main", "entryPoint": "Dockerfile"}
+    [metadata] = (value for name, value in predicate["metadata"].items() if name.endswith("#metadata"))
+    assert metadata["vcs"] == {"source": "https://git.test/a.git#main", "revision": "abc"}
+    assert predicate["materials"][0]["uri"] == "pkg:docker/reg.test:5000/base@1?platform=linux%2Farm%2Fv7"

@@ -38,18 +38,17 @@ class Entry(NamedTuple):
 
 def read(sent: Stat) -> Entry:
     """Raises ``InvalidArgument`` for what no tree has."""
-    path = checked(sent.path)
-    shown = shorten(path)
+    path, link = checked(sent.path), sent.linkname
     try:
         mode = go_mode.read(sent.mode)
     except ValueError as error:
-        raise InvalidArgument(f"the client sends {shown}: {error}") from error
+        raise InvalidArgument(f"the client sends {shorten(path)}: {error}") from error
     if _NOBODY in (sent.uid, sent.gid):
-        raise InvalidArgument(f"the client sends {shown} with the owner {sent.uid}:{sent.gid}, which nobody has")
+        raise InvalidArgument(f"the client sends {shorten(path)} with the owner {sent.uid}:{sent.gid}, which nobody has")
     if not (0 <= sent.devmajor < _MOST_MAJOR and 0 <= sent.devminor < _MOST_MINOR):
-        raise InvalidArgument(f"the client sends {shown} with a device number that does not exist")
-    if stat.S_ISLNK(mode) and (not sent.linkname or b"\0" in sent.linkname or len(sent.linkname) > _PATH):
-        raise InvalidArgument(f"the client sends the link {shown} without a target that the kernel takes")
+        raise InvalidArgument(f"the client sends {shorten(path)} with a device number that does not exist")
+    if stat.S_ISLNK(mode) and (not link or b"\0" in link or len(link) > _PATH):
+        raise InvalidArgument(f"the client sends the link {shorten(path)} without a target that the kernel takes")
     return Entry(
         path,
         mode,
@@ -57,7 +56,7 @@ def read(sent: Stat) -> Entry:
         sent.gid,
         sent.size,
         sent.modTime,
-        checked(sent.linkname) if stat.S_ISREG(mode) and sent.linkname else sent.linkname,
+        checked(link) if link and stat.S_ISREG(mode) else link,
         os.makedev(sent.devmajor, sent.devminor) if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else 0,
         {xattr.key: xattr.value for xattr in sent.xattrs if kept(xattr.key)},
     )

@@ -93,18 +93,24 @@ class Tree:
             raise InvalidArgument(
                 f"the client sends more than {self._most} files; set {limits.MOST_FILES[0]} to more if you trust it"
             )
-        with _failures(entry.path):
-            name, existing = self._arrive(entry.path)
-            if stat.S_ISDIR(entry.mode):
-                self._add_folder(entry, name, existing)
-            elif stat.S_ISREG(entry.mode) and entry.link:
-                self._add_hard_link(entry, name, existing)
-            elif stat.S_ISREG(entry.mode):
-                self._add_file(number, entry, name, existing)
-            elif not stat.S_ISSOCK(entry.mode):
-                self._add_other(entry, name, existing)
-            elif existing is not None:
-                self._remove(name, existing)
+        try:
+            self._put(number, entry)
+        except OSError as error:
+            # no context manager: most entries are the same as before, and the check of one costs little more than that
+            raise _failure(entry.path, error) from error
+
+    def _put(self, number: int, entry: Entry) -> None:
+        name, existing = self._arrive(entry.path)
+        if stat.S_ISDIR(entry.mode):
+            self._add_folder(entry, name, existing)
+        elif stat.S_ISREG(entry.mode) and entry.link:
+            self._add_hard_link(entry, name, existing)
+        elif stat.S_ISREG(entry.mode):
+            self._add_file(number, entry, name, existing)
+        elif not stat.S_ISSOCK(entry.mode):
+            self._add_other(entry, name, existing)
+        elif existing is not None:
+            self._remove(name, existing)
 
     def end(self) -> None:
         """There are no more entries."""
@@ -265,8 +271,11 @@ def _xattrs(file: int | bytes) -> dict[bytes, bytes]:
     """Of an opened file, or of one by its path, whose last name is no link that is followed."""
     follow = isinstance(file, int)
     try:
-        names = map(os.fsencode, os.listxattr(file, follow_symlinks=follow))
-        return {name: os.getxattr(file, name, follow_symlinks=follow) for name in names if kept(name)}
+        names = os.listxattr(file, follow_symlinks=follow)
+        if not names:
+            return {}
+        encoded = map(os.fsencode, names)
+        return {name: os.getxattr(file, name, follow_symlinks=follow) for name in encoded if kept(name)}
     except OSError as error:
         if error.errno != errno.ENOTSUP:
             raise
@@ -295,8 +304,10 @@ def _failures(path: bytes) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull(
-                f"no space left for {shorten(path)} of the client's files; free some on the data root's disk"
-            ) from error
-        raise MobyError(f"cannot take {shorten(path)} from the client: {(error.strerror or str(error)).lower()}") from error
+        raise _failure(path, error) from error
+
+
+def _failure(path: bytes, error: OSError) -> MobyError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(f"no space left for {shorten(path)} of the client's files; free some on the data root's disk")
+    return MobyError(f"cannot take {shorten(path)} from the client: {(error.strerror or str(error)).lower()}")

@@ -338,6 +338,8 @@ class Stage:
         async def naming(below: Names) -> Names:
             if instruction.documents and self.image.execution.shell not in (None, [], _SHELL):
                 raise Unknown("a script runs in another shell than /bin/sh")
+            if instruction.flags.get("network") == "default" and host.network_mode not in ("", "default"):
+                raise Unknown("--network=default runs in the network of the build here, and in the usual one with BuildKit")
             if host.extra_hosts or host.ulimits or host.shm_size or host.cgroup_parent:
                 raise Unknown("the command has hosts, limits or a control group of the build's")
             if assigned != environment:

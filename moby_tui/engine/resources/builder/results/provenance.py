@@ -118,7 +118,8 @@ def _parameters(options: BuildOptions, asked: Provenance, story: Story) -> dict[
 
 
 def _metadata(asked: Provenance, story: Story, dockerfile: str, *, is_complete: bool) -> dict[str, Any]:
-    more: dict[str, Any] = {"vcs": dict(asked.vcs)} if asked.vcs else {}
+    vcs = {name: _redacted(value) if name == "source" else value for name, value in asked.vcs.items()}
+    more: dict[str, Any] = {"vcs": vcs} if vcs else {}
     if asked.everything:
         data = base64.b64encode(story.dockerfile).decode()
         more["source"] = {"infos": [{"filename": dockerfile, "language": "Dockerfile", "data": data}]}
@@ -141,7 +142,7 @@ def _package(reference: Reference, platform: oci.Platform) -> str:
     version = f"@{reference.tag}" if reference.tag else ""
     qualifiers = [f"digest={reference.digest}"] if reference.digest else []
     qualifiers.append(f"platform={quote(platforms.text(platform), safe='')}")
-    return f"pkg:docker/{quote(reference.familiar_repository)}{version}?{'&'.join(qualifiers)}"
+    return f"pkg:docker/{quote(reference.familiar_repository, safe='/:')}{version}?{'&'.join(qualifiers)}"
 
 
 def _redacted(address: str) -> str:
