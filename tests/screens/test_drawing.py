@@ -11,9 +11,13 @@ from textual.css import parse, stylesheet
 from textual.dom import DOMNode
 
 from moby_tui.screens.pages.page import Page
+from moby_tui.screens.session.containers import Container
+from moby_tui.screens.session.session import Session
 from moby_tui.screens.stylesheet import KeptStylesheet
+from moby_tui.screens.widgets.container_table import ContainerTable
+from moby_tui.screens.widgets.object_table import Cells
 from screens.conftest import Eventually, Open
-from screens.fake_client import FakeEngine
+from screens.fake_client import FakeEngine, summary
 
 
 async def test_a_style_sheet_is_parsed_once_for_each_theme(
@@ -61,3 +65,59 @@ async def test_a_page_that_was_just_made_has_its_styles_and_is_not_styled_as_a_w
         await pilot.resize_terminal(90, 40)
         await eventually(pilot, lambda: app.screen.has_class("-narrow") and app.screen.has_class("-high"))
         assert set(whole) == {"images"}
+
+
+async def test_an_event_draws_the_row_that_it_is_about_and_no_other(
+    open_dashboard: Open, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    laid: list[int] = []
+    cells, lay = ContainerTable.cells, ContainerTable._lay
+
+    def note(self: ContainerTable, row: Container) -> Cells:
+        made.append(row.name)
+        return cells(self, row)
+
+    def count(self: ContainerTable) -> None:
+        laid.append(len(self._order))
+        lay(self)
+
+    monkeypatch.setattr(ContainerTable, "cells", note)
+    monkeypatch.setattr(ContainerTable, "_lay", count)
+    engine = FakeEngine([summary(number, f"box-{number:02}") for number in range(50)])
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        assert laid.count(50) == 1 and len(made) == 50
+        made.clear()
+        engine.rows[summary(7, "").id].names = ["/box-7x"]
+        engine.emit("container", "rename", summary(7, "").id, name="box-7x", oldName="/box-07")
+        table = app.screen.query_one(ContainerTable)
+        await eventually(pilot, lambda: any("box-7x" in table.get_row_at(row)[0].plain for row in range(50)))
+        await pilot.pause(0.3)
+        assert set(made) == {"box-7x"} and len(made) <= 2
+        assert laid.count(50) == 1
+
+
+async def test_the_rows_are_on_the_screen_before_the_engine_is_asked_for_more(
+    open_dashboard: Open, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[int] = []
+    engine = FakeEngine()
+    info = engine.system.info
+
+    async def asked() -> Any:
+        (app,) = apps
+        shown.append(app.screen.query_one(ContainerTable).row_count)
+        return await info()
+
+    apps: list[Any] = []
+    made = Session.__init__
+
+    def keep(self: Session, app: Any, *arguments: Any, **options: Any) -> None:
+        apps.append(app)
+        made(self, app, *arguments, **options)
+
+    monkeypatch.setattr(Session, "__init__", keep)
+    monkeypatch.setattr(engine.system, "info", asked)
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await eventually(pilot, lambda: app.session.connection.host)
+        assert shown == [7]

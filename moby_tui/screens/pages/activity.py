@@ -9,7 +9,6 @@ from typing import ClassVar
 from textual import on
 from textual.containers import Vertical
 from textual.content import Content
-from textual.timer import Timer
 from textual.widget import Widget
 
 from moby_tui.screens.actions.action import Action, On
@@ -20,7 +19,6 @@ from moby_tui.screens.session.resources import matches
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.object_table import Cells, Column, ObjectTable
 
-GATHER = 0.1
 _COLOURS = {Outcome.RUNNING: "accent", Outcome.DONE: "success", Outcome.FAILED: "error", Outcome.TAKEN_BACK: "warning"}
 
 
@@ -66,7 +64,6 @@ class ActivityPage(ListPage[Deed]):
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
         self._query = ""
-        self._pending: Timer | None = None
 
     def content(self) -> Iterable[Widget]:
         yield Vertical(ActivityTable(), FilterBar("filter", "words · !not", id="activity-filter"), id="list")
@@ -78,10 +75,10 @@ class ActivityPage(ListPage[Deed]):
         self.table().fit()
         self.use_preferences()
         self.table().focus()
-        self._draw()
+        self.draw()
 
     def on_screen_resume(self) -> None:
-        self._draw()
+        self.draw()
 
     def find(self, identifier: str) -> Deed | None:
         return self.session.activity.get(identifier)
@@ -93,15 +90,14 @@ class ActivityPage(ListPage[Deed]):
         self.query_one(FilterBar).fill(" ".join(words))
 
     def _changed(self) -> None:
-        if self.is_current and self._pending is None:
-            self._pending = self.set_timer(GATHER, self._draw)
+        if self.is_current:
+            self.draw_soon()
 
     def _restyle(self) -> None:
         self.table().restyle()
-        self._draw()
+        self.draw()
 
-    def _draw(self) -> None:
-        self._pending = None
+    def draw(self) -> None:
         rows = [deed for deed in reversed(list(self.session.activity)) if matches(deed.words, self._query)]
         self.table().put_rows(rows)
         self.table().fit()
@@ -113,7 +109,7 @@ class ActivityPage(ListPage[Deed]):
     @on(FilterBar.Changed)
     def _filtered(self, event: FilterBar.Changed) -> None:
         self._query = event.value
-        self._draw()
+        self.draw()
 
     @on(FilterBar.Left)
     def _left(self) -> None:

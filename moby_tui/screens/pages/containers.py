@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from textual import on, work
 from textual.containers import Vertical
-from textual.timer import Timer
 from textual.widget import Widget
 
 from moby_tui.screens.dialogs.confirm import Notice
@@ -28,8 +27,6 @@ from moby_tui.screens.widgets.lines.offers_view import OffersView
 from moby_tui.screens.widgets.log_panel import LogPanel
 from moby_tui.screens.widgets.log_stream import LogStream
 
-#: A burst of changes is drawn once; seconds.
-GATHER = 0.08
 #: A container that is to be removed is kept this long; seconds.
 KEPT = 60.0
 
@@ -47,7 +44,6 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
         super().__init__(workspace)
         self._stats = workspace.stats
         self._touched: set[str] = set()
-        self._pending: Timer | None = None
         self._query = ""
         self._detail_of = ""
 
@@ -65,17 +61,15 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
         self.query_one(ContainerTable).fit()
         self.use_preferences()
         self.query_one(ContainerTable).focus()
-        self._redraw()
+        self.draw()
 
     # The list
 
     def _changed(self, touched: frozenset[str]) -> None:
-        self._touched |= touched or {one.id for one in self.session.model.sorted()}
-        if self._pending is None:
-            self._pending = self.set_timer(GATHER, self._redraw)
+        self._touched |= touched or {one.id for one in self.session.model.rows()}
+        self.draw_soon()
 
-    def _redraw(self) -> None:
-        self._pending = None
+    def draw(self) -> None:
         touched, self._touched = frozenset(self._touched), set()
         rows = self.session.model.sorted(self._query)
         table = self.query_one(ContainerTable)
@@ -95,7 +89,7 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
 
     def _restyle(self) -> None:
         self.query_one(ContainerTable).restyle()
-        self._redraw()
+        self.draw()
 
     def _tick(self) -> None:
         if self.is_current:
@@ -130,7 +124,7 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
     @on(FilterBar.Changed, "#container-filter")
     def _filtered(self, event: FilterBar.Changed) -> None:
         self._query = event.value
-        self._redraw()
+        self.draw()
 
     @on(FilterBar.Left, "#container-filter")
     def _filter_left(self) -> None:
@@ -164,7 +158,7 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
             next((one for one in self.session.model.rows() if words[0] in (one.name, one.id)), None) if len(words) == 1 else None
         )
         if row:
-            self._redraw()  # the row may be newer than the drawing
+            self.draw()  # the row may be newer than the drawing
             self.table().go_to(row.id)
         else:
             self.query_one("#container-filter", FilterBar).fill(" ".join(words))

@@ -83,7 +83,7 @@ class EventsPage(Page):
         self._connected(self.session.connection)
 
     def _connected(self, connection: Connection) -> None:
-        if connection.up and not self._knows_past:
+        if connection.up and self.session.since and not self._knows_past:
             self._fetch_past()
 
     @work(group="past", exclusive=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Generic
 
 from textual import on
 from textual.geometry import Size
+from textual.timer import Timer
 
 from moby_tui.screens.actions.action import Action
 from moby_tui.screens.dialogs.picker import Chooser, Picker
@@ -15,6 +18,8 @@ from moby_tui.screens.preferences import ListView, Preferences
 from moby_tui.screens.session.resources import matches
 from moby_tui.screens.widgets.object_table import ObjectTable, Order
 
+#: Between two drawings of a list; seconds.
+GATHER = 0.08
 #: From this width on lists and details stand beside each other; columns.
 BROAD = 160
 
@@ -56,6 +61,28 @@ class ListPage(Page, Generic[R]):
     has_details: ClassVar[bool] = True
     #: The list, once it has been looked for.
     _list: ObjectTable[Any] | None = None
+
+    #: The drawing that is due, and when the list was drawn last, by the monotonic clock.
+    _due: Timer | None = None
+    _drawn_at = -math.inf
+
+    def draw(self) -> None:
+        """Draws the list as its model is now."""
+        raise NotImplementedError
+
+    def draw_soon(self) -> None:
+        """Draws the list at once; of a burst of changes those that follow are drawn together, ``GATHER`` later."""
+        if self._due is None:
+            pause = self._drawn_at + GATHER - time.monotonic()
+            if pause > 0:
+                self._due = self.set_timer(pause, self._draw_now)
+            else:
+                self._draw_now()
+
+    def _draw_now(self) -> None:
+        self._due = None
+        self.draw()
+        self._drawn_at = time.monotonic()
 
     def table(self) -> ObjectTable[Any]:
         """The list."""

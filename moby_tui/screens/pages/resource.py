@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Generic
 from textual import on, work
 from textual.containers import Vertical
 from textual.content import Content
-from textual.timer import Timer
 from textual.widget import Widget
 
 from moby_tui.schema.base import to_builtins
@@ -25,7 +24,6 @@ from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.inspect_view import InspectView
 from moby_tui.screens.widgets.object_table import Cells, Column, ObjectTable
 
-GATHER = 0.1
 #: A command waits this long for the first list; seconds.
 LONGEST = 5.0
 
@@ -59,7 +57,6 @@ class ResourcePage(ListPage[R], Generic[R]):
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
         self._query = ""
-        self._pending: Timer | None = None
         self._detail_of = ""
         self._outdated = False
 
@@ -111,12 +108,12 @@ class ResourcePage(ListPage[R], Generic[R]):
         self.use_preferences()
         self.table().focus()
         self.feed.want()
-        self._draw()
+        self.draw()
 
     def on_screen_resume(self) -> None:
         self.feed.want()
         if self._outdated:
-            self._draw()
+            self.draw()
 
     async def arrive(self, words: Sequence[str]) -> None:
         """The words are a filter; the name of a row puts the cursor there."""
@@ -127,15 +124,15 @@ class ResourcePage(ListPage[R], Generic[R]):
 
     def _changed(self, touched: frozenset[str]) -> None:
         self._outdated = True
-        if self.is_current and self._pending is None:
-            self._pending = self.set_timer(GATHER, self._draw)
+        if self.is_current:
+            self.draw_soon()
 
     def _restyle(self) -> None:
         self.table().restyle()
-        self._draw()
+        self.draw()
 
-    def _draw(self) -> None:
-        self._pending, self._outdated = None, False
+    def draw(self) -> None:
+        self._outdated = False
         self.gather()
         rows = self.feed.model.sorted(self._query)
         table = self.table()
@@ -185,7 +182,7 @@ class ResourcePage(ListPage[R], Generic[R]):
     @on(FilterBar.Changed)
     def _filtered(self, event: FilterBar.Changed) -> None:
         self._query = event.value
-        self._draw()
+        self.draw()
 
     @on(FilterBar.Left)
     def _left(self) -> None:

@@ -199,7 +199,7 @@ class VolumesPage(ResourcePage[Volume], PruningPage):
         except TROUBLE as error:
             self.log.debug(f"no sizes of volumes: {error}")
             return
-        self._draw()
+        self.draw()
 
     def _size_of(self, name: str) -> int:
         """-1 while it is not known."""

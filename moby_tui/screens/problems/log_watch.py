@@ -69,7 +69,7 @@ class LogWatch:
         await self._gathering.run()
 
     def _connected(self, connection: Connection) -> None:
-        if connection.up:
+        if connection.up and self._session.since:
             self._gathering.since = self._session.since
             self._changed(frozenset())
 

@@ -91,6 +91,8 @@ class ProblemWatch:
         self._publish()
 
     def _connection(self, connection: Connection) -> None:
+        if connection.up and self._connected.is_set():
+            return  # more is known of the same connection
         if connection.up:
             self._tags, self._knows_past, self._examined = None, False, -HOST_EVERY
             self._inspected.clear()

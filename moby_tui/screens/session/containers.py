@@ -127,7 +127,7 @@ class ContainerModel:
 
     def sorted(self, query: str = "") -> list[Container]:
         """The rows that match, running ones first, then by name."""
-        rows = (row for row in self._rows.values() if row.matches(query))
+        rows = [row for row in self._rows.values() if row.matches(query)] if query else self._rows.values()
         return sorted(rows, key=lambda row: (_ORDER.get(row.state, 5), row.name, row.id))
 
     def rows(self) -> Iterable[Container]:
@@ -177,8 +177,8 @@ class ContainerModel:
             self._out_of_memory.discard(identifier)
         if action not in _CHANGES and action != "health_status":
             return Change()
-        if (row := self._rows.get(identifier)) and action in _STATES:
-            self._rows[identifier] = self._state_after(row, action, event)
+        if row := self._rows.get(identifier):
+            self._rows[identifier] = self._after(row, action, event)
         return Change(touched=frozenset({identifier}), stale=frozenset({identifier}))
 
     def _bury(self, identifier: str) -> None:
@@ -190,6 +190,13 @@ class ContainerModel:
 
     def _known(self, summaries: Iterable[ContainerSummary], now: float) -> dict[str, Container]:
         return {summary.id: self._row(summary, now) for summary in summaries if summary.id not in self._gone}
+
+    def _after(self, row: Container, action: str, event: Event) -> Container:
+        """The row as far as an event tells it."""
+        name = event.actor.attributes.get("name", "").removeprefix("/")
+        if action == "rename" and name:
+            return replace(row, name=text.clean(name))
+        return self._state_after(row, action, event) if action in _STATES else row
 
     def _state_after(self, row: Container, action: str, event: Event) -> Container:
         since = event.time_nano / 1e9 or float(event.time)

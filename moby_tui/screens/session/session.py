@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -49,8 +49,10 @@ OVERLAP = 2.0
 REMEMBERED = 10_000
 #: The platform's name in the version that moby's engine tells of itself.
 OURS = "moby"
-#: A burst of events is answered with one request.
+#: Between two requests for rows; seconds.
 GATHER = 0.05
+#: The first rows are on the screen by then; seconds.
+LONGEST_DRAWING = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ class Session:
         #: Events are told from this time of the engine's clock on, Unix seconds; 0 before the first connection.
         self.since = 0.0
         self._last_event = 0
+        #: The host's name, once the engine has told it.
+        self._host = ""
 
     @property
     def client(self) -> Client:
@@ -155,9 +159,12 @@ class Session:
         return read_only(client)
 
     async def _serve(self, client: Client) -> None:
-        """One connection's life. Events are asked for from before the list on, so that no change falls between the two."""
+        """One connection's life. The rows come first: what else is asked of the engine waits until they are on the screen.
+
+        Events are asked for from before the list on, so that no change falls between the two.
+        """
         version = await client.system.version()
-        info = await client.system.info()
+        began = time.monotonic()
         containers = await client.containers.list(all=True)
         if self._switching:
             self._forget()
@@ -165,11 +172,13 @@ class Session:
         self._stale.clear()
         self._client = client
         engine = f"{version.platform.name or 'engine'} {version.version}".strip()
-        since = _engine_time(info) - OVERLAP
-        self.since = self.since or since
         ours = version.platform.name == OURS
-        self._tell(Connection(up=True, engine=text.clean(engine), host=text.clean(info.name), ours=ours))
+        self._tell(Connection(up=True, engine=text.clean(engine), host=self._host, ours=ours))
         self.containers_changed.publish(frozenset())
+        await self._drawn()
+        info = await client.system.info()
+        since = _engine_time(info) - (time.monotonic() - began) - OVERLAP
+        self._know(text.clean(info.name), since)
         work = (
             self._left.wait(),
             self._refresh(client),
@@ -186,6 +195,14 @@ class Session:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _drawn(self) -> None:
+        """Returns once what was published is on the screen, at the latest after ``LONGEST_DRAWING``."""
+        drawn = asyncio.Event()
+        self.app.call_after_refresh(drawn.set)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_DRAWING):
+                await drawn.wait()
+
     @property
     def _feeds(self) -> tuple[ResourceFeed[Any, Any], ...]:
         return self.images, self.volumes, self.networks
@@ -193,7 +210,7 @@ class Session:
     def _forget(self) -> None:
         """Another engine answers: nothing of the one before holds for it."""
         self._switching = False
-        self.since, self._last_event = 0.0, 0
+        self.since, self._last_event, self._host = 0.0, 0, ""
         self.events.clear()
         for feed in self._feeds:
             feed.forget()
@@ -218,10 +235,9 @@ class Session:
                 self.event_received.publish(event)
 
     async def _refresh(self, client: Client) -> None:
-        """Fetches the rows that events have made stale."""
+        """Fetches the rows that events have made stale: the first at once, those of the burst that follows together."""
         while True:
             await self._wake.wait()
-            await asyncio.sleep(GATHER)
             self._wake.clear()
             asked, self._stale = self._stale, set()
             if len(asked) > BATCH:
@@ -230,6 +246,7 @@ class Session:
             elif asked:
                 rows = await client.containers.list(all=True, filters={"id": sorted(asked)})
                 self.containers_changed.publish(self.model.merge(rows, asked, time.time()))
+            await asyncio.sleep(GATHER)
 
     # What the person does
 
@@ -329,6 +346,12 @@ class Session:
         """Publishes how many problems want somebody."""
         self.problem_count = count
         self.problems_changed.publish(count)
+
+    def _know(self, host: str, since: float) -> None:
+        """Takes what the engine has told of its host and clock, and publishes the connection again if that is new."""
+        if host != self._host or not self.since:
+            self._host, self.since = host, self.since or since
+            self._tell(replace(self.connection, host=host))
 
     def _tell(self, connection: Connection) -> None:
         self.connection = connection

@@ -186,13 +186,14 @@ class ObjectTable(DataTable[Text], Generic[R]):
         }
         with self.app.batch_update():
             if len(self._shown.keys() - set(order)) > _FEW:
-                self.clear()
-                kept = {identifier: self._shown[identifier] for identifier in order if identifier in self._shown}
-                self._shown, self._order = {}, []
-                fresh = {identifier: fresh.get(identifier) or kept[identifier] for identifier in order}
-            self._remove(order)
-            for identifier, cells in fresh.items():
-                self._put(identifier, cells)
+                fresh = {identifier: fresh.get(identifier) or self._shown[identifier] for identifier in order}
+                self._shown = {}
+            if self._shown:
+                self._remove(order)
+                for identifier, cells in fresh.items():
+                    self._put(identifier, cells)
+            else:
+                self._fill({identifier: fresh[identifier] for identifier in order})
             if order != self._order:
                 self._arrange(order)
             self._draw_changed()
@@ -235,6 +236,18 @@ class ObjectTable(DataTable[Text], Generic[R]):
         head.append_text(cells[first])
         return {**cells, first: head}
 
+    def _fill(self, rows: dict[str, Cells]) -> None:
+        """Lays an empty table with these rows, once: the columns are fitted to them before."""
+        row = self.cursor_row
+        self._shown, self._order = rows, list(rows)
+        self._columns = self._widths(self.outer_size.width)
+        self._lay()
+        self._hold_cursor(row)
+
+    def _update_dimensions(self, new_rows: Iterable[RowKey]) -> None:
+        """Textual measures each cell of new rows here, for columns as wide as their cells; ours have widths of their own."""
+        super()._update_dimensions(())
+
     def _remove(self, order: list[str]) -> None:
         for identifier in self._shown.keys() - set(order):
             self.remove_row(identifier)
@@ -274,8 +287,8 @@ class ObjectTable(DataTable[Text], Generic[R]):
             self.refresh_row(self.get_row_index(identifier))
 
     def _arrange(self, order: list[str]) -> None:
-        """Brings the rows into this order; the cursor stays on its object, or else on its place."""
-        chosen, row, first = self._chosen, self.cursor_row, next(iter(self.kinds))
+        """Brings the rows into this order."""
+        row, first = self.cursor_row, next(iter(self.kinds))
         for place, identifier in enumerate(order):
             head = self._shown[identifier][first]
             assert isinstance(head, _First)
@@ -283,8 +296,12 @@ class ObjectTable(DataTable[Text], Generic[R]):
         if first in self._columns:
             self.sort(first, key=attrgetter("place"))
         self._order = order
-        if order:
-            target = order.index(chosen) if chosen in self._shown else min(max(row, 0), len(order) - 1)
+        self._hold_cursor(row)
+
+    def _hold_cursor(self, row: int) -> None:
+        """The cursor stays on its object, or else on its place."""
+        if self._order:
+            target = self._order.index(self._chosen) if self._chosen in self._shown else min(max(row, 0), len(self._order) - 1)
             self.move_cursor(row=target, animate=False)
 
     # The columns
