@@ -50,6 +50,8 @@ STYLES: list[str | PurePath] = sorted((Path(__file__).parent / "styles").glob("*
 
 #: What a shell's keys must not do.
 _OF_THE_APPLICATION = {action.method for action in APPLICATION}
+#: An engine that answers sooner has its rows in the first picture; seconds.
+LONGEST_HOLD = 0.25
 #: What starts with the dashboard has been done by then; seconds.
 SETTLED = 3.0
 #: Removals that wait when the person leaves have this long; seconds.
@@ -114,6 +116,8 @@ class Dashboard(App[None]):
             command_line or CommandLine(),
         )
         self._first = first
+        #: Nothing is drawn while it is true.
+        self.holds_screen = False
         #: Called once, when what starts with the dashboard has been done.
         self.settle: Callable[[], None] | None = None
         self._pages: dict[str, Page] = {}
@@ -136,6 +140,7 @@ class Dashboard(App[None]):
             self._check_choices()
         for page in PAGES:
             self.add_mode(page.mode, partial(self._make, page))
+        self._hold_screen()
         await self.switch_mode(self._first[0] if self._first else PAGES[0].mode)
         if self._chosen.alerts and self._driver is not None:
             # few have any
@@ -148,8 +153,21 @@ class Dashboard(App[None]):
         self._hold_session()
         self._hold_removals()
 
+    def _hold_screen(self) -> None:
+        """Draws nothing until the first rows are there, or for so long: a page without rows would be seen for the twinkling of an eye."""
+        self._begin_batch()
+        self.holds_screen = True
+        self.set_timer(LONGEST_HOLD, self._release_screen)
+
+    def _release_screen(self) -> None:
+        if self.holds_screen:
+            self.holds_screen = False
+            self._end_batch()
+            self.screen.refresh()
+
     def _first_connected(self, connection: Connection) -> None:
         """Tells what is left over from before, and opens the page that the caller named, once the rows are there."""
+        self.call_later(self._release_screen)
         if connection.up:
             self.session.connection_changed.unsubscribe(self)
             self.call_after_refresh(self._begin_to_watch)

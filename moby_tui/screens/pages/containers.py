@@ -54,7 +54,7 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
 
     def on_mount(self) -> None:
         self.session.containers_changed.subscribe(self, self._changed)
-        self._stats.sampled.subscribe(self, self._sampled)
+        self._stats.sampled.subscribe(self, self._sampled, immediate=True)
         self.app.theme_changed_signal.subscribe(self, lambda _: self._restyle())
         self.set_interval(1.0, self._tick)
         self.query_one("#list").border_title = self.heading

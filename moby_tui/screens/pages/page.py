@@ -132,6 +132,11 @@ class Page(Screen[None]):
         """The widgets of a page that was just made have their styles, which Textual would make anew here."""
         event.refresh_styles = event.refresh_styles and self._was_left
 
+    def _compositor_refresh(self) -> None:
+        """Textual makes a picture here even where it is not shown."""
+        if not self.workspace.guide.holds_screen:
+            super()._compositor_refresh()
+
     def content(self) -> Iterable[Widget]:
         """The page's own widgets."""
         raise NotImplementedError

@@ -20,6 +20,11 @@ class Guide(Protocol):
     """The way from one page to another. The application is one."""
 
     @property
+    def holds_screen(self) -> bool:
+        """True while nothing is drawn, since the first rows are on their way."""
+        ...
+
+    @property
     def holds_keys(self) -> bool:
         """True while keys wait for a page that is being opened; no action may run by them meanwhile."""
         ...

@@ -164,7 +164,7 @@ class Session:
         Events are asked for from before the list on, so that no change falls between the two.
         """
         version = await client.system.version()
-        began = time.monotonic()
+        began = asyncio.get_running_loop().time()
         containers = await client.containers.list(all=True)
         if self._switching:
             self._forget()
@@ -177,7 +177,7 @@ class Session:
         self.containers_changed.publish(frozenset())
         await self._drawn()
         info = await client.system.info()
-        since = _engine_time(info) - (time.monotonic() - began) - OVERLAP
+        since = _engine_time(info) - (asyncio.get_running_loop().time() - began) - OVERLAP
         self._know(text.clean(info.name), since)
         work = (
             self._left.wait(),

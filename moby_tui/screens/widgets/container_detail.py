@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.widget import AwaitMount, Widget
 from textual.widgets import TabbedContent, TabPane
 
 from moby_tui.schema.base import to_builtins
@@ -41,13 +43,32 @@ class ContainerDetail(Horizontal):
         with TabbedContent(initial="logs"):
             with TabPane("Logs", id="logs"):
                 yield LogPanel(self._session, id="log-panel")
-            with TabPane("Use", id="use"):
-                yield self._plots[0]
-            with TabPane("Processes", id="processes"):
-                yield ProcessTable(id="process-table")
-            with TabPane("Inspect", id="inspect"):
-                yield InspectView(id="inspect-tree")
+            # filled when they are first turned to
+            yield TabPane("Use", id="use")
+            yield TabPane("Processes", id="processes")
+            yield TabPane("Inspect", id="inspect")
         yield self._plots[1]
+
+    def _content(self, name: str) -> Widget:
+        """What a tab shows."""
+        if name == "use":
+            return self._plots[0]
+        return ProcessTable(id="process-table") if name == "processes" else InspectView(id="inspect-tree")
+
+    def _fill(self, name: str, then: Callable[[], object]) -> None:
+        """Makes what a tab shows, when it is first turned to, and calls ``then`` once it is on the screen."""
+        pane = self.query_one(TabbedContent).get_pane(name)
+        if pane.children:
+            self.call_after_refresh(then)
+        else:
+            self._await(pane.mount(self._content(name)), then)
+
+    @work(group="fill")
+    async def _await(self, mounted: AwaitMount, then: Callable[[], object]) -> None:
+        await mounted
+        self._ask()
+        self.call_after_refresh(self.show_use)
+        self.call_after_refresh(then)
 
     def on_mount(self) -> None:
         self.set_interval(ASK_EVERY, self._ask)
@@ -69,7 +90,8 @@ class ContainerDetail(Horizontal):
         self.show_age()
         self.query_one(LogPanel).show(self._of)
         if container is None:
-            self.query_one(InspectView).show({})
+            for view in self.query(InspectView):
+                view.show({})
         if not again or (container and not container.running):
             self.show_use()
         self._inspect(self._of)
@@ -95,8 +117,8 @@ class ContainerDetail(Horizontal):
                 panel.show(history, missing)
 
     def turn_to(self, name: str) -> None:
+        self._fill(name, self.focus_content)
         self.query_one(TabbedContent).active = name
-        self.call_after_refresh(self.focus_content)
 
     def focus_content(self) -> None:
         """Gives the keys to what the active tab shows."""
@@ -108,9 +130,9 @@ class ContainerDetail(Horizontal):
     @on(TabbedContent.TabActivated)
     def _turned(self) -> None:
         self.set_class(self.active == "use", "-use")
+        self._fill(self.active, self.show_use)
         self._inspect(self._of)
         self._ask()
-        self.call_after_refresh(self.show_use)
 
     # What is asked of the engine
 
@@ -149,7 +171,7 @@ class ContainerDetail(Horizontal):
             except TROUBLE as error:
                 self.log.debug(f"no probes of {identifier[:12]}: {error}")
                 return
-        if identifier == self._of:
+        if identifier == self._of and self._plots[0].is_mounted:
             self._plots[0].show_probes(probes)
 
     @work(group="top", exclusive=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.message import Message
@@ -48,37 +47,42 @@ class FilterBar(Horizontal):
         self._label, self._placeholder = label, placeholder
         self._note = ""
 
-    def compose(self) -> ComposeResult:
-        yield Static(self._label, classes="label")
-        yield Input(placeholder=self._placeholder, compact=True)
-        yield Static("", classes="count")
+    @property
+    def _line(self) -> Input:
+        """The line, which is made when it is first used."""
+        if not self.children:
+            line = Input(placeholder=self._placeholder, compact=True)
+            self.mount(Static(self._label, classes="label"), line, Static(self._note, classes="count"))
+        return self.query_one(Input)
 
     def open(self) -> None:
         self.add_class("-open")
-        self.query_one(Input).focus()
+        self._line.focus()
 
     def ask(self, label: str, placeholder: str, value: str) -> None:
         """Opens the line for something else: with another label, and this text to begin with."""
+        line = self._line
         self.query_one(".label", Static).update(label)
-        line = self.query_one(Input)
         line.placeholder, line.value = placeholder, value
         self.open()
 
     @property
     def value(self) -> str:
         """What is typed."""
-        return self.query_one(Input).value.strip()
+        return self._line.value.strip() if self.children else ""
 
     def fill(self, value: str) -> None:
         """Sets the filter without the keys; an empty one ends it."""
         self.set_class(bool(value), "-open")
-        self.query_one(Input).value = value
+        if value or self.children:
+            self._line.value = value
 
     def count(self, note: str) -> None:
         """Says beside the text what it found."""
         if note != self._note:
             self._note = note
-            self.query_one(".count", Static).update(note)
+            for count in self.query(".count").results(Static):
+                count.update(note)
 
     @property
     def filled(self) -> bool:
@@ -87,7 +91,8 @@ class FilterBar(Horizontal):
 
     def drop(self) -> None:
         """Ends the filter."""
-        self.query_one(Input).clear()
+        if self.children:
+            self._line.clear()
         self.remove_class("-open")
         self.post_message(self.Changed(self, ""))
 
