@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from hypothesis import HealthCheck, settings
 import leaks
 import namespaces
 from bench import image
+from data_roots import fresh_roots
 
 if TYPE_CHECKING:
     from moby_tui.engine.engine import Engine
@@ -32,7 +32,6 @@ if not namespaces.inside():
 namespaces.enter()
 if _session is not None:
     _session.begin(namespaces.folder())
-_numbers = count()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -54,24 +53,9 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
 
 @pytest.fixture
 def roots() -> Iterator[tuple[Path, Path]]:
-    """A fresh data root and exec root, with short names (a unix socket's path holds 107 bytes).
-
-    What the test leaves alive in them is killed and makes it fail.
-    """
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    base = namespaces.folder() / f"{worker}-{next(_numbers)}"
-    base.mkdir()
-    os.environ[leaks.ROOT] = str(base)
-    found = None
-    try:
-        yield base / "d", base / "r"
-        found = leaks.settled(lambda: leaks.of_test(base))
-    finally:
-        del os.environ[leaks.ROOT]
-        leaks.sweep_test(base, clean=found == [])
-        leaks.reap_adopted()
-    if found:
-        pytest.fail("left behind: " + "; ".join(found))
+    """The test's own data root and exec root (``fresh_roots``)."""
+    with fresh_roots() as pair:
+        yield pair
 
 
 @pytest.fixture

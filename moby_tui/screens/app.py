@@ -326,8 +326,8 @@ class Dashboard(App[None]):
 
     def _release_keys(self) -> None:
         held, self._held = self._held or [], None
-        for key in held:
-            (self.focused or self.screen)._forward_event(key)
+        self._keys.put_back(held)  # one after the other: the line may have its end among them
+        self.call_later(self._hand_keys_on)
 
     def _here(self) -> Place:
         page = self._pages.get(self.current_mode)

@@ -106,7 +106,7 @@ class Commander:
         """The keys of the page."""
         sections = keys.sections(type(self._visits.page), self._workspace.preferences.keymap)
         rows = [(one.title, [(row.keys, row.title, row.tooltip, row.id) for row in one.rows]) for one in sections]
-        self._app.push_screen(Help(rows, str(preferences.preferences_path())))
+        self._app.push_screen(Help(rows, str(preferences.preferences_path()), in_browser=self._app.is_web))
 
     def jump(self) -> None:
         """Puts a letter on each part and row that is seen."""

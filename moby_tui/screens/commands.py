@@ -70,6 +70,12 @@ def vocabulary(
                 run = partial(doer.act, page.mode, action.id)
                 kind = KINDS.get(page.mode, "") if action.on is not On.PAGE else ""
                 commands += [Command(action.words, action.tooltip, run, kind), Command(action.id, action.tooltip, run, kind)]
+        if page is here:  # one of a page's rows means the page, before what actions of other pages are called
+            commands += [
+                Command(one.mode.removesuffix("s"), one.about, partial(doer.go, one.mode), KINDS.get(one.mode, ""))
+                for one in PAGES
+                if one.mode.endswith("s")
+            ]
     return Vocabulary(commands, partial(_names, session, lists))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from textual.events import Key
@@ -75,13 +75,18 @@ class KeyOrder:
         """The key was taken. What it does is done once all on its path have taken what was posted until now."""
         if isinstance(key, TravellingKey) and key is self._under_way and key is not self._settling:
             self._settling = key
-            _pass_on(iter(key.path), partial(self._settled, key))
+            # twice through the first: one that stops a key may post a message in the same breath
+            _pass_on(iter([*key.path[:1], *key.path]), partial(self._settled, key))
 
     def _settled(self, key: Key) -> None:
         if key is self._under_way:
             self._under_way = self._settling = None
             if self._waiting:
                 self._proceed()
+
+    def put_back(self, keys: Iterable[Key]) -> None:
+        """These were typed before those that wait."""
+        self._waiting.extendleft(reversed([*keys]))
 
     def take_waiting(self) -> list[Key]:
         """The keys that wait; they wait here no more."""

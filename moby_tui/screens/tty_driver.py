@@ -64,6 +64,14 @@ class TtyDriver(LinuxDriver):
             threading.Thread(target=self._watch, name="terminal-watch", daemon=True).start()
         super().start_application_mode()  # type: ignore[no-untyped-call]
 
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """The terminal's own size: COLUMNS and LINES, if a shell exports them, stay as they were when it changes."""
+        try:
+            width, height = os.get_terminal_size(self.fileno)
+        except OSError:
+            width = height = 0
+        return (width, height) if width and height else super()._get_terminal_size()
+
     def run_input_thread(self) -> None:
         """Reads keys until the end. The watch ends the program when the terminal is lost."""
         try:

@@ -165,8 +165,10 @@ async def test_an_alert_is_told_on_every_way_once(
     async with open_dashboard(lambda: engine, chosen) as (app, pilot):
         notices: list[str] = []
         written: list[str] = []
+        rung: list[bool] = []
         monkeypatch.setattr(app, "notify", lambda message, **_: notices.append(message))
         monkeypatch.setattr(app._driver, "write", written.append)
+        monkeypatch.setattr(app, "bell", lambda: rung.append(True))
         await eventually(pilot, lambda: engine.queues)
         app.session.since = 0.0  # the events of the stand-in are of another year
         for _ in range(2):
@@ -178,6 +180,7 @@ async def test_an_alert_is_told_on_every_way_once(
     assert len(posted) == 1 and posted[0]["alert"] == "die" and posted[0]["container"] == "database"
     assert (tmp_path / "program.out").read_text() == "die database\n"
     assert notices[0] == "database has ended with exit code 9" and "missing" in notices[1]
+    assert rung == [True]
     assert "\x1b]9;database has ended with exit code 9\x07\x1b]777;notify;moby;database has ended with exit code 9\x07" in written
 
 

@@ -84,6 +84,16 @@ async def test_a_build_from_the_form_to_its_end(open_dashboard: Open, eventually
         assert rows(app, "file")[:2] == ["1 ≡ FROM busybox AS one", "2 ◐ RUN make"]
         assert "1/4 steps, 1 cached" in rows(app, "builds")[0]
 
+        # words in the output of a step
+        await pilot.press("l", "slash", *"more", "enter")
+        stream = app.screen.query_one("#build-log LogStream", LogStream)
+        await eventually(pilot, lambda: stream.hit_at_cursor()[:2] == (1, 1))
+        await pilot.press("ampersand")
+        await eventually(pilot, lambda: len(stream.shown) == 1)
+        await pilot.press("escape")
+        await eventually(pilot, lambda: len(stream.shown) == 2 and stream.hits is None)
+        await pilot.press("escape")
+
         # away and back: nothing is lost
         await pilot.press("1")
         engine.builder.say(ended(2, "done", 1004), begun(3, "[stage-2 2/2] RUN false", 1004, 2, (6, 7)), output(3, "no\n"))

@@ -90,12 +90,22 @@ async def test_lines_go_to_pages_act_on_named_rows_and_are_remembered(open_dashb
         await eventually(pilot, lambda: {call[:2] for call in engine.calls} == {("stop", "web"), ("stop", "worker")})
         await type_line(pilot, eventually, app, "stop nobody")
         await eventually(pilot, lambda: any("no container nobody" in note.message for note in app._notifications))
+        # a filter that hides the row ends; one of the rows means their page
+        app.go("containers", "exited")
+        await eventually(pilot, lambda: app.screen.query_one(ObjectTable).row_count < 7)
+        await type_line(pilot, eventually, app, "containers cache")
+        await eventually(pilot, lambda: app.screen.query_one(ObjectTable).row_count == 7 and app.screen.chosen.name == "cache")
+        assert not app.screen.query_one(FilterBar).filled
+        await type_line(pilot, eventually, app, "image")
+        await eventually(pilot, lambda: app.current_mode == "images")
+        await type_line(pilot, eventually, app, "containers")
+        await eventually(pilot, lambda: app.current_mode == "containers")
         await type_line(pilot, eventually, app, "mark exited")
         assert len(app.screen.query_one(ObjectTable).marked) >= 2
         await pilot.press("colon")
         await eventually(pilot, lambda: isinstance(app.screen, Prompt))
-        await pilot.press("up", "up", "up")
-        assert app.screen.query_one("Input").value == "stop web worker"
+        await pilot.press("up", "up")
+        assert app.screen.query_one("Input").value == "containers"
         app.screen.query_one("Input").value = "logs dat"
         await pilot.pause()
         await pilot.press("tab")

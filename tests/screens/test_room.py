@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+from textual.widgets import Static
+
+from moby_tui.screens.app import Dashboard
+from moby_tui.screens.dialogs.help import Help
 from moby_tui.screens.dialogs.preview import Preview
 from moby_tui.screens.topology.drawing import draw
 from moby_tui.screens.topology.graph import Graph, Member, Net, Published
@@ -70,3 +75,13 @@ def test_published_ports_are_whole_where_there_is_room() -> None:
     graph = Graph((Net("n", "back", "bridge", members=(member,)),))
     text = "\n".join("".join(piece for piece, _ in line) for line in draw(graph, 130).lines)
     assert str(member.published[0]) in text
+
+
+async def test_the_help_says_what_is_different_in_a_browser(
+    open_dashboard: Open, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
+        monkeypatch.setattr(Dashboard, "is_web", True)
+        await pilot.press("question_mark")
+        await eventually(pilot, lambda: isinstance(app.screen, Help) and app.screen.query(".note"))
+        assert "ctrl+w" in str(app.screen.query_one(".note", Static).render())

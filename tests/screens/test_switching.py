@@ -70,6 +70,15 @@ async def test_a_key_after_the_end_of_a_line_is_the_lists(open_dashboard: Open, 
         assert "Stop database?" in str(app.screen.query_one("#question").render())
 
 
+async def test_two_commands_are_typed_before_the_first_line_stands(open_dashboard: Open, eventually: Eventually) -> None:
+    """Both ends of a line went into the first line, which was closed twice: that ended the dashboard."""
+    async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
+        await eventually(pilot, lambda: app.screen.chosen)
+        for key in ("colon", *"images", "enter", "colon", *"volumes", "enter"):
+            app.simulate_key(key)
+        await eventually(pilot, lambda: app.current_mode == "volumes" and not app._keys.busy)
+
+
 def test_keys_wait_for_the_one_before_but_not_for_one_that_is_lost() -> None:
     now, called = 0.0, []
     order = KeyOrder(lambda: called.append(1), lambda: now)

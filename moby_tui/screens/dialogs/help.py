@@ -13,19 +13,28 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 _ALWAYS = "tab next part · the mouse works · shift+drag selects in most terminals · keys are changed in {path}"
+_IN_BROWSER = (
+    "tab next part · the mouse works · keys that the browser keeps for itself (ctrl+w, ctrl+t, ctrl+n) do not come here: all that keys do "
+    "is in the prompt (:) and the palette, and keys are changed in {path} on the machine of the server · an editor and commands of one's "
+    "own that need the terminal are refused · q ends this dashboard, ctrl+c in the server's terminal all of them"
+)
 
 #: A heading, and rows of keys, title, explanation and id.
 Section = tuple[str, Sequence[tuple[str, str, str, str]]]
 
 
 class Help(ModalScreen[None]):
-    """Made of the declarations of the actions, so it cannot be wrong. ``path`` is the file in which keys are changed."""
+    """Made of the declarations of the actions, so it cannot be wrong. ``path`` is the file in which keys are changed.
+
+    ``in_browser``: what is said below them is of ``moby tui --web``.
+    """
 
     BINDINGS = [Binding("escape,q,question_mark,f1", "dismiss", "Close", key_display="esc")]  # noqa: RUF012
 
-    def __init__(self, sections: Sequence[Section], path: str) -> None:
+    def __init__(self, sections: Sequence[Section], path: str, *, in_browser: bool = False) -> None:
         super().__init__()
-        self._sections, self._path = sections, path
+        self._sections = sections
+        self._note = (_IN_BROWSER if in_browser else _ALWAYS).format(path=path)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help"):
@@ -39,7 +48,7 @@ class Help(ModalScreen[None]):
                     table.add_row(Text(keys, "bold"), Text(name), Text(tooltip, "dim"), Text(identifier, "dim italic"))
                 yield Static(Text(title), classes="heading")
                 yield Static(table)
-            yield Static(Text(_ALWAYS.format(path=self._path)), classes="note")
+            yield Static(Text(self._note), classes="note")
 
     def on_mount(self) -> None:
         self.query_one("#help").border_title = "Keys"

@@ -152,4 +152,5 @@ def summary(found: ImageExploration) -> str:
     """How well the image is made, in one line: dive's efficiency, and what nobody can see."""
     wasted = f"{text.size(found.wasted, step=1000)} wasted" if found.wasted else "nothing wasted"
     size = text.size(found.size, step=1000)
-    return f"efficiency {found.efficiency * 100:.1f} % · {wasted} of {size} · {len(found.layers)} layers · {found.files} files"
+    layers = "1 layer" if len(found.layers) == 1 else f"{len(found.layers)} layers"
+    return f"efficiency {found.efficiency * 100:.1f} % · {wasted} of {size} · {layers} · {found.files} files"

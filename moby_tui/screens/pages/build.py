@@ -38,7 +38,7 @@ from moby_tui.screens.session.trouble import TROUBLE
 from moby_tui.screens.theme import ink
 from moby_tui.screens.widgets.lines.build_lines import build_line, fault_line, file_line, stage_line, step_line
 from moby_tui.screens.widgets.lines.lines_view import LinesView
-from moby_tui.screens.widgets.log_line import Times
+from moby_tui.screens.widgets.lines.searched_log import SearchedLog
 from moby_tui.screens.widgets.log_stream import LogStream
 
 #: What comes within this time is drawn at once; seconds.
@@ -56,7 +56,7 @@ class BuildPage(Page):
 
     mode = "build"
     noun = "build"
-    PARTS: ClassVar[tuple[type[Widget], ...]] = (LogStream,)
+    PARTS: ClassVar[tuple[type[Widget], ...]] = (SearchedLog, LogStream)
     ACTIONS = BUILD_ACTIONS
 
     def __init__(self, workspace: Workspace) -> None:
@@ -204,12 +204,12 @@ class BuildPage(Page):
     def _draw_log(self) -> None:
         step = self._step
         self.query_one("#build-log").border_title = Content(step.name if step else "Log")
-        streams = self.query("#build-log LogStream").results(LogStream)
-        stream = next(iter(streams), None)
-        if step is None or stream is None or stream.store is not step.log:
+        logs = self.query("#build-log SearchedLog").results(SearchedLog)
+        log = next(iter(logs), None)
+        if step is None or log is None or log.store is not step.log:
             self._turn_log(step)
         else:
-            stream.refill()
+            log.refill()
 
     @work(group="log", exclusive=True)
     async def _turn_log(self, step: Step | None) -> None:
@@ -219,12 +219,12 @@ class BuildPage(Page):
         await panel.remove_children()
         if step is None:
             return
-        stream = LogStream(step.log, dict, id="build-stream", empty="no output")
-        await panel.mount(stream)
-        stream.times = Times.OFF
-        stream.refill()
+        log = SearchedLog(step.log, dict, empty="no output", id="build-stream")
+        await panel.mount(log)
+        # another step may have taken its place meanwhile
+        log.refill()
         if focused:
-            stream.focus()
+            log.focus_lines()
 
     def _build_line(self, number: int) -> Text:
         return build_line(list(self.builds)[number], time.time(), self._ink)

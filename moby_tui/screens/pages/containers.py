@@ -24,7 +24,7 @@ from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.inspect_view import InspectView
 from moby_tui.screens.widgets.lines.offers_view import OffersView
-from moby_tui.screens.widgets.log_panel import LogPanel
+from moby_tui.screens.widgets.lines.searched_log import SearchedLog
 from moby_tui.screens.widgets.log_stream import LogStream
 
 #: A container that is to be removed is kept this long; seconds.
@@ -37,7 +37,7 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
     mode = "containers"
     noun = "container"
     heading = "Containers"
-    PARTS: ClassVar[tuple[type[Widget], ...]] = (ContainerTable, OffersView, LogStream, LogPanel, InspectView)
+    PARTS: ClassVar[tuple[type[Widget], ...]] = (ContainerTable, OffersView, LogStream, SearchedLog, InspectView)
     ACTIONS = CONTAINER_ACTIONS
 
     def __init__(self, workspace: Workspace) -> None:
@@ -158,6 +158,9 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
             next((one for one in self.session.model.rows() if words[0] in (one.name, one.id)), None) if len(words) == 1 else None
         )
         if row:
+            if not row.matches(self._query):
+                self.query_one("#container-filter", FilterBar).drop()
+                self._query = ""
             self.draw()  # the row may be newer than the drawing
             self.table().go_to(row.id)
         else:

@@ -118,7 +118,11 @@ class ResourcePage(ListPage[R], Generic[R]):
     async def arrive(self, words: Sequence[str]) -> None:
         """The words are a filter; the name of a row puts the cursor there."""
         if len(words) == 1 and (row := next((one for one in self.feed.model.rows() if one.name == words[0]), None)):
-            self.table().go_to(row.id)
+            if not self.table().go_to(row.id) and self._query:
+                self.query_one(FilterBar).drop()
+                self._query = ""
+                self._draw()
+                self.table().go_to(row.id)
         else:
             self.query_one(FilterBar).fill(" ".join(words))
 

@@ -300,7 +300,10 @@ class ShellsPage(Page):
 
     @on(Terminal.SearchWanted)
     def _search_wanted(self, event: Terminal.SearchWanted) -> None:
-        self._search_up = event.up
+        self._ask_words(up=event.up)
+
+    def _ask_words(self, *, up: bool) -> None:
+        self._search_up = up
         self.query_one(FilterBar).open()
 
     @on(FilterBar.Changed, "#shell-search")
@@ -339,7 +342,8 @@ class ShellsPage(Page):
 
     def action_search(self) -> None:
         if terminal := self.terminal:
-            terminal.look_back(search=True)
+            terminal.look_back()
+            self._ask_words(up=True)
 
     # Tabs
 

@@ -295,8 +295,8 @@ class Terminal(AllKeys, ScrollView, can_focus=True):
 
     # Looking back
 
-    def look_back(self, *, search: bool = False) -> None:
-        """Gives the keys to a cursor over the lines, until the person leaves; ``search``: asks for words first."""
+    def look_back(self) -> None:
+        """Gives the keys to a cursor over the lines, until the person leaves."""
         if self.looks_back is None:
             emulator = self._emulator
             seen = emulator.first + self.scroll_offset.y
@@ -304,8 +304,6 @@ class Terminal(AllKeys, ScrollView, can_focus=True):
             self.looks_back = LookBack(emulator, line, emulator.cursor.x, max(emulator.lines - 1, 1))
             self.looks_back.move(0, 0)
         self._show_looks()
-        if search:
-            self.post_message(self.SearchWanted(self, up=True))
 
     def search(self, words: str, *, up: bool) -> None:
         """Goes to the nearest line with these words."""
