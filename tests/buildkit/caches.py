@@ -61,6 +61,12 @@ CASES = [
         "RUN <<E\n#!/bin/sh -c\nE\n",
         12,
     ),
+    Case(
+        "links",
+        "FROM tiny AS one\nCOPY --chown=7:8 d /d\nFROM tiny\nWORKDIR /w\nCOPY --link a b /t/\nCOPY --link --from=one --chown=1:2 /d ./d\n"
+        "ADD --link <<E *.x /here/\ntext\nE\nRUN /m\n",
+        6,
+    ),
     Case("arguments", "ARG Z=z\nFROM tiny\nARG Z\nARG Y\nENV P=$Y\nRUN /$Z\n", 1, ("--build-arg", "Y=yes")),
 ]  # fmt: skip
 #: The case whose cache is recorded in each form that BuildKit knows: ``indexed`` is that of versions before 0.21.

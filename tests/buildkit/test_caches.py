@@ -135,23 +135,26 @@ def _listed(layout: Path) -> dict[str, Any]:
 
 
 def _is_linked(theirs: dict[str, Any], ours: dict[str, Any]) -> bool:
-    """True if each step of theirs is one of ours, and can be reached in ours by one of its links for each input."""
+    """True if each step of theirs that has a layer is one of ours, and can be reached in ours by one of its links for each input.
 
-    def steps(listed: dict[str, Any]) -> dict[str, list[set[tuple[str, str]]]]:
+    The copy of ``COPY --link``, without what it is linked on, has no layer in ours.
+    """
+
+    def steps(listed: dict[str, Any], *, with_layers: bool) -> list[tuple[str, list[set[tuple[str, str]]]]]:
         records = listed["records"]
-        return {
-            record["digest"]: [
-                {(link.get("selector", ""), records[link["link"]]["digest"]) for link in links} for links in record["inputs"]
-            ]
+        return [
+            (
+                record["digest"],
+                [{(link.get("selector", ""), records[link["link"]]["digest"]) for link in links} for links in record["inputs"]],
+            )
             for record in records
-            if record.get("layers")
-        }
+            if record.get("layers" if with_layers else "inputs")
+        ]
 
-    here, there = steps(ours), steps(theirs)
-    assert here.keys() >= there.keys(), (here, there)
+    here = steps(ours, with_layers=False)
     return all(
-        len(here[digest]) == len(inputs) and not any(map(set.isdisjoint, here[digest], inputs))
-        for digest, inputs in there.items()
+        any(digest == mine and len(inputs) == len(those) and not any(map(set.isdisjoint, those, inputs)) for mine, those in here)
+        for digest, inputs in steps(theirs, with_layers=True)
     )
 
 

@@ -208,7 +208,7 @@ class Transfer:
         """Raises ``Unknown``."""
         documents = {document.marker: document for document in self.instruction.documents}
         own = [word for word in words if word not in documents]
-        for flag in ("parents", "link", "keep-git-dir", "checksum"):
+        for flag in ("parents", "keep-git-dir", "checksum"):
             if flag in self._flags:
                 raise Unknown(f"it has --{flag}")
         if "exclude" in self.instruction.repeated:
@@ -226,7 +226,12 @@ class Transfer:
         target = _slashed(posixpath.join("/", self.image.execution.working_dir, destination or "."), destination)
         unpacks = self.instruction.name == "ADD" and self._flags.get("unpack") != "false"
         owner = self._flags.get("chown", "")
-        return operations.copy(below, sources, target, owner, mode.fixed if mode else None, unpacks=unpacks)
+        is_linked = self._flags.get("link") == "true"
+        if is_linked and mode is not None:
+            raise Unknown("it has --link and --chmod")
+        on = () if is_linked else below
+        names = operations.copy(on, sources, target, owner, mode.fixed if mode else None, unpacks=unpacks)
+        return operations.merged(below, names) if is_linked else names
 
     # Sources
 

@@ -138,6 +138,19 @@ class FileKey(msgspec.Struct, omit_defaults=True, kw_only=True):
     indexes: list[list[int]] = field(default_factory=list)
 
 
+class MergeInput(Message, kw_only=True):
+    input: int = 0
+
+
+class MergeOp(Message, kw_only=True):
+    inputs: list[MergeInput]
+
+
+class MergeKey(msgspec.Struct, omit_defaults=True, kw_only=True):
+    kind: str = field(name="Type")
+    operation: MergeOp = field(name="Merge")
+
+
 def json_of(message: msgspec.Struct) -> bytes:
     """Raises ``Unknown`` for text that is not UTF-8."""
     try:

@@ -209,6 +209,8 @@ def document(name: str, text: bytes, mode: int = 0o644) -> Vertex:
 
 def copy(below: Names, sources: Sequence[Source], target: str, owner: str, mode: int | None, *, unpacks: bool) -> Names:
     """COPY and ADD of files. ``target`` is absolute, with the slash at its end that the instruction has. Raises ``Unknown``."""
+    if not below and not all(each == "root" or each.isdecimal() for each in filter(None, owner.split(":"))):
+        raise Unknown("its owner has a name, which an empty image does not know")
     inputs: list[tuple[Link, ...]] = [links(below)] if below else []
     actions: list[bytes] = []
     indexes: list[list[int]] = []
@@ -239,6 +241,15 @@ def copy(below: Names, sources: Sequence[Source], target: str, owner: str, mode:
         actions.append(messages.json_of(asked))
         indexes.append([before, place, 0 if last else _NONE])
     return (operation(_file_key(actions, indexes), *inputs),)
+
+
+def merged(below: Names, linked: Names) -> Names:
+    """``COPY --link``: ``linked`` are the names of the same copy on top of nothing. Raises ``Unknown``."""
+    if not below:
+        raise Unknown("it has --link on top of an empty image")
+    asked = messages.MergeOp(inputs=[messages.MergeInput(), messages.MergeInput(input=1)])
+    key = messages.MergeKey(kind="buildkit.merge.v0", operation=asked)
+    return (operation(digest_of(messages.json_of(key)), links(below), links(linked)),)
 
 
 def _owner(text: str) -> messages.Owner | None:
