@@ -189,8 +189,10 @@ def rename(parts: Parts, record: ContainerRecord) -> None:
 async def _disconnect_running(
     parts: Parts, record: ContainerRecord, network: NetworkRecord, given: NetworkState, *, force: bool
 ) -> None:
+    released = False
     try:
         await parts.request(record, control.Release(name=network.id[:12]))
+        released = True
     except Conflict:
         # the monitor does not hold the place, or was killed: ``reconcile`` undoes what no process holds
         await parts.networks.sandboxes.reconcile()
@@ -198,7 +200,8 @@ async def _disconnect_running(
         if not force:
             raise
     fault.point("disconnect.released")
-    await _remove_interface(parts, record, given.interfaces.get(network.name, ""))
+    if not released or network.driver != "bridge":
+        await _remove_interface(parts, record, given.interfaces.get(network.name, ""))
     given.endpoints.pop(network.name, None)
     given.interfaces.pop(network.name, None)
     given.shapes.pop(network.name, None)
@@ -208,7 +211,7 @@ async def _disconnect_running(
 async def _remove_interface(parts: Parts, record: ContainerRecord, interface: str) -> None:
     """Deletes the interface of a disconnected network, if it still exists.
 
-    That of a bridge network ended with its veth pair; that of a macvlan or ipvlan network did not.
+    That of a bridge network ends with its veth pair, which the monitor deletes; that of a macvlan or ipvlan network does not.
     """
     if interface:
         with suppress(Conflict), open_namespace(parts, record) as namespace:

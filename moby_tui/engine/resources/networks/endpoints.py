@@ -53,7 +53,7 @@ def gateways_of(places: Iterable[Place]) -> dict[int, Place]:
     """
     gateways: dict[int, Place] = {}
     for place in _outward(places):
-        for version in _gateways(place.network):
+        for version in _gateway_versions(place.network):
             gateways.setdefault(version, place)
     return gateways
 
@@ -69,7 +69,18 @@ def gateway_of(places: Sequence[Place]) -> Place | None:
 
 def _outward(places: Iterable[Place]) -> list[Place]:
     able = [place for place in places if not place.network.internal and place.network.driver not in ("null", "host")]
-    return sorted(able, key=lambda place: (-len(_gateways(place.network)), -place.requested.gw_priority, place.network.name))
+    return sorted(
+        able, key=lambda place: (-len(_gateway_versions(place.network)), -place.requested.gw_priority, place.network.name)
+    )
+
+
+def _gateway_versions(network: NetworkRecord) -> set[int]:
+    """The IP versions of a network that have a gateway."""
+    gateways = [pool.any_gateway for pool in network.ipam.config or []]
+    enabled = ((4, network.enable_ipv4), (6, network.enable_ipv6))
+    return {
+        version for version, has in enabled if has and any(gateway and (":" in gateway) == (version == 6) for gateway in gateways)
+    }
 
 
 def check(place: Place) -> None:
