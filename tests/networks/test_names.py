@@ -210,6 +210,11 @@ async def test_a_container_of_the_default_network_gets_names_when_it_comes_into_
     await engine.networks.connect("front", web.id)
     address = (await engine.containers.inspect(data)).network_settings.networks["front"].ip_address
     assert f"Address: {address}" in await lookup(engine, web.id, "data")
+    # out of its only network with names, and in again
+    for _ in range(2):
+        await engine.networks.disconnect("front", web.id)
+        await engine.networks.connect("front", web.id)
+        assert f"Address: {address}" in await lookup(engine, web.id, "data")
 
 
 async def test_a_killed_server_comes_back(engine: Engine, roots: tuple[Path, Path]) -> None:

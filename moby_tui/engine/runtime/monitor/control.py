@@ -261,13 +261,11 @@ class Control:
         _done(connection)
 
     def _serve_names(self, connection: socket.socket, request: protocol.ServeNames) -> None:
-        """Takes the sockets for names, when the container is connected to its first user-defined network. More than one set is not needed."""
-        descriptors = _receive_granted(connection, request.SOCKETS)
-        if self._monitor.names is None:
-            self._monitor.serve_names(request.names, descriptors)
-        else:
-            for fd in descriptors:
-                os.close(fd)
+        """Takes the sockets for names, when the container is connected to a user-defined network and is in no other.
+
+        They take the place of those that it had when it was in one before: questions are redirected to the newest.
+        """
+        self._monitor.serve_names(request.names, _receive_granted(connection, request.SOCKETS))
         _done(connection)
 
     def _release(self, connection: socket.socket, request: protocol.Release) -> None:

@@ -164,6 +164,8 @@ class Monitor:
         # only those in networks of users have any
         from moby_tui.engine.runtime.monitor.name_service import NameService
 
+        if self.names is not None:
+            self.names.close()
         self.names = NameService(self.loop, settings, descriptors)
         self.loop.call_later(0, self.names.register)
 
