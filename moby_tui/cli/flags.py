@@ -27,7 +27,7 @@ class DockerCommand(TyperCommand):
         return ["[OPTIONS]", *(argument.metavar or argument.name or "" for argument in arguments)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """The options alone: the usage line has said what the arguments are."""
+        """Writes the options without the arguments, which the usage line names."""
         records = [param.get_help_record(ctx) for param in self.get_params(ctx) if isinstance(param, TyperOption)]
         with formatter.section("Options"):
             formatter.write_dl([record for record in records if record is not None])

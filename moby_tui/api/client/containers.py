@@ -21,7 +21,6 @@ MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
 _UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
 #: From this version on the content type tells whether a stream is framed.
 _TYPED_STREAMS = (1, 42)
-_MAX_EXIT = 1024 * 1024
 _MISSING = ("executable file not found", "no such file or directory", "system cannot find the file specified")
 _UNUSABLE = ("permission denied", "is a directory")
 

@@ -30,6 +30,7 @@ def query_of(operation: Operation, values: Mapping[str, Any], version: tuple[int
 
 
 def _check_version(parameter: Parameter, version: tuple[int, int]) -> None:
+    """Raises ``InvalidArgument`` for a parameter that the engine's version of the API has not yet."""
     major, _, minor = parameter.since.partition(".")
     if version < (int(major), int(minor)):
         raise InvalidArgument(

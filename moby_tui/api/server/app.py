@@ -127,6 +127,7 @@ def _last(request: web.BaseRequest) -> None:
 
 
 async def _expect(request: web.BaseRequest) -> None:
+    """Answers the header ``Expect``: 100 for ``100-continue``, else it raises 417 (RFC 9110, section 10.1.1)."""
     expected = request.headers.get("Expect", "")
     if not expected or request.version < HttpVersion11:
         return

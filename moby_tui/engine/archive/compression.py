@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 from moby_tui.engine.archive import limits
@@ -24,6 +25,13 @@ _PIECE = 1 << 18
 _ZSTD_WINDOW_LOG = 27
 #: As much for an xz dictionary, and what the decoder needs beside it; ``xz -9`` takes 64 MiB.
 _XZ_MEMORY = (128 + 8) << 20
+
+
+def pieces_of(file: Path) -> Iterator[bytes]:
+    """The content of a file, piece by piece. Blocks; raises ``OSError``."""
+    with file.open("rb") as source:
+        while piece := source.read(_PIECE):
+            yield piece
 
 
 def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:

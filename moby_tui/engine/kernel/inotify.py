@@ -25,7 +25,6 @@ _READ_SIZE = 64 * 1024
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.inotify_init1.argtypes = (ctypes.c_int,)
 _libc.inotify_add_watch.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_uint32)
-_libc.inotify_rm_watch.argtypes = (ctypes.c_int, ctypes.c_int)
 
 
 class Change(NamedTuple):
@@ -56,9 +55,6 @@ class Inotify:
     def add_watch(self, path: str, mask: int) -> int:
         """Watches a file or directory; returns the watch. Raises ``OSError`` (ENOENT, ENOSPC at the limit of watches)."""
         return _checked(_libc.inotify_add_watch(self._fd, os.fsencode(path), mask))
-
-    def remove_watch(self, watch: int) -> None:
-        _checked(_libc.inotify_rm_watch(self._fd, watch))
 
     def read(self) -> list[Change]:
         """The changes since the last call; empty when there are none."""

@@ -162,10 +162,6 @@ def fsconfig_string(context: int, key: str, value: Path) -> None:
     fsconfig(context, FSCONFIG_SET_STRING, key, value)
 
 
-def fsconfig_fd(context: int, key: str, fd: int) -> None:
-    fsconfig(context, FSCONFIG_SET_FD, key, aux=fd)
-
-
 def fsconfig_create(context: int) -> None:
     """Makes the superblock from what was configured."""
     fsconfig(context, FSCONFIG_CMD_CREATE)

@@ -211,7 +211,3 @@ def boot_id() -> str:
     """Changes with every boot (random(4))."""
     with open("/proc/sys/kernel/random/boot_id") as file:
         return file.read().strip()
-
-
-def thread_count() -> int:
-    return len(os.listdir("/proc/self/task"))

@@ -44,7 +44,7 @@ class ContainerPaths(msgspec.Struct, frozen=True):
 
     @property
     def linked(self) -> Path:
-        """There once another container has been created with a link to this one."""
+        """A file that exists once another container has been created with a link to this one."""
         return self.data / "linked"
 
     @property

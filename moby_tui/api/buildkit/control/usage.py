@@ -24,7 +24,7 @@ async def records(client: Client, filters: Iterable[str] = ()) -> list[UsageReco
 
 
 async def prune(client: Client, request: PruneRequest) -> list[UsageRecord]:
-    """What was removed. Raises ``NotImplementedYet`` for filters other than the age."""
+    """Prunes the build cache, and returns the records of what was removed. Raises ``NotImplementedYet`` for filters other than the age."""
     _check(request.filter)
     if request.minFreeSpace:
         raise NotImplementedYet("prune with a smallest free space (use --max-used-space)")

@@ -46,6 +46,7 @@ class ExitWait:
             await self.close()
 
     async def _result(self) -> ContainerExit:
+        """Waits for the exit in events and in the container's state. Raises ``Unavailable`` if the engine is closed before."""
         # first the events since the registration, then the state: that of a removed container cannot be read
         patience, closed = 0.0, False
         while True:

@@ -126,6 +126,7 @@ class Control:
         self._loop.remove(connection.fileno())
 
     def _accept_again(self) -> None:
+        """Accepts connections again after a pause, unless the socket was closed meanwhile."""
         if self._listener is not None and self._listener.fileno() >= 0:
             self._loop.watch(self._listener.fileno(), READ, lambda _: self._accept())
 

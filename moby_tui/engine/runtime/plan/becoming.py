@@ -23,7 +23,7 @@ def attach_streams(program: Program, around: Surroundings) -> None:
 
 
 def finish(program: Program, process: Process, around: Surroundings) -> None:
-    """The last steps, in the one order in which none undoes another: limits, directory, privileges, filter, program."""
+    """Adds the last steps, in the one order in which none undoes another: limits, directory, privileges, filter, program."""
     _lower(program, process, around, process.rlimits)
     _become_program(program, process, around)
 

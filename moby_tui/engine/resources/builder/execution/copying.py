@@ -272,6 +272,7 @@ def _copy_tree(source: int, path: bytes, target: int, destination: bytes, attrib
 
 
 def _copy_directory(source: int, name: bytes, parent: int, target: int, path: bytes, attributes: Attributes) -> None:
+    """Makes the directory ``name`` in ``parent``, unless it is there, with owner, extended attributes and mode of the one in ``source``."""
     with suppress(FileExistsError):
         os.mkdir(name, 0o700, dir_fd=parent)
     with (

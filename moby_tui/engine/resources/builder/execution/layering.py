@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from moby_tui.engine.archive.compression import decompress
+from moby_tui.engine.archive.compression import decompress, pieces_of
 from moby_tui.engine.resources.builder.execution import difference
 from moby_tui.engine.resources.builder.image import BuiltImage, Layer
 from moby_tui.engine.resources.images.snapshots import snapshot
@@ -23,7 +23,6 @@ from moby_tui.engine.tasks import in_thread
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
 
-_CHUNK = 1 << 20
 _FASTEST = 1
 #: Bytes that are hashed and compressed at once.
 _JOINED = 1 << 16
@@ -88,7 +87,7 @@ class Layering:
         """Packs a plain tar and unpacks it into the layer store; None where there are no pieces."""
         async with self._packed(pieces) as (packed, layer):
             if layer is not None:
-                await self._layers.make(decompress(chunks(packed)), layer.diff_id)
+                await self._layers.make(decompress(pieces_of(packed)), layer.diff_id)
         return layer
 
     @asynccontextmanager
@@ -161,10 +160,3 @@ def _copy_owner(layer: Path, upper: Path) -> None:
     status = layer.stat()
     os.chown(upper, status.st_uid, status.st_gid)
     upper.chmod(stat.S_IMODE(status.st_mode))
-
-
-def chunks(file: Path) -> Iterator[bytes]:
-    """The content of a file, piece by piece. Blocks; raises ``OSError``."""
-    with file.open("rb") as source:
-        while chunk := source.read(_CHUNK):
-            yield chunk

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from moby_tui.engine.archive.compression import pieces_of
 from moby_tui.engine.resources.builder import requests
 from moby_tui.engine.resources.builder.execution import difference
-from moby_tui.engine.resources.builder.execution.layering import Layering, chunks
+from moby_tui.engine.resources.builder.execution.layering import Layering
 from moby_tui.engine.resources.builder.graph import travelling
 from moby_tui.engine.resources.builder.image import BuiltImage
 from moby_tui.engine.resources.builder.llb.vertices import Names
@@ -229,7 +230,7 @@ class Results:
     async def _hand_over_cache(self, caller: Caller, cache: CacheTarget) -> None:
         document = self._listed(everything=cache.everything)
         for layer in document.layers:
-            await caller.take_blob(cache.reference, layer, self._pieces(chunks(self._content.path(layer.digest))))
+            await caller.take_blob(cache.reference, layer, self._pieces(pieces_of(self._content.path(layer.digest))))
         written = encode(document.manifest)
         described = oci.Descriptor(media_type=oci.MEDIA_MANIFEST, digest=digest_of(written), size=len(written))
         for blob, data in (*document.bodies, (described, written)):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from moby_tui.engine.archive import tar
-from moby_tui.engine.archive.compression import decompress, detect
+from moby_tui.engine.archive.compression import decompress, detect, pieces_of
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.builder import git
@@ -28,7 +28,6 @@ from moby_tui.schema.build import Caller
 
 #: The largest Dockerfile and ignore file, which are held in memory.
 TEXT_LIMIT = 4 << 20
-_CHUNK = 1 << 20
 _HEAD = 1 << 16
 #: The build argument with which ``.git`` stays in the context, as in BuildKit.
 KEEP_GIT_DIR = "BUILDKIT_CONTEXT_KEEP_GIT_DIR"
@@ -53,7 +52,7 @@ class Context:
 
     def unpack(self, archive: Path) -> None:
         """Blocking. Raises ``InvalidArgument`` for what is no tar or would reach outside, ``StorageFull``."""
-        apply(decompress(_chunks(archive)), self.root)
+        apply(decompress(pieces_of(archive)), self.root)
 
     def dockerfile(self, name: str) -> bytes:
         """The text of the Dockerfile. Raises ``InvalidArgument`` if it is missing or empty."""
@@ -233,9 +232,3 @@ def _is_archive(head: bytes) -> bool:
         return next(iter(tar.Reader(iter([head]))), None) is not None
     except InvalidArgument:
         return False
-
-
-def _chunks(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as source:
-        while chunk := source.read(_CHUNK):
-            yield chunk

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 #: A smaller blob is unpacked in less time than it takes to start the unpacker.
 _WORTH_A_PROCESS = 2 << 20
-_CHUNK = 1 << 18
 #: Seconds until the ``syncfs``: the kernel has written most of it by then (vm.dirty_expire_centisecs), and one call serves several pulls.
 _SECONDS_UNTIL_WRITTEN = 90.0
 
@@ -123,7 +122,10 @@ class LayerStore:
 
         size = blob.stat().st_size
         if size < _WORTH_A_PROCESS:
-            await self.make(_chunks(blob), diff_id)
+            # imported here, since few commands unpack layers
+            from moby_tui.engine.archive.compression import pieces_of
+
+            await self.make(pieces_of(blob), diff_id)
             return
         async with staging.claim(self._staging, self.claim_name(diff_id)) as folder:
             if not self.has(diff_id):
@@ -240,12 +242,6 @@ def _counted(chunks: Iterator[bytes], used: Callable[[int], None]) -> Iterator[b
         yield chunk
         done += len(chunk)
         used(done)
-
-
-def _chunks(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as source:
-        while chunk := source.read(_CHUNK):
-            yield chunk
 
 
 def _adopt(diff: Path, lowers: list[Path], name: str) -> None:

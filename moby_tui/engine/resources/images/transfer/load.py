@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from moby_tui.engine.archive import tar
-from moby_tui.engine.archive.compression import GZIP, ZSTD, decompress, detect
+from moby_tui.engine.archive.compression import GZIP, ZSTD, decompress, detect, pieces_of
 from moby_tui.engine.archive.incoming import consume
 from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images import platform as platforms
@@ -255,7 +255,7 @@ def _root_layer(file: Path) -> tuple[Member, str]:
     """Makes the layer of a root file system; returns its descriptor and diff id. Blocking."""
     member = _as_layer(_member(file))
     digest = hashlib.sha256()
-    for chunk in decompress(_file_chunks(member.file)):
+    for chunk in decompress(pieces_of(member.file)):
         digest.update(chunk)
     return member, "sha256:" + digest.hexdigest()
 
@@ -265,7 +265,7 @@ def _as_layer(member: Member) -> Member:
     with member.file.open("rb") as file:
         if detect(file.read(_HEAD)) in _LAYER_TYPES:
             return member
-    return _store(decompress(_file_chunks(member.file)), member.file.with_name(f"{member.file.name}.tar"))
+    return _store(decompress(pieces_of(member.file)), member.file.with_name(f"{member.file.name}.tar"))
 
 
 def _member(file: Path) -> Member:
@@ -308,9 +308,3 @@ def _store(chunks: Iterator[tar.Piece], file: Path) -> Member:
             digest.update(chunk)
             size += len(chunk)
     return Member(file, size, "sha256:" + digest.hexdigest())
-
-
-def _file_chunks(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as source:
-        while chunk := source.read(_CHUNK):
-            yield chunk

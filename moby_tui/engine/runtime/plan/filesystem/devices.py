@@ -73,7 +73,7 @@ class Devices:
         return tree
 
     def _add(self, tree: Slot, devices: list[Device]) -> None:
-        """More nodes in a ``/dev`` that is not in the container yet."""
+        """Adds the steps that make these nodes, those of them that lie below ``/dev``, in the tree that becomes the container's ``/dev``."""
         for device in devices:
             path = device.path
             if path.startswith("/dev/"):

@@ -28,7 +28,10 @@ _MAY_BE_COVERED = frozenset(
 
 
 def check_destination(destination: str, source: str) -> bool:
-    """Raises ``ValueError`` for a mount inside /proc, or over it of what is no procfs. Whether its target may lie on a procfs."""
+    """Returns True if the target of a mount may lie on a procfs.
+
+    Raises ``ValueError`` for a mount inside /proc, and for one over /proc of another kind than procfs.
+    """
     if destination == "/proc" and not _is_procfs(source):
         raise ValueError(f"cannot mount {source} to /proc: only a proc file system may be there")
     if destination in _MAY_BE_COVERED:

@@ -50,7 +50,7 @@ def has_time_namespace(spec: Configuration) -> bool:
 
 
 def time_offsets(spec: Configuration) -> str:
-    """``linux.timeOffsets`` as /proc/PID/timens_offsets takes it."""
+    """The lines for /proc/PID/timens_offsets of the configuration's ``linux.timeOffsets`` (time_namespaces(7))."""
     offsets = spec.linux.time_offsets
     return "".join(f"{clock} {offset.seconds} {offset.nanoseconds}\n" for clock, offset in offsets.items())
 
