@@ -121,7 +121,7 @@ class ResourcePage(ListPage[R], Generic[R]):
             if not self.table().go_to(row.id) and self._query:
                 self.query_one(FilterBar).drop()
                 self._query = ""
-                self._draw()
+                self.draw()
                 self.table().go_to(row.id)
         else:
             self.query_one(FilterBar).fill(" ".join(words))
