@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from moby_tui.engine.containers.start import orphans
+from moby_tui.engine.store.locks import is_held
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
 from moby_tui.schema.container import ContainerCreate, HostConfig
 from runtime.box import Box
@@ -61,3 +65,31 @@ async def test_command_and_entrypoint(box: Box) -> None:
     assert (seen.path, seen.args) == ("echo", ["a", "b"])
     with pytest.raises(InvalidArgument, match="no command specified"):
         await box.engine.containers.create(ContainerCreate(image=box.image, entrypoint=[""], cmd=None, host_config=host))
+
+
+async def test_a_cancelled_removal_keeps_the_lock_while_its_thread_deletes_files(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ident = await box.create("true")
+    parts = box.engine.containers._parts
+    lock = parts.files(parts.get(ident)).lock
+    loop, begun, goes_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+    remove_files, held = orphans.remove_files, []
+
+    def slowly(*folders: Path) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        goes_on.wait(60)
+        held.append(is_held(lock))
+        remove_files(*folders)
+
+    monkeypatch.setattr(orphans, "remove_files", slowly)
+    removal = asyncio.create_task(box.engine.containers.remove(ident))
+    await begun.wait()
+    removal.cancel()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    ended_early = removal.done()
+    goes_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await removal
+    assert (ended_early, held) == (False, [True])
