@@ -202,6 +202,11 @@ async def test_everything_a_container_asks_for(volumes: Volumes, tmp_path: Path)
     assert (await volumes.inspect(by_target["/other"].name)).labels == {"a": "b", ANONYMOUS: ""}
 
 
+async def test_a_bind_may_end_with_a_colon(volumes: Volumes) -> None:
+    resolution = await volumes.resolve(ContainerConfig(), HostConfig(binds=["data:/b:"]))
+    assert [(mount.name, mount.destination, mount.rw) for mount in resolution.mounts] == [("data", "/b", True)]
+
+
 @pytest.mark.parametrize(
     ("bind", "text"),
     [
@@ -215,6 +220,8 @@ async def test_everything_a_container_asks_for(volumes: Volumes, tmp_path: Path)
         ("/a:ro", "invalid volume specification: '/a:ro'"),
         (":/b", "invalid volume specification: ':/b'"),
         ("", "invalid volume specification: ''"),
+        ("a::", "invalid volume specification: 'a::'"),
+        ("ä:/b", "includes invalid characters for a local volume name"),
         ("/a:/b:nocopy", "field VolumeOptions must not be specified"),
         ("name:/b:rshared", "field BindOptions must not be specified"),
     ],

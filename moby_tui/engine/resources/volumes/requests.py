@@ -83,7 +83,7 @@ def is_volume_name(name: str) -> bool:
 
 def check_volume_name(name: str) -> None:
     """Raises ``InvalidArgument`` for a name that a volume cannot have."""
-    if len(name) == 1:
+    if len(name.encode()) == 1:
         raise InvalidArgument(f"create {name}: volume name is too short, names should be at least two alphanumeric characters")
     if not is_volume_name(name):
         raise InvalidArgument(
@@ -95,6 +95,9 @@ def check_volume_name(name: str) -> None:
 def _bind_request(specification: str, volume_driver: str) -> MountRequest:
     """Reads the option ``-v``: ``[source:]target[:mode,mode]``, with an absolute path or a volume's name as the source."""
     parts = specification.split(":")
+    if len(parts) == 3 and not parts[2]:
+        # as with dockerd, no mode after the colon is no fault
+        parts.pop()
     if not all(parts) or len(parts) > 3 or (len(parts) == 2 and _MODES.issuperset(parts[1].split(","))):
         raise InvalidArgument(f"invalid volume specification: '{specification}'")
     source, target = ("", parts[0]) if len(parts) == 1 else parts[:2]
