@@ -224,6 +224,13 @@ async def test_relative_volumes_are_mounted_below_the_root(engine: Engine) -> No
     assert {"/data", "/a/b", "/d", "/e"} <= set(out.split())
 
 
+async def test_what_a_run_writes_below_a_volume_is_kept(engine: Engine) -> None:
+    text = "FROM busybox\nRUN mkdir /v; echo 1 >/v/first\nVOLUME /v\nRUN echo 2 >/v/second; mkdir /v/sub\n"
+    done = await build(engine, text)
+    assert await run(engine, done.id, ["sh", "-c", "cat /v/first /v/second; ls -d /v/sub"]) == (0, "1\n2\n/v/sub\n")
+    assert (await engine.images.inspect(done.id)).config.volumes == {"/v": {}}
+
+
 @pytest.mark.parametrize("line", ["COPY l* /w/", "COPY d/l* /w/", "COPY link /w", "ADD l?nk /w"])
 async def test_a_dead_link_among_the_sources(engine: Engine, line: str) -> None:
     text = f"FROM busybox\n{line}\n"

@@ -35,6 +35,12 @@ def _folder(path: Path) -> None:
     (path / "file").touch()
 
 
+def _pipe(path: Path) -> None:
+    """Who opens one to read waits for a writer."""
+    path.unlink()
+    os.mkfifo(path)
+
+
 def _changed(**values: object) -> Callable[[Path], None]:
     def damage(path: Path) -> None:
         path.write_text(json.dumps({**json.loads(path.read_bytes()), **values}))
@@ -49,6 +55,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "list": lambda path: path.write_text("[1]"),
     "deep": lambda path: path.write_text("[" * 100_000),
     "folder": _folder,
+    "pipe": _pipe,
     "types": _changed(pid="1"),
     "truth for a number": _changed(exit_code=True),
     "no pid": _changed(pid=-1),

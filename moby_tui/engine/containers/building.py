@@ -57,7 +57,7 @@ class ContainerSteps:
         self, step: Step, *, began: Callable[[str], None], output: Callable[[int, bytes], None]
     ) -> AsyncIterator[Ended]:
         """Raises what a start can fail with. A caller that is cancelled takes the container with it."""
-        parts = msgspec.structs.replace(self._parts, step_images=_StepImages(step.image))
+        parts = msgspec.structs.replace(self._parts, step_images=_StepImages(_without_volumes(step.image)))
         asked = ContainerCreate(
             image=step.image.id or step.image.reference,
             entrypoint=[""],
@@ -77,7 +77,7 @@ class ContainerSteps:
     async def hold(self, step: Step, ended: Ended, began: Callable[[str], None]) -> None:
         """Its first process does nothing: whoever wants to look runs a shell beside it. Raises what a start can fail with."""
         image = msgspec.structs.replace(step.image, layers=[ended.upper, *step.image.layers])
-        parts = msgspec.structs.replace(self._parts, step_images=_StepImages(image))
+        parts = msgspec.structs.replace(self._parts, step_images=_StepImages(_without_volumes(image)))
         asked = ContainerCreate(
             image=step.image.id or step.image.reference,
             entrypoint=[""],
@@ -99,6 +99,14 @@ class ContainerSteps:
             # whoever looked at it may be removing it too
             with suppress(FileNotFoundError):
                 await _remove(parts, record)
+
+
+def _without_volumes(image: LocalImage) -> LocalImage:
+    """The image of a step: what a RUN writes where its Dockerfile or base has a VOLUME is kept, as with BuildKit."""
+    if image.config.config is None or not image.config.config.volumes:
+        return image
+    execution = msgspec.structs.replace(image.config.config, volumes=None)
+    return msgspec.structs.replace(image, config=msgspec.structs.replace(image.config, config=execution))
 
 
 def _host(step: Step) -> HostConfig:

@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import os
+import stat
 import time
 from contextlib import suppress
 
@@ -94,13 +95,22 @@ def _is_time(text: str) -> bool:
     return shape == "0000-00-00T00:00:00.000000000Z"
 
 
+def _open_regular(path: str, flags: int) -> int:
+    """Opens a regular file. Raises ``ValueError`` for anything else, since a named pipe or a device would be waited for without end."""
+    fd = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    raise ValueError(f"{path} is no regular file")
+
+
 def _read_whole(path: str) -> object:
     """Looks again at what was being written while it was read: its first stamp is then not its last. Raises ``ValueError``."""
     for wait in _PATIENCE:
         if wait:
             # to sleep for no time gives the processor away (clock_nanosleep(2)): a millisecond and more on a busy machine
             time.sleep(wait)
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_open_regular) as file:
             data = file.read()
         with suppress(ValueError):
             values = json.loads(data)
