@@ -217,14 +217,16 @@ async def test_everything_is_a_command(person: Person) -> None:
 
 
 async def test_safe_work_on_many(person: Person) -> None:
-    person.type("*d")
+    person.type(":mark busybox", "Enter")
+    await person.sees("✓ ● web", "✓ ● import")
+    person.type("d")
     await person.sees("Remove 3 containers?", "Type 3")
     person.type("2", "Enter")
     await person.sees("Remove 3 containers?")  # the wrong number removes nothing
     person.type("", "Escape")
     await person.sees("q Quit", but="Remove 3")
-    person.type("-/import", "Enter")
-    await person.sees("1 of 3")
+    person.type(":mark import", "Enter")
+    await person.sees("✓ ● import", but="✓ ● web")
     person.type("d")
     await person.sees("Remove import?")
     person.type("y")
