@@ -167,6 +167,16 @@ async def test_unknown_ones_are_named(engine: Engine) -> None:
         await engine.networks.connect("bridge", "web")
 
 
+async def test_a_container_that_does_not_run_is_connected_again_with_other_settings(engine: Engine) -> None:
+    """As with dockerd 28.5, which refuses it for one that runs."""
+    await engine.networks.create(NetworkCreate(name="back"))
+    web = (await engine.containers.create(ContainerCreate(image="busybox", cmd=["sleep", "1000"]))).id
+    for alias in ("old", "new"):
+        await engine.networks.connect("back", web, EndpointSettings(aliases=[alias]))
+    await engine.containers.start(web)
+    assert (await engine.containers.inspect(web)).network_settings.networks["back"].aliases == ["new"]
+
+
 async def test_a_stopped_monitor_is_told_of(engine: Engine, roots: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     await engine.networks.create(NetworkCreate(name="front"))
     web = await start(engine, "web")

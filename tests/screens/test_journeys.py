@@ -7,6 +7,7 @@ page of the containers and leaves the engine as it was.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shlex
 import sys
@@ -21,6 +22,8 @@ from moby_tui.schema.container import ContainerCreate, HostConfig, PortBinding
 from moby_tui.schema.network import NetworkCreate
 from screens.conftest import Tmux
 
+#: Workers share a network namespace.
+PORT = str(28080 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
 COMPOSE = "com.docker.compose."
 WEB = "mkdir -p /srv; echo 'a note' > /srv/note; while true; do echo INFO GET /items 200; sleep 1; done"
 DATABASE = "while true; do echo 'ERROR deadlock found' >&2; sleep 1; done"
@@ -40,7 +43,7 @@ async def fill(roots: tuple[Path, Path], archive: Path) -> None:
         async for _ in engine.images.load(content()):
             pass
         await engine.networks.create(NetworkCreate(name="back"))
-        ports: dict[str, list[PortBinding] | None] = {"80/tcp": [PortBinding(host_ip="127.0.0.1", host_port="28080")]}
+        ports: dict[str, list[PortBinding] | None] = {"80/tcp": [PortBinding(host_ip="127.0.0.1", host_port=PORT)]}
         wired = HostConfig(network_mode="back", port_bindings=ports)
         alone = HostConfig(network_mode="none")
         for name, line, host, labels in (
@@ -72,8 +75,8 @@ def terminal(busybox_archive: Path) -> Iterator[Tmux]:
         tmux = Tmux(roots[0].parent / "tmux")
         line = shlex.join([sys.executable, "-m", "moby_tui", "--data-root", str(roots[0]), "--exec-root", str(roots[1]), "tui"])
         home = shlex.quote(str(roots[0].parent))
-        tmux("new-session", "-d", "-x", "120", "-y", "36", "sh")
-        tmux("send-keys", f"PS1='ready# '; export HOME={home} XDG_CONFIG_HOME={home}; {line}; echo status $?", "Enter")
+        tmux("new-session", "-d", "-x", "120", "-y", "36", f"export HOME={home} XDG_CONFIG_HOME={home}; {line}")
+        tmux("set-option", "-g", "remain-on-exit", "on")
         try:
             yield tmux
         finally:
@@ -109,14 +112,17 @@ class Person:
 
 
 @pytest.fixture
-async def person(terminal: Tmux) -> Person:
-    """Somebody before the page of the containers, with the cursor on web."""
+async def person(terminal: Tmux, request: pytest.FixtureRequest) -> AsyncIterator[Person]:
+    """Somebody before the page of the containers, with the cursor on web. A journey that failed leaves a new dashboard to the next."""
+    failed = request.session.testsfailed
     one = Person(terminal)
     one.resize(120, 36)
     await one.sees("q Quit")
     one.type(":containers web", "Enter")
     await one.sees("─ Containers ─", "─ web ─")
-    return one
+    yield one
+    if request.session.testsfailed > failed:
+        terminal("respawn-pane", "-k")
 
 
 async def test_terminal_tabs(person: Person) -> None:
@@ -132,7 +138,7 @@ async def test_terminal_tabs(person: Person) -> None:
     await person.sees("one-2")  # what was on it is still there
     person.type("", "C-]", "/")
     person.type("one-2")
-    await person.sees("of 2 hits")
+    await person.sees("search one-2", "of 1 hits")
     person.type("", "Enter")
     await person.sees("looking back")
     person.type("", "Escape")
@@ -187,9 +193,9 @@ async def test_files(person: Person) -> None:
 
 async def test_networks_drawn(person: Person) -> None:
     person.type("T")
-    await person.sees("─ back ─", "● web", "28080→80")
+    await person.sees("─ back ─", "● web", f"{PORT}→80")
     person.type("x")
-    await person.sees("28080", "web")
+    await person.sees(PORT, "web")
 
 
 async def test_problems(person: Person) -> None:

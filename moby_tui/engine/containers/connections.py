@@ -27,9 +27,9 @@ _PRIVATE = "container cannot be connected to multiple networks with one of the n
 
 
 async def connect(parts: Parts, ref: str, container: str, asked: EndpointSettings | None) -> None:
-    """Connects a container, running or not, to one more network.
+    """Connects a container, running or not, to one more network. If it does not run and is in the network, it gets the new settings there.
 
-    Raises ``NotFound``, ``MobyError``, and ``Forbidden`` if it is in the network already or can be in no other one.
+    Raises ``NotFound``, ``MobyError``, and ``Forbidden`` if it runs in the network already or can be in no other one.
     """
     _check_named(container)
     network, settings = parts.networks.find(ref), asked or EndpointSettings()
@@ -38,10 +38,11 @@ async def connect(parts: Parts, ref: str, container: str, asked: EndpointSetting
     endpoints.check(Place(network, settings))
     async with changing(parts, record) as record:
         places = _places(record)
-        if network.name in places:
+        runs = parts.current_state(record).alive
+        if runs and network.name in places:
             raise Forbidden(f"endpoint with name {record.name} already exists in network {network.name}")
         places |= {network.name: settings}
-        if not parts.current_state(record).alive:
+        if not runs:
             _keep(parts, record, places)
             return
         if parts.networks.sandboxes.is_member(record.id, network.id):
