@@ -142,6 +142,7 @@ _INSPECT = {
     r"HostConfig\.CgroupnsMode": "private on cgroup version 1 too: no container sees the host's groups",
     r"HostConfig\.NetworkMode": "bridge, as Docker since version 26",
     r"HostConfig\.MaskedPaths": "those of Docker 29",
+    r"HostConfig\.KernelMemory(TCP)?": "later dockerds leave them out if they are zero",
     r"SizeRootFs": "what the layers' tar streams hold, as Docker's containerd image store reckons it",
 }
 _SUMMARY = {

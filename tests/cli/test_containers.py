@@ -163,7 +163,7 @@ def test_ports_as_filters_mean_the_hosts_and_the_containers(box: Cli) -> None:
     box("create", "--name", "web", "-p", "127.0.0.1:8787:80", "--expose", "53/udp", "box", "true")
 
     def found(filter: str) -> str:
-        return box("ps", "-aq", "--filter", filter, "--format", "{{.Names}}").stdout
+        return box("ps", "-a", "--filter", filter, "--format", "{{.Names}}").stdout
 
     for filter in ("publish=8787", "publish=8780-8790/tcp", "expose=80", "expose=53/udp", "expose=70-80"):
         assert found(filter) == "web\n", filter
