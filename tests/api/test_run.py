@@ -10,7 +10,7 @@ import pytest
 from moby_tui.api.client.http import HttpClient
 from moby_tui.api.client.protocol import Client
 from moby_tui.engine.engine import Engine
-from moby_tui.errors import CommandNotFound, ContainerFailed, InvalidArgument
+from moby_tui.errors import CommandNotFound, ContainerFailed, Forbidden
 from moby_tui.schema.container import ContainerCreate, HostConfig
 
 
@@ -59,7 +59,7 @@ async def test_a_missing_command_leaves_nothing(client: Client) -> None:
 
 async def test_a_missing_image_is_fetched(client: Client) -> None:
     """Of a registry that cannot be asked for it: the refusal is the pull's."""
-    with pytest.raises(InvalidArgument, match="'scratch' is a reserved name"):
+    with pytest.raises(Forbidden, match="'scratch' is a reserved name"):
         await client.containers.run("scratch", ["true"])
 
 
