@@ -96,7 +96,8 @@ def _is_time(text: str) -> bool:
 
 
 def _open_regular(path: str, flags: int) -> int:
-    """Opens a regular file. Raises ``ValueError`` for anything else, since a named pipe or a device would be waited for without end."""
+    """Opens a regular file. Raises ``ValueError``, or ``OSError``, for anything else: a named pipe or a device would be waited for without
+    end."""
     fd = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
     if stat.S_ISREG(os.fstat(fd).st_mode):
         return fd
@@ -153,15 +154,19 @@ def _write_anew(path: str, data: bytes) -> None:
 def _write_over(path: str, data: bytes, *, longest: float = math.inf) -> bool:
     """One write within the file's first block, which it has already; what was longer ends in blanks, which JSON allows.
 
-    False where there is no file yet, or one that is longer than ``longest`` bytes."""
+    False where there is no regular file yet, or one that is longer than ``longest`` bytes."""
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+        fd = _open_regular(path, os.O_WRONLY)
+    except (FileNotFoundError, ValueError):
         return False
     except IsADirectoryError:
         # no engine makes one there: whoever did finds it beside
         os.rename(path, f"{path}.{time.time_ns()}")
         return False
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a named pipe that no process reads
+            return False
+        raise
     try:
         size = os.fstat(fd).st_size
         if size > longest:
