@@ -135,7 +135,7 @@ def test_a_later_folder_replaces_a_file_and_others_are_not_read(tmp_path: Path) 
         ({"hook": {"path": "/bin/sh", "timeout": 0}}, "above zero"),
         ({"stages": ["whenever"]}, "it has whenever"),
         ({"stages": []}, "it has none"),
-        ({"when": {"commands": ["("]}}, "unterminated"),
+        ({"when": {"commands": ["("]}}, "missing [)]"),
         ({"more": 1}, "unknown field `more`"),
         ({"hook": 3}, "Expected `object`"),
     ],

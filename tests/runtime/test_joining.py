@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from moby_tui.engine_options import EngineOptions
-from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
+from moby_tui.errors import Conflict, InvalidArgument, MobyError
 from moby_tui.schema.container import Ulimit
 from runtime.box import Box
 from runtime.running import execute
@@ -82,7 +82,7 @@ async def test_what_does_not_run_cannot_be_joined(box: Box) -> None:
     for kind in ("pid", "ipc"):
         with pytest.raises(Conflict, match=f"failed to join {kind.upper()} namespace: container {ident} is not running"):
             await box.start("true", host={f"{kind}_mode": "container:still"})
-    with pytest.raises(NotFound, match="No such container: missing"):
+    with pytest.raises(InvalidArgument, match="No such container: missing"):
         await box.start("true", host={"pid_mode": "container:missing"})
     own = await box.create("true", name="itself", host={"network_mode": "container:itself"})
     with pytest.raises(InvalidArgument, match="cannot join own network"):
