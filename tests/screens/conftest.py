@@ -37,6 +37,7 @@ async def dashboard(
         await until(pilot, lambda: not len(app.session.model) or app.screen.query_one(ContainerTable).row_count)
         await pilot.pause()
         yield app, pilot
+        app.exit()  # as a person leaves: a page may just be opened then
 
 
 def there(value: T | None) -> T:
