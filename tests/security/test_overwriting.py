@@ -215,16 +215,23 @@ while True:
         except OSError:
             places = ["exe"]
         for place in places:
-            path = f"/proc/{name}/{place}"
+            try:
+                # the process may execute its program meanwhile: all that follows is asked of the file that is opened here
+                file = os.open(f"/proc/{name}/{place}", os.O_PATH)
+            except OSError:
+                continue
+            path = f"/proc/self/fd/{file}"
             try:
                 target = os.readlink(path)
                 if target.endswith("/busybox"):
                     continue
-                print("read-only" if os.statvfs(path).f_flag & os.ST_RDONLY else "writable", place[:9], target, flush=True)
+                print("read-only" if os.fstatvfs(file).f_flag & os.ST_RDONLY else "writable", place[:9], target, flush=True)
                 os.close(os.open(path, os.O_WRONLY))
                 print("opened", target, flush=True)
             except OSError:
                 pass
+            finally:
+                os.close(file)
 """
 
 

@@ -73,7 +73,10 @@ def test_no_field_is_lost(
 def test_networks_of_an_earlier_commit_are_shown_as_it_showed_them() -> None:
     for ident, row in WRITTEN["rows"]["networks"].items():
         record = msgspec.json.decode(row, type=NetworkRecord)
-        assert msgspec.to_builtins(networks_wire.network_to_show(record)) == WRITTEN["shown"]["networks"][ident]
+        shown = WRITTEN["shown"]["networks"][ident]
+        # as dockerd 28.5 shows host and none, which that commit did not
+        shown["IPAM"]["Config"] = shown["IPAM"]["Config"] or None
+        assert msgspec.to_builtins(networks_wire.network_to_show(record)) == shown
         again = msgspec.json.decode(encode(record), type=NetworkRecord)
         assert again == record
     by_name = {json.loads(row)["Name"]: json.loads(row) for row in WRITTEN["rows"]["networks"].values()}

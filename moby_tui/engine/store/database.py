@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -42,13 +43,14 @@ class DatabaseDamaged(MobyError):
 
 
 class Database:
-    """One connection. Use from one thread; every write goes through ``transaction``."""
+    """One connection. Every write goes through ``transaction``, of which one at a time is under way, whatever threads ask for one."""
 
     def __init__(self, path: Path) -> None:
         """Where the disk cannot be written to, what is there can be read all the same. Raises ``MobyError``."""
         #: the data root
         self.root = path.parent
         self.path = path
+        self._writing = threading.RLock()
         disk.keep_reserve(path.with_name("reserve"))
         at_rest = _is_at_rest(path)
         try:
@@ -127,6 +129,10 @@ class Database:
         Raises ``StorageFull`` where the disk is, ``DatabaseDamaged``, and ``sqlite3.IntegrityError`` for rows that contradict others.
         """
         self._check_in_place()
+        with self._writing:
+            yield from self._transact()
+
+    def _transact(self) -> Iterator[sqlite3.Connection]:
         try:
             self.connection.execute("BEGIN IMMEDIATE")
             try:
