@@ -101,7 +101,7 @@ async def test_an_engine_without_containers_offers_what_can_be_done(
         del engine.rows[row.id]
         engine.emit("container", "destroy", row.id, name="web")
         await eventually(pilot, lambda: view.has_focus and view.offers)
-        await app.workers.wait_for_complete([one for one in app.workers if one.group == "offers"])
+        await eventually(pilot, lambda: not any(one.group == "offers" for one in app.workers))
         # enter takes what is under the cursor; what is missing is told
         view.tell(offers(Found("/x"), engine="other 1", read_only=False, compose_missing=""))
         assert view.check_action("take", ("hello",)) is None and view.check_action("take", ("build",)) is False
