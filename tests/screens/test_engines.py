@@ -49,6 +49,7 @@ async def test_another_engine_takes_the_place_of_the_first_once_it_answers(event
         other.down = False
         await eventually(pilot, lambda: names(app) == ["elsewhere"])
         await eventually(pilot, lambda: "stale" not in bar.render().plain and not app.screen.query_one(Banner).has_class("-lost"))
+        await eventually(pilot, lambda: other.queues)  # it follows the events by now
         other.emit("container", "start", next(iter(other.rows)), name="elsewhere")
         await eventually(pilot, lambda: len(app.session.events) == 1)
         app.commander.choose_context()
