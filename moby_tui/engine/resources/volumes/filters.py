@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from moby_tui.engine.store.records.volumes import VolumeRecord
 from moby_tui.errors import InvalidArgument
+from moby_tui.expressions import finds
 from moby_tui.schema.base import Filters
 from moby_tui.schema.volume import Volume
 
@@ -35,7 +36,7 @@ class VolumeFilter:
         """
         drivers = self._filters.get("driver")
         return (
-            ("name" not in self._filters or any(_finds(name, volume.name) for name in self._filters["name"]))
+            ("name" not in self._filters or any(finds(name, volume.name) for name in self._filters["name"]))
             and (drivers is None or volume.driver in drivers)
             and all(_has_label(volume, label) for label in self._filters.get("label", ()))
             and not any(_has_label(volume, label) for label in self._filters.get("label!", ()))
@@ -51,12 +52,6 @@ class VolumeFilter:
         if None in values or len(values) > 1:
             raise InvalidArgument(f"invalid filter '{key}=[{' '.join(self._filters[key])}]'")
         return values.pop() if values else None
-
-
-def _finds(expression: str, name: str) -> bool:
-    from moby_tui.expressions import finds  # imported here, since few lists are filtered by name
-
-    return finds(expression, name)
 
 
 def _has_label(volume: Volume | VolumeRecord, label: str) -> bool:
