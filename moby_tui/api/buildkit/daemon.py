@@ -12,6 +12,7 @@ from grpclib.server import Stream
 from moby_tui.api.buildkit.control.bridge import Bridge
 from moby_tui.api.buildkit.control.builds import Builds
 from moby_tui.api.buildkit.control.control import Control
+from moby_tui.api.buildkit.control.posted import PostedBuilds
 from moby_tui.api.buildkit.grpc.client import Channel
 from moby_tui.api.buildkit.grpc.server import ServerProtocol, server
 from moby_tui.api.buildkit.grpc.tunnel import Tunnel
@@ -34,6 +35,7 @@ class BuildDaemon:
         self.client = client
         self.sessions = Sessions()
         self.builds = Builds()
+        self.posted = PostedBuilds(client, self.sessions, self.builds)
 
     def server(self) -> ServerProtocol:
         """A protocol for a connection of ``POST /grpc``."""

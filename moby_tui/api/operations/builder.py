@@ -42,6 +42,8 @@ _CLASSIC = (
     extra("isolation"),
     extra("securityopt", "texts"),
     extra("version"),
+    extra("session"),
+    extra("outputs"),
 )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
+import msgspec
 from google.protobuf.message import Message
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
@@ -30,7 +31,15 @@ from moby_tui.schema.image import Progress
 class Solve:
     """``ref`` is the client's name for it. ``begun`` and ``ended`` are Unix seconds; ``error`` is its failure."""
 
-    def __init__(self, client: Client, sessions: Sessions, request: SolveRequest) -> None:
+    def __init__(
+        self,
+        client: Client,
+        sessions: Sessions,
+        request: SolveRequest,
+        context: AsyncIterator[bytes] | None = None,
+        limits: Mapping[str, Any] | None = None,
+    ) -> None:
+        """``context`` is an archive that does not come in the session; ``limits`` are fields of ``HostConfig`` for the RUN steps."""
         self.ref = request.Ref
         self.request = request
         self.log = Log()
@@ -42,6 +51,9 @@ class Solve:
         self.response: dict[str, str] = {}
         #: attributes of the frontend's build, for the build's record
         self.attributes: dict[str, str] = dict(request.FrontendAttrs)
+        #: the context, if it does not come in the session
+        self.context = context
+        self._limits = limits or {}
         self._client = client
         self._sessions = sessions
         self._frontends: dict[str, Frontend] = {}
@@ -95,6 +107,7 @@ class Solve:
         caching.read(asked, self.request.Cache, caches, options)
         options.check = bool(asked.get("requestid"))
         options.allow = list(self.request.Entitlements)
+        options.host = msgspec.structs.replace(options.host, **self._limits)
         self.attributes |= asked
         session = await self._sessions.get(self.request.Session)
         frontend = Frontend(self, session, options, attributes.upload(asked))
@@ -194,7 +207,9 @@ class Frontend:
             self._task.exception()
 
     async def _build(self, client: Client) -> None:
-        sent = self._session.upload(self._upload) if self._upload else None
+        sent = self._solve.context
+        if sent is None and self._upload:
+            sent = self._session.upload(self._upload)
         lines = client.builder.build(sent, self._options, None, self._supplier)
         try:
             async with aclosing(lines):  # type: ignore[type-var]

@@ -42,7 +42,12 @@ class Sessions:
             await asyncio.wait([watching])
 
     async def get(self, ident: str, patience: float = PATIENCE) -> Session:
-        """The session with this id, also one that comes within ``patience`` seconds. Raises ``NotFound``."""
+        """The session with this id, also one that comes within ``patience`` seconds. Raises ``NotFound``.
+
+        An empty id is a client without a session: it offers nothing.
+        """
+        if not ident:
+            return Session(Opening("", "", "", frozenset()), Channel())
         try:
             async with asyncio.timeout(patience), self._came:
                 await self._came.wait_for(lambda: ident in self._sessions)

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 import msgspec
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 table = RouteTable(Builder, plain)
 
+Step = TypeVar("Step")
+
+#: The parameter ``version`` of a build with BuildKit's builder.
+_BUILDKIT = "2"
 _PIECE = 1 << 18
 _OPTIONS_LIMIT = 32 << 20
 #: Headers that hold logins.
@@ -40,12 +44,26 @@ async def build(call: Call) -> web.StreamResponse:
     parameters = call.read()
     if parameters["parts"]:
         return await _build_in_parts(call)
+    _check_builder(parameters)
+    if parameters["version"] == _BUILDKIT:
+        return await _build_with_buildkit(call, parameters)
     options = _options(parameters, call.request.headers.get("X-Registry-Config"))
     context = None if options.remote else call.request.content.iter_any()
     steps = call.client.builder.build(context, options)
     if parameters["buildid"]:
         steps = _cancellable(steps, parameters["buildid"])
     return await progress(call.request, _refused_at_once(_only_result(steps) if parameters["q"] else steps), code=_step_code)
+
+
+async def _build_with_buildkit(call: Call, parameters: dict[str, Any]) -> web.StreamResponse:
+    """The files are in the client's session, in the body, or in a request of their own, which names the build."""
+    posted, ident, body = call.build_daemon().posted, parameters["buildid"], call.request.content.iter_any()
+    kind, colon, of = ident.partition(":")
+    if kind == "upload-request" and colon:
+        await posted.uploads.send(of, body)
+        return empty(200)
+    steps: AsyncIterator[Any] = posted.build(parameters, body)
+    return await progress(call.request, _cancellable(steps, ident) if ident else steps, code=_step_code)
 
 
 async def _build_in_parts(call: Call) -> web.StreamResponse:
@@ -117,7 +135,6 @@ class _Parts:
 
 def _options(parameters: dict[str, Any], logins: str | None) -> BuildOptions:
     """The classic builder's parameters; as with dockerd's, what else there is changes nothing. Raises ``InvalidArgument``."""
-    _check_builder(parameters)
     return BuildOptions(
         dockerfile=parameters["dockerfile"],
         # docker's own word for: it is in the body
@@ -136,16 +153,14 @@ def _options(parameters: dict[str, Any], logins: str | None) -> BuildOptions:
 
 
 def _check_builder(parameters: dict[str, Any]) -> None:
-    """What dockerd's classic builder can be asked to be, and what it refuses."""
+    """What dockerd's builders can be asked to be, and what they refuse."""
     if parameters["squash"]:
         raise InvalidArgument("squash is only supported with experimental mode")
     if parameters["isolation"].lower() not in ("", "default"):
         raise InvalidArgument(f'unsupported isolation: "{parameters["isolation"][:80]}"')
     if parameters["securityopt"]:
         raise InvalidArgument("security options are not supported on linux")
-    if parameters["version"] == "2":
-        raise NotImplementedYet("build parameter version=2 (build with docker's buildx plug-in, or set DOCKER_BUILDKIT=0)")
-    if parameters["version"] not in ("", "1"):
+    if parameters["version"] not in ("", "1", _BUILDKIT):
         raise InvalidArgument(f'invalid version "{parameters["version"][:80]}"')
 
 
@@ -197,7 +212,7 @@ async def _only_result(steps: AsyncIterator[Progress]) -> AsyncIterator[Progress
 _cancels: dict[str, asyncio.Event] = {}
 
 
-async def _cancellable(steps: AsyncIterator[Progress], ident: str) -> AsyncIterator[Progress]:
+async def _cancellable(steps: AsyncIterator[Step], ident: str) -> AsyncIterator[Step]:
     """A build that ``/build/cancel`` can end; raises ``MobyError`` then."""
     cancelled = asyncio.ensure_future(_cancels.setdefault(ident, asyncio.Event()).wait())
     try:
@@ -209,10 +224,10 @@ async def _cancellable(steps: AsyncIterator[Progress], ident: str) -> AsyncItera
         _cancels.pop(ident, None)
 
 
-async def _unless(cancelled: asyncio.Future[Any], steps: AsyncIterator[Progress]) -> Progress | None:
+async def _unless(cancelled: asyncio.Future[Any], steps: AsyncIterator[Step]) -> Step | None:
     """The next step; None at the end."""
 
-    async def following() -> Progress | None:
+    async def following() -> Step | None:
         return await anext(steps, None)
 
     step = asyncio.ensure_future(following())

@@ -19,7 +19,7 @@ feed = RouteTable(Events, plain)
 table.shapes(System.info, shims.info)
 
 _PING_HEADERS = {
-    "Builder-Version": "1",
+    "Builder-Version": "2",
     # what one of ours may ask for that is not in the Docker Engine API
     "Moby-Features": "build-parts",
     "Cache-Control": "no-cache, no-store, must-revalidate",
