@@ -14,7 +14,7 @@ from moby_tui.schema.image import ImageSummary
 from moby_tui.schema.network import Network
 from moby_tui.schema.volume import Volume
 from moby_tui.screens.dialogs.preview import Preview
-from moby_tui.screens.forms import network
+from moby_tui.screens.forms.network import FORM
 from moby_tui.screens.session.activity import Activity, Outcome
 from moby_tui.screens.session.images import ImageModel
 from moby_tui.screens.session.networks import NetworkModel
@@ -112,9 +112,9 @@ async def test_networks_are_made_and_pruned(
     roots: tuple[Path, Path], engine: Engine, open_dashboard: Open, eventually: Eventually
 ) -> None:
     written = {"name": "back", "driver": "", "subnet": "10.77.0.0/24", "gateway": "", "internal": "yes"}
-    assert network.line(written) == "moby network create --subnet 10.77.0.0/24 --internal back"
+    assert FORM.line(written) == "moby network create --subnet 10.77.0.0/24 --internal back"
     for wrong in ({"name": ""}, {"subnet": "x"}, {"gateway": "10.9.0.1"}, {"subnet": "", "gateway": "10.9.0.1"}):
-        assert network.check(written | wrong) and not network.line(written | wrong) and not network.check(written)
+        assert FORM.check(written | wrong) and not FORM.line(written | wrong) and not FORM.check(written)
     async with open_dashboard(lambda: Engine.open(*roots), size=(120, 36)) as (app, pilot):
         await typed(app, pilot, "4")
         await eventually(pilot, lambda: app.current_mode == "networks" and app.session.networks.loaded)

@@ -14,7 +14,7 @@ from moby_tui.schema.volume import VolumeCreate
 from moby_tui.screens.dialogs.ask import Ask
 from moby_tui.screens.dialogs.picker import Picker
 from moby_tui.screens.dialogs.preview import Preview
-from moby_tui.screens.forms import volume
+from moby_tui.screens.forms.volume import FORM
 from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.widgets.object_table import ObjectTable
 from screens.typing_keys import typed
@@ -22,12 +22,12 @@ from screens.typing_keys import typed
 
 def test_a_new_volume_as_it_is_written() -> None:
     written = {"name": "data", "driver": "", "options": "size=10g", "labels": "team=db 'note=two words'"}
-    asked = volume.request(written)
+    asked = FORM.request(written)
     assert asked.driver_opts == {"size": "10g"} and asked.labels == {"team": "db", "note": "two words"}
-    assert volume.line(written) == "moby volume create -o size=10g --label team=db --label 'note=two words' data"
-    assert volume.request({"name": "", "driver": "x", "options": "", "labels": ""}).labels is None
+    assert FORM.line(written) == "moby volume create -o size=10g --label team=db --label 'note=two words' data"
+    assert FORM.request({"name": "", "driver": "x", "options": "", "labels": ""}).labels is None
     for wrong, said in (({"options": "size"}, "write KEY=value"), ({"labels": "'a"}, "no closing quotation")):
-        assert said in volume.check(written | wrong) and volume.check(written) == ""
+        assert said in FORM.check(written | wrong) and FORM.check(written) == ""
 
 
 async def fill(app: Any, pilot: Any, eventually: Callable[..., Any], key: str, **values: str) -> str:

@@ -10,6 +10,7 @@ import ctypes
 import errno
 import os
 import stat
+from collections.abc import Callable
 
 from moby_tui.engine.kernel import calls
 
@@ -69,28 +70,18 @@ def make_in_root(root: int, path: bytes, mode: int = FOLDER, device: int = 0, *,
     root again and meets no link that was not read here, so that a tree which others change meanwhile leads nowhere else.
     Without ``follow`` no link may be met. Raises ``OSError``.
     """
-    done: list[bytes] = []
-    left = _names(path)
-    tries = 0
-    while left:
-        name = left.pop()
-        if name == b"..":
-            del done[-1:]
-            continue
-        parent = openat2(root, b"/".join(done) or b".", os.O_PATH | os.O_DIRECTORY, 0, _WHOLE)
+
+    def link_at(folder: bytes, name: bytes, last: bool) -> bytes | None:
+        parent = openat2(root, folder, os.O_PATH | os.O_DIRECTORY, 0, _WHOLE)
         try:
-            link = _enter(parent, name, FOLDER if left else mode, device)
+            link = _link_or_make(parent, name, mode if last else FOLDER, device)
         finally:
             os.close(parent)
-        if link is None:
-            done.append(name)
-            continue
-        tries += 1
-        if tries > _MOST_LINKS or (link and not follow):
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fsdecode(path))
-        done = [] if link.startswith(b"/") else done
-        left += _names(link) if link else [name]
-    return openat2(root, b"/".join(done) or b".", os.O_PATH, 0, _WHOLE)
+        if link and not follow:
+            raise _too_many_links(path)
+        return link
+
+    return openat2(root, _walk(path, link_at) or b".", os.O_PATH, 0, _WHOLE)
 
 
 def resolve_in_root(root: int, path: bytes) -> bytes:
@@ -98,42 +89,48 @@ def resolve_in_root(root: int, path: bytes) -> bytes:
 
     What is not there is kept as it is called, so that this tells also what a link to nowhere names. Raises ``OSError``: ELOOP for a circle.
     """
+
+    def link_at(folder: bytes, name: bytes, last: bool) -> bytes | None:
+        del last  # what is missing stays missing, at the end of the path and before
+        try:
+            parent = openat2(root, folder, os.O_PATH | os.O_DIRECTORY, 0, _WHOLE)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                return None
+            raise
+        try:
+            return _read_link(parent, name)
+        finally:
+            os.close(parent)
+
+    return b"/" + _walk(path, link_at)
+
+
+def _walk(path: bytes, link_at: Callable[[bytes, bytes, bool], bytes | None]) -> bytes:
+    """The name, from the root on, of what ``path`` leads to, without links and ``..``; empty for the root.
+
+    ``link_at(folder, name, last)`` returns the target of the link ``name`` in ``folder``, which is named from the root on and without
+    links; ``last`` is True for the end of the path. It returns None if ``name`` is no link, and an empty target to be called once more.
+    Raises ``OSError``: ELOOP for more links than the kernel follows in one path, and whatever ``link_at`` raises.
+    """
     done: list[bytes] = []
     left = _names(path)
-    tries = 0
+    links = 0
     while left:
         name = left.pop()
         if name == b"..":
             del done[-1:]
             continue
-        link = _link_at(root, b"/".join(done) or b".", name)
+        link = link_at(b"/".join(done) or b".", name, not left)
         if link is None:
             done.append(name)
             continue
-        tries += 1
-        if tries > _MOST_LINKS:
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fsdecode(path))
+        links += 1
+        if links > _MOST_LINKS:
+            raise _too_many_links(path)
         done = [] if link.startswith(b"/") else done
-        left += _names(link)
-    return b"/" + b"/".join(done)
-
-
-def _link_at(root: int, folder: bytes, name: bytes) -> bytes | None:
-    """The target of the link ``name`` in a folder without links; None if it is no link, or is not there."""
-    try:
-        parent = openat2(root, folder, os.O_PATH | os.O_DIRECTORY, 0, _WHOLE)
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            return None
-        raise
-    try:
-        return os.readlink(name, dir_fd=parent)
-    except OSError as error:
-        if error.errno in (errno.EINVAL, errno.ENOENT, errno.ENAMETOOLONG):
-            return None
-        raise
-    finally:
-        os.close(parent)
+        left += _names(link) if link else [name]
+    return b"/".join(done)
 
 
 def _names(path: bytes) -> list[bytes]:
@@ -141,7 +138,21 @@ def _names(path: bytes) -> list[bytes]:
     return [name for name in path.split(b"/") if name not in (b"", b".")][::-1]
 
 
-def _enter(parent: int, name: bytes, mode: int, device: int) -> bytes | None:
+def _too_many_links(path: bytes) -> OSError:
+    return OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fsdecode(path))
+
+
+def _read_link(parent: int, name: bytes) -> bytes | None:
+    """The target of the link ``name``; None if it is no link, or is not there."""
+    try:
+        return os.readlink(name, dir_fd=parent)
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENOENT, errno.ENAMETOOLONG):
+            return None
+        raise
+
+
+def _link_or_make(parent: int, name: bytes, mode: int, device: int) -> bytes | None:
     """The target of the link ``name``. None if it is no link, or was made by this call; empty if another process made it meanwhile."""
     try:
         return os.readlink(name, dir_fd=parent)

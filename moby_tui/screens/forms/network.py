@@ -1,18 +1,14 @@
-"""What the form for a new network says: the request, and the command line that does the same."""
+"""The form for a new network."""
 
 from __future__ import annotations
 
 import ipaddress
-import shlex
-from collections.abc import Mapping
 
 from moby_tui.schema.network import Ipam, IpamPool, NetworkCreate
-
-#: The fields' texts, by id.
-Written = Mapping[str, str]
+from moby_tui.screens.forms.form import Form, Written
 
 
-def request(written: Written) -> NetworkCreate:
+def _request(written: Written) -> NetworkCreate:
     """The network that is asked for. Raises ``ValueError`` for one without a name, and for a subnet or gateway that is none."""
     if not written["name"]:
         raise ValueError("a network needs a name")
@@ -43,25 +39,15 @@ def _pool(subnet: str, gateway: str) -> IpamPool | None:
     return IpamPool(subnet=subnet, gateway=gateway)
 
 
-def check(written: Written) -> str:
-    """What is wrong with the form in one line, or nothing."""
-    try:
-        request(written)
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
-def line(written: Written) -> str:
-    """``moby network create --subnet 10.5.0.0/24 back``; empty while the form is not right."""
-    try:
-        asked = request(written)
-    except ValueError:
-        return ""
+def _words(request: NetworkCreate) -> list[str]:
+    """``moby network create --subnet 10.5.0.0/24 back``."""
     words = ["moby", "network", "create"]
-    if asked.driver != "bridge":
-        words += ["--driver", asked.driver]
-    for pool in asked.ipam.config or [] if asked.ipam else []:
+    if request.driver != "bridge":
+        words += ["--driver", request.driver]
+    for pool in request.ipam.config or [] if request.ipam else []:
         words += ["--subnet", pool.subnet, *(["--gateway", pool.gateway] if pool.gateway else [])]
-    words += ["--internal"] if asked.internal else []
-    return shlex.join([*words, asked.name])
+    words += ["--internal"] if request.internal else []
+    return [*words, request.name]
+
+
+FORM = Form(_request, _words)

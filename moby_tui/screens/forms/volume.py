@@ -1,17 +1,14 @@
-"""What the form for a new volume says: the request, and the command line that does the same."""
+"""The form for a new volume."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 
 from moby_tui.schema.volume import VolumeCreate
-
-#: The fields' texts, by id.
-Written = Mapping[str, str]
+from moby_tui.screens.forms.form import Form, Written
 
 
-def request(written: Written) -> VolumeCreate:
+def _request(written: Written) -> VolumeCreate:
     """The volume that is asked for. Raises ``ValueError`` for an option without a value, or an open quotation."""
     return VolumeCreate(
         name=written["name"],
@@ -21,9 +18,14 @@ def request(written: Written) -> VolumeCreate:
     )
 
 
-def _pairs(said: str, *, needs_value: bool) -> list[tuple[str, str]]:
+def _pairs(text: str, *, needs_value: bool) -> list[tuple[str, str]]:
+    """The pairs of ``KEY=value``, with quotations as in a shell. Raises ``ValueError``."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ValueError(str(error).lower()) from None
     pairs = []
-    for word in shlex.split(said):
+    for word in words:
         key, equals, value = word.partition("=")
         if not key or (needs_value and not equals):
             raise ValueError(f"{word} is no option: write KEY=value")
@@ -31,25 +33,15 @@ def _pairs(said: str, *, needs_value: bool) -> list[tuple[str, str]]:
     return pairs
 
 
-def check(written: Written) -> str:
-    """What is wrong with the form in one line, or nothing."""
-    try:
-        request(written)
-    except ValueError as error:
-        return str(error).lower() if str(error).startswith("No ") else str(error)
-    return ""
-
-
-def line(written: Written) -> str:
-    """``moby volume create -o size=10g data``; empty while a quotation is open."""
-    try:
-        asked = request(written)
-    except ValueError:
-        return ""
+def _words(request: VolumeCreate) -> list[str]:
+    """``moby volume create -o size=10g data``."""
     words = ["moby", "volume", "create"]
-    if asked.driver != "local":
-        words += ["--driver", asked.driver]
-    for option, pairs in (("-o", asked.driver_opts), ("--label", asked.labels)):
+    if request.driver != "local":
+        words += ["--driver", request.driver]
+    for option, pairs in (("-o", request.driver_opts), ("--label", request.labels)):
         for key, value in (pairs or {}).items():
             words += [option, f"{key}={value}"]
-    return shlex.join([*words, *([asked.name] if asked.name else [])])
+    return [*words, *([request.name] if request.name else [])]
+
+
+FORM = Form(_request, _words)

@@ -9,7 +9,7 @@ from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On
 from moby_tui.screens.dialogs.ask import Ask
 from moby_tui.screens.dialogs.form import Answers, Field
-from moby_tui.screens.forms import network as making
+from moby_tui.screens.forms.network import FORM
 from moby_tui.screens.pages.page import Question
 from moby_tui.screens.pages.resource import ResourcePage
 from moby_tui.screens.pages.shared.pruning import PruningPage
@@ -114,12 +114,12 @@ class NetworksPage(ResourcePage[Network], PruningPage):
 
         def answered(answers: Answers | None) -> None:
             if answers:
-                asked = making.request(answers)
-                done = f"{text.clean(asked.name)} is there"
-                self.attempt("Create", lambda: self.session.client.networks.create(asked), done, command=making.line(answers))
+                request = FORM.request(answers)
+                done = f"{text.clean(request.name)} is there"
+                self.attempt("Create", lambda: self.session.client.networks.create(request), done, command=FORM.line(answers))
 
         self.app.push_screen(
-            Ask("Make a network", "Containers in it find each other by name.", fields, "Create", making.check, making.line),
+            Ask("Make a network", "Containers in it find each other by name.", fields, "Create", FORM.check, FORM.line),
             answered,
         )
 

@@ -18,7 +18,7 @@ from moby_tui.screens.dialogs.ask import Ask
 from moby_tui.screens.dialogs.form import Answers, Field
 from moby_tui.screens.dialogs.picker import Picker
 from moby_tui.screens.files.source import Place
-from moby_tui.screens.forms import volume as making
+from moby_tui.screens.forms.volume import FORM
 from moby_tui.screens.pages.page import Question
 from moby_tui.screens.pages.resource import ResourcePage
 from moby_tui.screens.pages.shared.pruning import PruningPage, disk_size
@@ -248,12 +248,12 @@ class VolumesPage(ResourcePage[Volume], PruningPage):
 
         def answered(answers: Answers | None) -> None:
             if answers:
-                asked = making.request(answers)
-                done = f"{text.clean(asked.name) or 'a volume'} is there"
-                self.attempt("Create", lambda: self.session.client.volumes.create(asked), done, command=making.line(answers))
+                request = FORM.request(answers)
+                done = f"{text.clean(request.name) or 'a volume'} is there"
+                self.attempt("Create", lambda: self.session.client.volumes.create(request), done, command=FORM.line(answers))
 
         self.app.push_screen(
-            Ask("Make a volume", "It is empty until a container uses it.", fields, "Create", making.check, making.line), answered
+            Ask("Make a volume", "It is empty until a container uses it.", fields, "Create", FORM.check, FORM.line), answered
         )
 
     def action_clone(self) -> None:
