@@ -13,7 +13,8 @@ from moby_tui.engine.policy import admission
 from moby_tui.engine.policy.remap import Remap
 from moby_tui.engine.policy.seccomp import profile
 from moby_tui.engine.resources.images.registry import hosts
-from moby_tui.engine.resources.networks import default_bridge, pools
+from moby_tui.engine.resources.networks import default_bridge
+from moby_tui.engine.resources.networks.creation import pools
 from moby_tui.engine.runtime.configuration import log_options
 from moby_tui.engine.runtime.configuration.runtimes import Runtimes
 from moby_tui.engine_options import EngineOptions

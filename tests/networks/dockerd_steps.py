@@ -1,6 +1,6 @@
 """Takes the steps of ``dockerd_cases`` against a socket, and puts what comes back into a form that two engines can share.
 
-``python -m networks.dockerd_steps SOCKET [links|ports|options]`` in this folder's parent writes anew what a fresh dockerd with the image
+``python -m networks.dockerd_steps SOCKET [GROUP]`` in this folder's parent writes anew what a fresh dockerd with the image
 ``busybox`` says, into ``dockerd_28_5.json`` or the file of the group, as ``dockerd_28_5_links.json``.
 """
 
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from networks import dockerd_cases, dockerd_link_cases, dockerd_option_cases, dockerd_port_cases
+from networks import dockerd_cases, dockerd_configuration_cases, dockerd_link_cases, dockerd_option_cases, dockerd_port_cases
 from networks.dockerd_cases import BRIDGE, Step
 
 _HERE = Path(__file__).parent
@@ -23,6 +23,7 @@ GROUPS = {
     "networks": (dockerd_cases.STEPS, _HERE / "dockerd_28_5.json"),
     "ports": (dockerd_port_cases.STEPS, _HERE / "dockerd_28_5_ports.json"),
     "options": (dockerd_option_cases.STEPS, _HERE / "dockerd_28_5_options.json"),
+    "configurations": (dockerd_configuration_cases.STEPS, _HERE / "dockerd_28_5_configurations.json"),
     "links": (dockerd_link_cases.STEPS, _HERE / "dockerd_28_5_links.json"),
 }
 _ID = re.compile(r"\b[0-9a-f]{12}(?:[0-9a-f]{52})?\b")

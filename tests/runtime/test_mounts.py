@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from moby_tui.engine.engine import Engine
+from moby_tui.errors import MobyError
+from moby_tui.schema.container import ContainerCreate, HostConfig, Mount, VolumeOptions
+from moby_tui.schema.volume import VolumeCreate
+
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -51,6 +56,23 @@ def test_a_part_of_a_volume(cli: Cli, volume: str) -> None:
 def test_a_part_that_cannot_be(cli: Cli, volume: str, subpath: str, why: str) -> None:
     done = run(cli, "--mount", f"type=volume,source={volume},target=/m,volume-subpath={subpath}", "busybox", "true", check=False)
     assert done.returncode != 0 and why in done.stderr and done.stderr.count("\n") == 1
+
+
+async def test_the_api_tells_a_missing_part_from_one_outside(engine: Engine, busybox: str) -> None:
+    """404 and 400 as by dockerd 28.5: a client can tell them apart from a failure of the engine (500)."""
+    await engine.volumes.create(VolumeCreate(name="parts"))
+    folder = Path((await engine.volumes.inspect("parts")).mountpoint)
+    (folder / "file").touch()
+    (folder / "outside").symlink_to("/etc")
+    (folder / "dangling").symlink_to("nosuch")
+    for subpath, status in (("nosuch", 404), ("dangling", 404), ("outside", 400), ("file/under", 500)):
+        mounts = [Mount(type="volume", source="parts", target="/m", volume_options=VolumeOptions(subpath=subpath, no_copy=True))]
+        host = HostConfig(network_mode="none", mounts=mounts)
+        created = await engine.containers.create(ContainerCreate(image=busybox, cmd=["true"], host_config=host))
+        with pytest.raises(MobyError) as refused:
+            await engine.containers.start(created.id)
+        assert refused.value.status == status, subpath
+    await engine.containers.prune()
 
 
 def test_a_part_is_inherited_as_a_part_and_found_again_by_a_restart(cli: Cli, volume: str) -> None:

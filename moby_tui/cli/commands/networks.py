@@ -66,7 +66,7 @@ def create(options: NetworkCreateOptions, name: str) -> None:
     """``moby network create``."""
     from moby_tui.cli.values.environment import pairs
     from moby_tui.cli.values.networks import ipam
-    from moby_tui.schema.network import NetworkCreate
+    from moby_tui.schema.network import ConfigReference, NetworkCreate
 
     auxiliary = pairs("--aux-address", options.aux_address)
     config = NetworkCreate(
@@ -74,8 +74,12 @@ def create(options: NetworkCreateOptions, name: str) -> None:
         driver=options.driver,
         enable_ipv4=options.ipv4,
         enable_ipv6=options.ipv6,
+        scope=options.scope,
         internal=options.internal,
+        ingress=options.ingress,
         attachable=options.attachable,
+        config_only=options.config_only,
+        config_from=ConfigReference(network=options.config_from) if options.config_from else None,
         ipam=ipam(
             options.ipam_driver,
             pairs("--ipam-opt", options.ipam_opt),

@@ -31,10 +31,13 @@ class NetworkConnectOptions(Options):
 class NetworkCreateOptions(Options):
     attachable: bool = switch("--attachable", help="Enable manual container attachment")
     aux_address: list[str] = many("--aux-address", help="Auxiliary IPv4 or IPv6 addresses used by the driver", metavar="map")
+    config_from: str = value("--config-from", help="The network from which to copy the configuration", completes="networks")
+    config_only: bool = switch("--config-only", help="Create a configuration only network")
     driver: str = value(
         "-d", "--driver", help="Driver to manage the Network", default="bridge", completes="bridge|ipvlan|macvlan"
     )
     gateway: list[str] = many("--gateway", help="IPv4 or IPv6 Gateway for the master subnet", metavar="ipSlice")
+    ingress: bool = switch("--ingress", help="Create a routing-mesh network of a cluster: refused, there are none here")
     internal: bool = switch("--internal", help="Restrict external access to the network")
     ip_range: list[str] = many("--ip-range", help="Allocate container ip from a sub-range", metavar="strings")
     ipam_driver: str = value("--ipam-driver", help="IP Address Management Driver", default="default")
@@ -43,6 +46,7 @@ class NetworkCreateOptions(Options):
     ipv6: bool | None = switch("--ipv6/--no-ipv6", help="Enable or disable IPv6 address assignment", default=None)
     label: list[str] = many("--label", help="Set metadata on a network")
     opt: list[str] = many("-o", "--opt", help="Set driver specific options", metavar="map")
+    scope: str = value("--scope", help="Control the network's scope: local")
     subnet: list[str] = many("--subnet", help="Subnet in CIDR format that represents a network segment", metavar="strings")
 
 
@@ -108,6 +112,8 @@ NETWORK = Noun(
         examples=(
             "moby network create back",
             "moby network create --subnet 10.5.0.0/24 --gateway 10.5.0.1 --internal back",
+            "moby network create --config-only --subnet 10.6.0.0/24 -o com.docker.network.driver.mtu=1400 plan",
+            "moby network create --config-from plan back",
         ),
     ),
     Command(

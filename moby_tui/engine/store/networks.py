@@ -83,9 +83,11 @@ def insert(database: Database, make: Callable[[list[NetworkRecord]], NetworkReco
     return network
 
 
-def delete(database: Database, network_id: str) -> bool:
-    """Removes a network's row; whether it was there."""
+def delete(database: Database, network_id: str, check: Callable[[list[NetworkRecord]], None] | None = None) -> bool:
+    """Removes a network's row; whether it was there. ``check`` is called before, with all networks; if it raises, the row stays."""
     with database.transaction() as connection:
+        if check is not None:
+            check([_network(row) for row in connection.execute(_SELECT)])
         return connection.execute("DELETE FROM networks WHERE id = ?", (network_id,)).rowcount > 0
 
 

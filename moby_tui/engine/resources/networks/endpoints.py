@@ -14,7 +14,7 @@ from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint,
 from moby_tui.engine.resources.networks.leases import Leases, PoolExhausted
 from moby_tui.engine.store.records.containers import EndpointSettings
 from moby_tui.engine.store.records.networks import IpamPool, NetworkRecord
-from moby_tui.errors import Conflict, InvalidArgument
+from moby_tui.errors import Conflict, Forbidden, InvalidArgument
 
 #: The auxiliary address, with the IP version behind it, to which default routes lead in place of the bridge (dockerd's name).
 DEFAULT_GATEWAY = "DefaultGatewayIPv"
@@ -81,6 +81,12 @@ def _gateway_versions(network: NetworkRecord) -> set[int]:
     return {
         version for version, has in enabled if has and any(gateway and (":" in gateway) == (version == 6) for gateway in gateways)
     }
+
+
+def check_takes_containers(network: NetworkRecord) -> None:
+    """Raises ``Forbidden`` for a network that is only a configuration for others."""
+    if network.config_only:
+        raise Forbidden("cannot create endpoint on configuration-only network")
 
 
 def check(place: Place) -> None:

@@ -112,35 +112,50 @@ class NetworkManager:
     async def create(self, request: NetworkCreate) -> NetworkCreated:
         """Makes a network: its row, and its bridge or other interface on the host.
 
-        Raises ``Conflict`` if the name is taken, ``InvalidArgument``, ``Forbidden``, ``NotFound`` or ``NotImplementedYet`` for wrong options
-        or subnets, and ``MobyError``. After an error nothing is left.
+        Of a configuration (``configurations``) only the row is made. Raises ``Conflict`` if the name is taken, ``InvalidArgument``,
+        ``Forbidden`` or ``NotFound`` for wrong options or subnets, and ``MobyError``. After an error nothing is left.
         """
-        from moby_tui.engine.resources.networks import creation
+        from moby_tui.engine.resources.networks.creation import configurations, requests
         from moby_tui.schema.network import NetworkCreated
 
-        network = creation.new_network(request)
-        network.options = self.options().default_network_options.get(network.driver, {}) | network.options
-        driver = self._driver(network.driver)
-        driver.check(network)
-        # first the default network, so that it gets the first pool also if another network is made before it is used
-        await self.completed(self.find("bridge"))
-        if driver.has_addresses:
-            routes = await in_thread(_routes)
-            store.insert(self._database, lambda others: self._with_subnets(network, others, routes))
+        network = requests.new_network(request)
+        if network.config_from.network:
+            configurations.apply(network, store.load(self._database))
         else:
+            network.options = self.options().default_network_options.get(request.driver or "bridge", {}) | network.options
+        if network.config_only:
             store.insert(self._database, lambda _: network)
-        fault.point("networks.row written")
-        try:
-            await in_thread(lambda: driver.create(network))
-        except BaseException:
-            store.delete(self._database, network.id)
-            raise
+        else:
+            await self._make(network)
         fault.point("networks.made")
         stored = store.update(self._database, network.id, lambda row: row.options.update(network.options))
         record_files.keep_network(self._data_root, network.id, encode(stored))
         fault.point("networks.record kept")
         self._publish_event("create", network)
         return NetworkCreated(id=network.id)
+
+    async def _make(self, network: NetworkRecord) -> None:
+        """Writes the row of a network, and makes what it needs on the host. After an error neither is left."""
+        from moby_tui.engine.resources.networks.creation import configurations, requests
+
+        requests.check_complete(network)
+        driver = self._driver(network.driver)
+        driver.check(network)
+        # first the default network, so that it gets the first pool also if another network is made before it is used
+        await self.completed(self.find("bridge"))
+        routes = await in_thread(_routes) if driver.has_addresses else []
+
+        def complete(others: builtins.list[NetworkRecord]) -> NetworkRecord:
+            configurations.check_there(network, others)
+            return self._with_subnets(network, others, routes) if driver.has_addresses else network
+
+        store.insert(self._database, complete)
+        fault.point("networks.row written")
+        try:
+            await in_thread(lambda: driver.create(network))
+        except BaseException:
+            store.delete(self._database, network.id)
+            raise
 
     async def remove(self, ref: str) -> None:
         """Removes a network. Raises ``NotFound``, and ``Forbidden`` for one that every engine has or that containers are in."""
@@ -155,7 +170,7 @@ class NetworkManager:
         gone = []
         used = await self._used()
         for network in store.load(self._database):
-            if network.name in store.PREDEFINED or network.name in used or network.id in used:
+            if network.name in store.PREDEFINED or network.config_only or network.name in used or network.id in used:
                 continue
             if matches(network, filters or {}):
                 try:
@@ -172,6 +187,9 @@ class NetworkManager:
         if members := await self._members(network):
             told = ", ".join(f'name:"{name}" id:"{ident[:12]}"' for ident, name in members.items())
             raise Forbidden(f"error while removing network: network {network.name} has active endpoints ({told})")
+        if network.config_only:
+            self._remove_configuration(network)
+            return
         await in_thread(lambda: self._driver(network.driver).delete(network))
         fault.point("networks.unmade")
         self._folders.leases(network.id).remove()
@@ -182,6 +200,17 @@ class NetworkManager:
         record_files.drop_network(self._data_root, network.id)
         fault.point("networks.record dropped")
         if store.delete(self._database, network.id):
+            self._publish_event("destroy", network)
+
+    def _remove_configuration(self, network: NetworkRecord) -> None:
+        from moby_tui.engine.resources.networks.creation import configurations
+
+        def drop(others: builtins.list[NetworkRecord]) -> None:
+            configurations.check_unused(network, others)
+            record_files.drop_network(self._data_root, network.id)
+            fault.point("networks.record dropped")
+
+        if store.delete(self._database, network.id, drop):
             self._publish_event("destroy", network)
 
     async def _used(self) -> set[str]:
@@ -336,10 +365,10 @@ class NetworkManager:
         self._with_subnets(network, others, taken)
 
     def _with_subnets(self, network: NetworkRecord, others: Sequence[NetworkRecord], taken: Sequence[Subnet]) -> NetworkRecord:
-        from moby_tui.engine.resources.networks import creation
-        from moby_tui.engine.resources.networks.pools import DEFAULT_POOLS, read_pools
+        from moby_tui.engine.resources.networks.creation import requests
+        from moby_tui.engine.resources.networks.creation.pools import DEFAULT_POOLS, read_pools
 
-        creation.give_subnets(
+        requests.give_subnets(
             network, taken, others, read_pools(self.options().default_address_pools) or DEFAULT_POOLS, self._seed
         )
         return network

@@ -28,7 +28,7 @@ from moby_tui.engine.store.records.containers import EndpointSettings, PortBindi
 from moby_tui.engine.store.records.networks import NetworkRecord
 from moby_tui.engine.tasks import in_own_thread, in_thread
 from moby_tui.engine_options import EngineOptions
-from moby_tui.errors import InvalidArgument, MobyError, NotFound
+from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import ContainerSummary
 
 if TYPE_CHECKING:
@@ -96,8 +96,10 @@ class Sandboxes:
         """
         try:
             places = await self._places(mode, requested)
-        except NotFound as error:
-            raise NotFound(f"{FAILED}: {error}") from error
+            for place in places:
+                endpoints.check_takes_containers(place.network)
+        except (NotFound, Forbidden) as error:
+            raise type(error)(f"{FAILED}: {error}") from error
         first = places[0].network if places else self._networks.find("none")
         namespace = self._pool.take if create is None else partial(_with_loopback, create)
         container_names = ContainerNames(container_id, name, hostname)
@@ -182,6 +184,7 @@ class Sandboxes:
         Raises ``NotFound``, ``InvalidArgument``, ``MobyError``.
         """
         place = Place(await self._networks.completed(self._networks.find_for(ref)), requested)
+        endpoints.check_takes_containers(place.network)
         endpoints.check(place)
         holding, endpoint = await self._waiting_for_release(
             lambda: in_own_thread(netns.roaming, lambda: self._attaching.attach_live(container_names, place, namespace))

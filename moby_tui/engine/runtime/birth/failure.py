@@ -13,7 +13,8 @@ _MISSING = (errno.ENOENT, errno.ENOTDIR)
 
 
 class StartFailure(Exception):
-    """A process did not start. ``kind``: ``not_found`` (exit code 127), ``not_invocable`` (126) or ``failed``."""
+    """A process did not start. ``kind``: ``not_found`` (exit code 127), ``not_invocable`` (126), ``missing`` or ``invalid``
+    for a source of a mount, or ``failed``."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -37,6 +38,12 @@ class StartFailure(Exception):
         if "working directory" in name:
             return cls("not_found" if error in _MISSING else "not_invocable", f"{name}: {reason}")
         return cls("failed", f"{name}: {reason}")
+
+
+def kind_of(error: Exception) -> str:
+    """The kind of the failure of a start that an error has ended: its own if it has one (``plan/filesystem/own_source.py``)."""
+    kind: str = getattr(error, "kind", "failed")
+    return kind
 
 
 def say(error: Exception) -> str:

@@ -11,11 +11,17 @@ from moby_tui.engine.kernel import unix_socket
 from moby_tui.engine.protocol.control import Answer, Request, StreamRequest
 from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.runtime.client.attachment import STREAM_LIMIT, MonitorStream, attach_request
-from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, MobyError, Unavailable
+from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, InvalidArgument, MobyError, NotFound, Unavailable
 from moby_tui.schema.container import AttachOptions
 from moby_tui.schema.stream import Stream
 
-_ERRORS: dict[str, type[MobyError]] = {"not_found": CommandNotFound, "not_invocable": CommandNotInvocable, "conflict": Conflict}
+_ERRORS: dict[str, type[MobyError]] = {
+    "not_found": CommandNotFound,
+    "not_invocable": CommandNotInvocable,
+    "missing": NotFound,
+    "invalid": InvalidArgument,
+    "conflict": Conflict,
+}
 #: A monitor answers in milliseconds. One that is stopped, or starved, is not waited for longer than this.
 ANSWER_SECONDS = 10.0
 #: One that has another runtime work for it is at most as late as that may be (``external.py``).

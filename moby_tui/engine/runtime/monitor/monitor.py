@@ -20,7 +20,7 @@ from moby_tui.engine.protocol import network as protocol
 from moby_tui.engine.protocol.control import Answer
 from moby_tui.engine.protocol.descriptors import Descriptors
 from moby_tui.engine.protocol.order import CONFIGURATION, LOCK, NAMES, NAMESPACE, ROOT, SECRET, TREE, HealthSettings, Order
-from moby_tui.engine.runtime.birth.failure import StartFailure, say, write_down
+from moby_tui.engine.runtime.birth.failure import StartFailure, kind_of, say, write_down
 from moby_tui.engine.runtime.birth.standby import Standby
 from moby_tui.engine.runtime.monitor import restart
 from moby_tui.engine.runtime.monitor.control import Control
@@ -127,7 +127,7 @@ class Monitor:
         try:
             return self.make()
         except (OSError, ValueError) as error:
-            raise StartFailure("failed", say(error)) from error
+            raise StartFailure(kind_of(error), say(error)) from error
 
     def make(self) -> int:
         """One run of the container, from its root on. Raises ``StartFailure``, ``OSError`` and ``ValueError``."""

@@ -38,8 +38,17 @@ class Ipam(Form):
     config: list[IpamPool] | None = None
 
 
+class ConfigReference(Form):
+    """The network whose configuration another network has, by its name; empty if it has its own."""
+
+    network: str = ""
+
+
 class NetworkRecord(Form):
-    """One network. ``created`` is a time as RFC 3339; ``options`` are those of the request and the driver's notes (``NOTE``)."""
+    """One network. ``created`` is a time as RFC 3339; ``options`` are those of the request and the driver's notes (``NOTE``).
+
+    One that is ``config_only`` is a configuration for other networks: nothing is made for it, and no container can be in it.
+    """
 
     name: str
     id: str
@@ -51,5 +60,7 @@ class NetworkRecord(Form):
     ipam: Ipam = field(default_factory=Ipam, name="IPAM")
     internal: bool = False
     attachable: bool = False
+    config_only: bool = False
+    config_from: ConfigReference = field(default_factory=ConfigReference)
     options: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)

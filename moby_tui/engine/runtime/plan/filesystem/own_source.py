@@ -21,6 +21,18 @@ Maps = tuple[ids.IdMap, ids.IdMap]
 _CLONE = kernel.OPEN_TREE_CLONE | kernel.OPEN_TREE_CLOEXEC
 
 
+class NoSuchPart(FileNotFoundError):
+    """The subpath is not there. ``kind`` is that of the start's failure (``birth/failure.py``)."""
+
+    kind = "missing"
+
+
+class PartOutside(OSError):
+    """The subpath leads out of what it is in."""
+
+    kind = "invalid"
+
+
 def open_own(
     mount: Mount,
     options: MountOptions,
@@ -54,10 +66,11 @@ def _open_part(top: int, subpath: str, base: str, shown: str) -> int:
         return openat2(top, subpath, os.O_PATH, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
     except OSError as error:
         if error.errno == errno.EXDEV:
-            raise OSError(
+            raise PartOutside(
                 error.errno, f"path concatenation escapes the base directory, base: {base}, subpath: {subpath}"
             ) from error
-        raise OSError(error.errno, f"cannot access path {shown}: {os.strerror(error.errno or 0).lower()}") from error
+        kind = NoSuchPart if error.errno == errno.ENOENT else OSError
+        raise kind(error.errno, f"cannot access path {shown}: {os.strerror(error.errno or 0).lower()}") from error
 
 
 def _open_image(layers: list[str], subpath: str, user_namespace: int, maps: Maps) -> int:

@@ -8,15 +8,16 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from moby_tui.engine.resources.networks import pools, wire
+from moby_tui.engine.resources.networks import wire
 from moby_tui.engine.resources.networks.bridge_options import parse_boolean
+from moby_tui.engine.resources.networks.creation import configurations, pools
+from moby_tui.engine.resources.networks.creation.pools import Pool
 from moby_tui.engine.resources.networks.drivers.driver import Subnet
 from moby_tui.engine.resources.networks.endpoints import one_or_list
 from moby_tui.engine.resources.networks.leases import hosts
-from moby_tui.engine.resources.networks.pools import Pool
 from moby_tui.engine.store.networks import PREDEFINED
-from moby_tui.engine.store.records.networks import Ipam, IpamPool, NetworkRecord
-from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound, NotImplementedYet
+from moby_tui.engine.store.records.networks import ConfigReference, Ipam, IpamPool, NetworkRecord
+from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound
 from moby_tui.schema import network as api
 
 _PREFIX_LENGTH = r"0|[1-9][0-9]{0,2}"
@@ -27,7 +28,7 @@ _LINK_LOCAL = ipaddress.IPv6Network("fe80::/64")
 def new_network(request: api.NetworkCreate) -> NetworkRecord:
     """The record of a requested network, with a new id, and with the subnets of the request only.
 
-    Raises ``InvalidArgument``, ``Forbidden``, ``NotFound``, ``NotImplementedYet``.
+    Raises ``InvalidArgument``, ``Forbidden``.
     """
     name = request.name.strip()
     if not name:
@@ -36,35 +37,38 @@ def new_network(request: api.NetworkCreate) -> NetworkRecord:
         raise Forbidden(f"operation is not permitted on predefined {name} network")
     if name.startswith("container:"):
         raise InvalidArgument(f"invalid network name {name}: it names a container's network")
+    configurations.check(request)
     if request.scope == "swarm" or request.driver == "overlay":
         raise Forbidden("cannot create a swarm scoped network when swarm is not active")
     if request.ingress:
         raise Forbidden("Ingress network can only be global scope network")
-    if request.config_only or request.config_from is not None:
-        raise NotImplementedYet("a network's configuration as a network of its own (--config-only, --config-from)")
     ipam = request.ipam or api.Ipam()
-    if ipam.driver not in ("", "default", "null"):
-        raise NotFound(f'plugin "{ipam.driver}" not found')
-    enable_ipv4 = _is_enabled(request.enable_ipv4, request, _ENABLE_IPV4, True)
-    enable_ipv6 = _is_enabled(request.enable_ipv6, request, _ENABLE_IPV6, False)
-    if not enable_ipv4 and not enable_ipv6:
-        raise InvalidArgument("IPv4 or IPv6 must be enabled")
     subnets = wire.pools_to_keep(ipam.config or [])
     check_pools(subnets)
     record = NetworkRecord(
         name=name,
         id=os.urandom(32).hex(),
         created=datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        driver=request.driver or "bridge",
-        enable_ipv4=enable_ipv4,
-        enable_ipv6=enable_ipv6,
+        driver="null" if request.config_only else request.driver or "bridge",
+        enable_ipv4=_is_enabled(request.enable_ipv4, request, _ENABLE_IPV4, True),
+        enable_ipv6=_is_enabled(request.enable_ipv6, request, _ENABLE_IPV6, False),
         ipam=Ipam(driver=ipam.driver or "default", options=ipam.options, config=subnets),
         internal=request.internal,
         attachable=request.attachable,
+        config_only=request.config_only,
+        config_from=ConfigReference(network=request.config_from.network if request.config_from else ""),
         options=wire.options_to_keep(request.options or {}),
         labels=request.labels or {},
     )
     return wire.checked(record)
+
+
+def check_complete(network: NetworkRecord) -> None:
+    """Checks what a network must have that is more than a configuration. Raises ``NotFound``, ``InvalidArgument``."""
+    if network.ipam.driver not in ("default", "null"):
+        raise NotFound(f'plugin "{network.ipam.driver}" not found')
+    if not network.enable_ipv4 and not network.enable_ipv6:
+        raise InvalidArgument("IPv4 or IPv6 must be enabled")
 
 
 def _is_enabled(field: bool | None, request: api.NetworkCreate, option: str, default: bool) -> bool:
@@ -94,7 +98,9 @@ def give_subnets(
         if network.driver == "bridge":
             raise InvalidArgument("ipv4 pool is empty" if network.enable_ipv4 else "ipv6 pool is empty")
         return
-    used = [ipaddress.ip_network(p.subnet, strict=False) for n in others for p in n.ipam.config or [] if p.subnet]
+    used = [
+        ipaddress.ip_network(p.subnet, strict=False) for n in others if not n.config_only for p in n.ipam.config or [] if p.subnet
+    ]
     requested = [ipaddress.ip_network(p.subnet, strict=False) for p in config if p.subnet]
     for subnet in requested:
         others_requested = [other for other in requested if other is not subnet]
