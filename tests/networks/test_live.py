@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +192,24 @@ async def test_a_stopped_monitor_is_told_of(engine: Engine, roots: tuple[Path, P
         os.kill(monitor, signal.SIGCONT)
     assert list((await engine.containers.inspect(web)).network_settings.networks) == ["bridge"]
     await engine.networks.remove("front")
+
+
+async def test_descriptors_that_come_too_late_for_the_monitor_are_handed_over_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A monitor waits a second for them; a process on a busy machine may be kept from running for longer, and the connect failed."""
+    await engine.networks.create(NetworkCreate(name="front"))
+    web = await start(engine, "web")
+    send, late = socket.send_fds, [1.2]
+
+    def send_late(connection: socket.socket, data: list[bytes], descriptors: list[int]) -> int:
+        time.sleep(late.pop() if late else 0)
+        return send(connection, data, descriptors)
+
+    monkeypatch.setattr(socket, "send_fds", send_late)
+    await engine.networks.connect("front", web)
+    assert not late and await inside(engine, web, "ip", "-o", "link", "show", "eth1")
+    await engine.networks.disconnect("front", web)
 
 
 async def test_containers_are_listed_by_every_network_that_they_are_in(engine: Engine) -> None:

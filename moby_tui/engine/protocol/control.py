@@ -212,7 +212,8 @@ def check_process(process: Process, where: str) -> None:
 
 class Answer(Message):
     """What a monitor, or a launcher, answers: granted, with the ``pid`` of a process that was started; or refused, with the kind of the
-    ``error`` (``not_found``, ``not_invocable``, ``missing``, ``invalid``, ``conflict``, ``failed``) and a ``message`` for people."""
+    ``error`` (``not_found``, ``not_invocable``, ``missing``, ``invalid``, ``conflict``, ``late``, ``failed``) and a ``message`` for people.
+    """
 
     ok: bool = True
     pid: int | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from pathlib import Path
 
 from moby_tui.engine.kernel import unix_socket
@@ -21,12 +22,14 @@ _ERRORS: dict[str, type[MobyError]] = {
     "missing": NotFound,
     "invalid": InvalidArgument,
     "conflict": Conflict,
+    "late": Unavailable,
 }
 #: A monitor answers in milliseconds. One that is stopped, or starved, is not waited for longer than this.
 ANSWER_SECONDS = 10.0
 #: One that has another runtime work for it is at most as late as that may be (``external.py``).
 RUNTIME_SECONDS = 70.0
 _RETRY_SECONDS = 0.02
+_NOT_TAKEN = "the monitor of the container did not take over its network; try again"
 
 
 def read_answer(line: bytes) -> Answer:
@@ -50,7 +53,19 @@ async def request(path: Path, patience: float, message: Request) -> None:
 
 
 async def hand_over(path: Path, patience: float, descriptors: list[int], message: Request) -> None:
-    """Asks the monitor to take descriptors over. Raises as ``request`` does; the caller then still has them."""
+    """Asks the monitor to take descriptors over. Raises as ``request`` does; the caller then still has them.
+
+    A monitor waits only a moment for the descriptors, since its container waits meanwhile. This process may be kept from running for
+    longer, on a busy machine; it then asks again.
+    """
+    deadline = time.monotonic() + patience
+    while not await _take_over(path, patience, descriptors, message):
+        if time.monotonic() > deadline:
+            raise Unavailable(_NOT_TAKEN)
+
+
+async def _take_over(path: Path, patience: float, descriptors: list[int], message: Request) -> bool:
+    """Whether the monitor has the descriptors; ``False`` if they came too late for it. Raises what it refuses them with."""
     reader, writer = await _open(path, message, patience)
     try:
         with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as ours:
@@ -60,10 +75,13 @@ async def hand_over(path: Path, patience: float, descriptors: list[int], message
         if not line:
             raise Conflict("the container has ended")
         read_answer(line)
-    except (ConnectionError, TimeoutError) as error:
-        raise Unavailable("the monitor of the container did not take over its network; try again") from error
+    except (Unavailable, ConnectionError):
+        return False
+    except TimeoutError as error:
+        raise Unavailable(_NOT_TAKEN) from error
     finally:
         writer.close()
+    return True
 
 
 async def attach(path: Path, options: AttachOptions, patience: float, *, tty: bool) -> Stream:

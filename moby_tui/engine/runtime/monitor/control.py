@@ -301,9 +301,13 @@ def _read_line(connection: socket.socket) -> bytes:
 
 
 def _receive_granted(connection: socket.socket, count: int) -> list[int]:
-    """Grants a request, and takes the descriptors that then come. Raises ``StartFailure`` if fewer come: the client keeps them then."""
+    """Grants a request, and takes the descriptors that then come. Raises ``StartFailure`` if fewer come, or none in time:
+    the client keeps them then."""
     _tell(connection, Answer())
-    _, descriptors, _, _ = socket.recv_fds(connection, 1, count)
+    try:
+        _, descriptors, _, _ = socket.recv_fds(connection, 1, count)
+    except TimeoutError:
+        raise StartFailure("late", f"no descriptors came in {_REQUEST_SECONDS:g} s") from None
     if len(descriptors) != count:
         for fd in descriptors:
             os.close(fd)
