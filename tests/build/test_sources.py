@@ -203,3 +203,35 @@ def test_without_asyncio(roots: tuple[Path, Path]) -> None:
 async def test_a_folder_where_a_file_belongs_is_refused(engine: Engine) -> None:
     with pytest.raises(InvalidArgument, match="of the build context is not a file"):
         await build(engine, "FROM scratch\nCOPY f /\n", {".dockerignore/below": b"", "f": b""})
+
+
+async def test_the_same_archive_is_unpacked_once(engine: Engine) -> None:
+    """The file of the kept folder is changed by hand: what a build copies tells where it has it from."""
+    text, sent = "FROM busybox\nCOPY said /\nCMD cat /said\n", {"said": b"sent\n", "padding": bytes(1 << 16)}
+
+    async def said(files: dict[str, bytes], **options: object) -> str:
+        await build(engine, text, files, tags=["t"], no_cache=True, **options)
+        return (await run(engine, "t"))[1]
+
+    assert await said(sent) == "sent\n"
+    [place] = engine.paths.build_mounts.iterdir()
+    (place / "content/said").write_text("kept\n")
+    assert await said(sent) == "kept\n"
+    # one that is small is not kept
+    assert await said({"said": b"small\n"}) == "small\n"
+    # the digests are known too: a step whose files are the same is found without a look at them
+    assert "Using cache" in (await build(engine, text, sent, tags=["t"])).text
+    assert await said(sent | {"said": b"other\n"}) == "other\n"
+    assert await said(sent) == "sent\n"
+    # what was ignored was deleted, and the next build needs it
+    ignoring = sent | {".dockerignore": b"Dockerfile\n"}
+    assert await said(ignoring) == await said(ignoring) == "sent\n"
+    assert [found.name for found in engine.paths.build_mounts.iterdir()] == [place.name]
+    # a power cut may have taken contents
+    assert await said(sent) == "sent\n"
+    note = place / "note"
+    note.write_bytes(note.read_bytes().replace(note.read_bytes()[:8], b"00000000", 1))
+    (place / "content/said").write_text("kept\n")
+    assert await said(sent) == "sent\n"
+    assert (await engine.builder.prune(all=True)).caches_deleted
+    assert await said(sent) == "sent\n"

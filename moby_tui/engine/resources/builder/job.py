@@ -250,7 +250,7 @@ class Job:
             return await sources.fetched(self._options.remote)
         if sent is None:
             raise InvalidArgument("a build needs a context: send one, or name where it is fetched from")
-        return await sources.sent(sent)
+        return await sources.sent(sent, "\0".join((self._options.dockerfile, self._options.target, *self._options.tags)))
 
     def _workshop(
         self, context: Once[Context], found: named.NamedContexts, cache: BuildCache, escape: str, platform: oci.Platform

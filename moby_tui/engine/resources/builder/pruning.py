@@ -10,8 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from moby_tui.engine.kernel import trees
-from moby_tui.engine.kernel.trees import Meter
+from moby_tui.engine.resources.builder.sources import folders
 from moby_tui.engine.store.records import build_steps
 
 
@@ -55,7 +54,7 @@ def prunable(
     for place in sorted(_files(mounts), key=_moment, reverse=True):
         content = place / "content"
         with _locked(place) as alone:
-            size = Meter().of(content) if alone else 0
+            size = folders.size(place) if alone else 0
             if not alone or not content.is_dir():
                 continue
             if place.stat().st_mtime >= older_than or (room and size <= room):
@@ -85,7 +84,7 @@ def empty(folder: Path, mounts: Iterable[str]) -> None:
     for name in mounts:
         with suppress(FileNotFoundError), _locked(folder / name) as alone:
             if alone:
-                trees.remove(folder / name / "content")
+                folders.forget(folder / name)
 
 
 class Entry(msgspec.Struct):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import AsyncIterator, Sequence
@@ -17,7 +18,7 @@ from moby_tui.engine.resources.builder.execution import copying
 from moby_tui.engine.resources.builder.execution.digests import Digests
 from moby_tui.engine.resources.builder.execution.new_files import NewFiles
 from moby_tui.engine.resources.builder.execution.supplies import Supplies
-from moby_tui.engine.resources.builder.sources.folders import kept
+from moby_tui.engine.resources.builder.sources.folders import Kept, kept
 from moby_tui.engine.resources.builder.sources.stores import Layout
 from moby_tui.engine.resources.images.transfer.load import Archive, receive, take_apart
 from moby_tui.engine.resources.images.unpack.apply import apply
@@ -29,6 +30,8 @@ from moby_tui.schema.build import Caller
 #: The largest Dockerfile and ignore file, which are held in memory.
 TEXT_LIMIT = 4 << 20
 _HEAD = 1 << 16
+#: The smallest archive whose folder is kept: a smaller one is unpacked sooner than a folder is looked after.
+_LEAST_KEPT = 1 << 16
 #: The build argument with which ``.git`` stays in the context, as in BuildKit.
 KEEP_GIT_DIR = "BUILDKIT_CONTEXT_KEEP_GIT_DIR"
 
@@ -36,13 +39,17 @@ KEEP_GIT_DIR = "BUILDKIT_CONTEXT_KEEP_GIT_DIR"
 class Context:
     """``root`` is a descriptor of the folder; every path of the context is resolved inside it. Use as a context manager.
 
-    ``text`` is the Dockerfile if the caller gave only that; ``digests`` are those that are known of the folder.
+    ``text`` is the Dockerfile if the caller gave only that; ``digests`` are those that are known of the folder; ``kept`` is the folder, if
+    the next build may find it.
     """
 
-    def __init__(self, folder: Path | int, text: bytes | None = None, digests: Digests | None = None) -> None:
+    def __init__(
+        self, folder: Path | int, text: bytes | None = None, digests: Digests | None = None, kept: Kept | None = None
+    ) -> None:
         self.root = os.dup(folder) if isinstance(folder, int) else os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.text = text
         self.digests = digests or Digests()
+        self._kept = kept
 
     def __enter__(self) -> Context:
         return self
@@ -75,9 +82,10 @@ class Context:
         return None
 
     def leave_out_ignored(self, dockerfile: str = "", text: bytes | None = None) -> None:
-        """Deletes what is ignored. Blocking."""
-        if (ignore := self.ignore(dockerfile, text)) is not None:
-            self._delete_excluded(ignore)
+        """Deletes what is ignored. The next build of the same archive has to unpack it anew then. Blocking."""
+        ignore = self.ignore(dockerfile, text)
+        if ignore is not None and self._delete_excluded(ignore) and self._kept:
+            self._kept.note = b""
 
     def read(self, name: str) -> bytes | None:
         """The content of a small regular file; None if it is missing. Does not block on a pipe or device."""
@@ -96,7 +104,9 @@ class Context:
             raise InvalidArgument(f"{name[:200]!r} of the build context has more than {TEXT_LIMIT} bytes")
         return data
 
-    def _delete_excluded(self, ignore: Ignore) -> None:
+    def _delete_excluded(self, ignore: Ignore) -> bool:
+        """True if anything was deleted."""
+        deleted = False
         kept: list[bytes] = []
         pending = [b""]
         while pending:
@@ -107,17 +117,21 @@ class Context:
                     excluded = ignore.excludes(os.fsdecode(path))
                     if not stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
                         if excluded:
+                            deleted = True
                             os.unlink(name, dir_fd=fd)
                     elif not excluded or ignore.has_exceptions:
                         pending.append(path)
                         if excluded:
                             kept.append(path)
                     else:
+                        deleted = True
                         trees.remove_at(fd, name)
         for path in reversed(kept):  # in reverse: children come after their parents in the list, and are deleted first
             above, _, base = path.rpartition(b"/")
             with suppress(OSError), trees.closing(trees.open_below(self.root, above or b".")) as fd:
                 os.rmdir(base, dir_fd=fd)
+                deleted = True
+        return deleted
 
 
 class Sources:
@@ -133,7 +147,7 @@ class Sources:
         places: Path,
         keep_git_dir: bool = False,
     ) -> None:
-        """Folders of ``caller`` are kept in ``places``."""
+        """Folders of ``caller``, and contexts that were sent under a name, are kept in ``places``."""
         self._folder = folder
         self._stack = stack
         self._supplies = supplies
@@ -141,11 +155,15 @@ class Sources:
         self._places = places
         self._keep_git_dir = keep_git_dir
 
-    async def sent(self, pieces: AsyncIterator[bytes]) -> Context:
-        """A context that the caller sends: a tar, compressed or not, or a single Dockerfile. Raises ``InvalidArgument``, ``StorageFull``."""
-        file = self._place()
-        await receive(pieces, file)
-        return await self._opened(file)
+    async def sent(self, pieces: AsyncIterator[bytes], name: str = "") -> Context:
+        """A context that the caller sends: a tar, compressed or not, or a single Dockerfile. Raises ``InvalidArgument``, ``StorageFull``.
+
+        What was unpacked last under a ``name`` is kept: the same archive, which a client sends for a folder in which nothing has changed,
+        is not unpacked again.
+        """
+        file, hashed = self._place(), hashlib.sha256()
+        await receive(pieces, file, hashed)
+        return await self._opened(file, f"sent\0{name}" if name else "", hashed.digest())
 
     async def fetched(self, address: str) -> Context:
         """A context that is fetched: a repository, or a file at an http(s) address. Raises ``InvalidArgument``, ``Unavailable``."""
@@ -196,14 +214,26 @@ class Sources:
             raise InvalidArgument(f"nobody has the store {store[:80]!r}: send the content with the build")
         return Layout(self._caller, store, self._place())
 
-    async def _opened(self, file: Path) -> Context:
-        folder = self._place()
-        folder.mkdir()
+    async def _opened(self, file: Path, key: str = "", digest: bytes = b"") -> Context:
+        """``key`` and ``digest``: what the folder is kept under, and what the archive is known by."""
         head = await in_thread(_head, file)
         if head and not _is_archive(head):
+            folder = self._place()
+            folder.mkdir()
             return self._stack.enter_context(Context(folder, await in_thread(_text, file)))
-        context = self._stack.enter_context(Context(folder))
-        await in_thread(context.unpack, file)
+        if file.stat().st_size < _LEAST_KEPT:
+            key = ""
+        own = await self._stack.enter_async_context(kept(self._places, key, self._folder, share=False))
+        same = bool(digest) and own.noted == digest
+        if same:
+            own.digests = own.before
+        else:
+            await in_thread(trees.remove, own.folder)
+            own.folder.mkdir()
+        context = self._stack.enter_context(Context(own.folder, digests=own.digests, kept=own))
+        if not same:
+            await in_thread(context.unpack, file)
+        own.note = digest
         return context
 
     def _place(self) -> Path:

@@ -68,10 +68,12 @@ class Loaded:
     tag: str = ""
 
 
-async def receive(archive: AsyncIterator[bytes], file: Path) -> None:
-    """Writes an archive to a file as it arrives. Raises ``StorageFull``."""
+async def receive(archive: AsyncIterator[bytes], file: Path, hashed: hashlib._Hash | None = None) -> None:
+    """Writes an archive to a file as it arrives, and adds it to ``hashed``. Raises ``StorageFull``."""
 
     def write(data: bytes) -> None:
+        if hashed is not None:
+            hashed.update(data)
         with refusals_told():
             view = memoryview(data)
             while view:
