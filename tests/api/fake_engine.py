@@ -128,9 +128,11 @@ class Images:
 class Events:
     def __init__(self) -> None:
         self.open = 0
+        self.filters: object = None
 
-    async def stream(self, **_: object) -> AsyncIterator[Event]:
+    async def stream(self, *, filters: object, **_: object) -> AsyncIterator[Event]:
         self.open += 1
+        self.filters = filters
         try:
             yield Event(type="container", action="start", actor=EventActor(id=ID, attributes={"image": "i"}), time=1, time_nano=1)
             await asyncio.Event().wait()

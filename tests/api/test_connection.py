@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -191,6 +192,25 @@ async def test_what_is_no_http_is_one_line_at_debug_level(served: Served, caplog
             assert (await read_all(sock)).startswith(b"HTTP/1."), data[:80]
         ours = [record for record in caplog.records if record.name != "asyncio"]
         assert len(ours) <= 1 and all(record.levelno == logging.DEBUG and not record.exc_info for record in ours), data[:80]
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+async def test_requests_ahead_of_a_malformed_one_have_their_answers(served: Served, pieces: int) -> None:
+    created = request("POST", "/containers/create", CREATE, **JSON)
+    for malformed in (b"\x16garbage\r\n\r\n", head("GET", "/_ping", {"Content-Length": "x"}), b"GET / HTTP/1.1\nHost: x\r\n\r\n"):
+        data = request("GET", "/_ping") + created + request("GET", "/nosuch") + malformed
+        with await connect(str(served.path)) as sock:
+            for start in range(0, len(data), len(data) // pieces + 1):
+                await asyncio.get_running_loop().sock_sendall(sock, data[start : start + len(data) // pieces + 1])
+            answers = await read_all(sock)
+        assert re.findall(rb"HTTP/1.. (\d+)", answers) == [b"200", b"201", b"404", b"400"]
+
+
+async def test_more_requests_than_are_read_ahead_have_their_answers_too(served: Served) -> None:
+    with await connect(str(served.path)) as sock:
+        await asyncio.get_running_loop().sock_sendall(sock, request("GET", "/_ping") * 100 + b"garbage\r\n\r\n")
+        answers = await read_all(sock)
+    assert re.findall(rb"HTTP/1.. (\d+)", answers) == [*[b"200"] * 100, b"400"]
 
 
 async def test_an_expectation_that_nobody_knows_fails(served: Served) -> None:

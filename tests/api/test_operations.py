@@ -62,7 +62,7 @@ def sample(operation: Operation, parameter: Parameter) -> Any:
         return "a/b:c" if f"{{{parameter.name}:" in operation.path else "a b"
     if parameter.place == "auth":
         return RegistryAuth(username="u", password="p")
-    if parameter.kind == "filters":
+    if parameter.kind in ("filters", "any_filters"):
         return {min(parameter.keys): ["x=y"]}
     return SAMPLES[parameter.kind]
 

@@ -102,6 +102,14 @@ async def test_filters_come_as_lists_or_maps(served: Served) -> None:
     assert (answer.status, answer.message) == (400, "invalid filter 'x'")
 
 
+async def test_unknown_filters_of_events_have_no_effect(served: Served) -> None:
+    reader, writer = await asyncio.open_unix_connection(str(served.path))
+    writer.write(head("GET", '/v1.51/events?filters={"x":["1"],"type":["container"]}'.replace('"', "%22")))
+    assert (await read_head(reader))[0] == 200
+    assert served.engine.events.filters == {"type": ["container"]}
+    writer.close()
+
+
 @pytest.mark.parametrize("size", ["-1", "%2B5", "4294967296", "", "x"])
 async def test_terminal_sizes_are_unsigned_32_bit(served: Served, size: str) -> None:
     assert (await ask(served.path, "POST", f"/containers/c/resize?h={size}&w=80")).status == 400

@@ -58,19 +58,34 @@ async def test_platforms_are_saved_and_loaded(store: Store, registry: Registry, 
     one = b"".join([piece async for piece in store.images.save([reference], platforms=["linux/arm64"])])
     other = open_store(Paths(tmp_path / "d", tmp_path / "r"))
     with pytest.raises(InvalidArgument, match="no image for linux/s390x"):
-        async for _ in other.images.load(stream(both), platform="linux/s390x"):
+        async for _ in other.images.load(stream(both), platforms=["linux/amd64", "linux/s390x"]):
             pass
     assert not await other.images.list() and not [*(other.paths.layers).iterdir()]
-    async for _ in other.images.load(stream(both), platform="linux/arm64"):
+    async for _ in other.images.load(stream(both), platforms=["linux/arm64"]):
         pass
     assert [(image.id, image.repo_tags) for image in await other.images.list()] == [(ids["arm64"], [reference])]
-    await load(other, both)
+    async for _ in other.images.load(stream(both), platforms=["linux/arm64", "linux/amd64"]):
+        pass
     assert {image.id for image in await other.images.list()} == set(ids.values())
     assert (await other.images.inspect(reference)).id == ids["amd64"]
     await other.images.prune(filters={"dangling": ["false"]})
     await load(other, one)
     assert [image.id for image in await other.images.list()] == [ids["arm64"]]
     other.database.close()
+
+
+async def test_one_platform_is_removed(store: Store, registry: Registry) -> None:
+    reference, ids = await pulled(store, registry, "platforms/removed")
+    with pytest.raises(NotFound, match="does not provide the specified platform"):
+        await store.images.remove(reference, platforms=["linux/amd64", "linux/s390x"])
+    assert {image.id for image in await store.images.list()} == set(ids.values())
+    await store.images.remove(reference, platforms=["linux/arm64"])
+    assert [(image.id, image.repo_tags) for image in await store.images.list()] == [(ids["amd64"], [reference])]
+    with pytest.raises(NotFound, match="does not provide the specified platform"):
+        await store.images.remove(reference, platforms=["linux/arm64"])
+    await pulled(store, registry, "platforms/removed")
+    gone = await store.images.remove(reference, platforms=["linux/amd64", "linux/arm64", "linux/amd64"])
+    assert {one.deleted for one in gone} >= set(ids.values()) and not await store.images.list()
 
 
 async def test_a_platform_is_pushed(store: Store, registry: Registry) -> None:

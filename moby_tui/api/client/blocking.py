@@ -292,8 +292,8 @@ class Images(Protocol):
         """
         ...
 
-    def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False, platform: str = "") -> Iterator[Progress]:
-        """Takes in the images of an archive that ``save`` has made."""
+    def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False, platforms: Sequence[str] = ()) -> Iterator[Progress]:
+        """Takes in the images of an archive that ``save`` has made; ``platforms``: those alone, each of which must be there."""
         ...
 
     def save(self, refs: Sequence[str], *, platforms: Sequence[str] = ()) -> Iterator[bytes]:
@@ -324,8 +324,10 @@ class Images(Protocol):
         """Gives an image a further name."""
         ...
 
-    def remove(self, ref: str, *, force: bool = False, prune: bool = True) -> builtins.list[ImageDeleted]:
-        """Takes a name from an image, and removes the image with its last name."""
+    def remove(
+        self, ref: str, *, force: bool = False, prune: bool = True, platforms: Sequence[str] = ()
+    ) -> builtins.list[ImageDeleted]:
+        """Takes a name from an image, and removes the image with its last name; ``platforms``: removes the images of those alone."""
         ...
 
     def prune(self, *, filters: Filters | None = None) -> ImagesPruned:

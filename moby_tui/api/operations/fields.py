@@ -10,10 +10,10 @@ import msgspec
 
 #: The forms of a query's field. ``flag``: true or false in any word. ``boolean``: in Go's words alone. ``inverse``: a flag that says the
 #: opposite of its parameter. ``count``: a number, of which one below 0 means 0. ``dimension``: of a terminal, in rows or columns. ``path``:
-#: in a container; its bytes need not be UTF-8. ``texts``: the field is repeated. ``filters``: JSON of lists of texts. ``map``: JSON of
-#: texts. ``moment`` and ``timestamp``: Unix seconds or RFC 3339; where there is none, None and 0. ``tail``: a number
-#: of lines, None for all. ``platform``: the OCI object as JSON, in Python ``os/architecture/variant``. ``reference``: an image's name
-#: in two fields, of which the other is ``tag``.
+#: in a container; its bytes need not be UTF-8. ``texts``: the field is repeated. ``filters``: JSON of lists of texts. ``any_filters``: the
+#: same, of which unknown keys have no effect. ``map``: JSON of texts. ``moment`` and ``timestamp``: Unix seconds or RFC 3339; where there
+#: is none, None and 0. ``tail``: a number of lines, None for all. ``platform``: the OCI object as JSON, in Python
+#: ``os/architecture/variant``. ``reference``: an image's name in two fields, of which the other is ``tag``.
 Kind = Literal[
     "flag",
     "boolean",
@@ -25,6 +25,7 @@ Kind = Literal[
     "path",
     "texts",
     "filters",
+    "any_filters",
     "map",
     "moment",
     "timestamp",
@@ -77,9 +78,9 @@ def made(*parameters: str) -> tuple[Field, ...]:
     return tuple(Field(name, name, place="made") for name in parameters)
 
 
-def filters(*keys: str) -> Field:
-    """The parameter ``filters``, and the keys that it may have."""
-    return Field("filters", "filters", "filters", keys=frozenset(keys))
+def filters(*keys: str, others: bool = False) -> Field:
+    """The parameter ``filters``, and the keys that it may have. ``others``: any other key has no effect; else it is refused."""
+    return Field("filters", "filters", "any_filters" if others else "filters", keys=frozenset(keys))
 
 
 def option(parameter: str, kind: Kind, *, wire: str = "") -> Field:

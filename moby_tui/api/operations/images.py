@@ -67,9 +67,11 @@ class Images(Protocol):
         """
         ...
 
-    @post("/images/load", _platform("1.48"), field("quiet", absent=True), abandoned=True)
-    def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False, platform: str = "") -> AsyncIterator[Progress]:
-        """Takes in the images of an archive that ``save`` has made."""
+    @post("/images/load", field("platforms", "platform", "platforms", since="1.48"), field("quiet", absent=True), abandoned=True)
+    def load(
+        self, archive: AsyncIterator[bytes], *, quiet: bool = False, platforms: Sequence[str] = ()
+    ) -> AsyncIterator[Progress]:
+        """Takes in the images of an archive that ``save`` has made; ``platforms``: those alone, each of which must be there."""
         ...
 
     @get(
@@ -107,10 +109,15 @@ class Images(Protocol):
         ...
 
     @delete(
-        "/images/{ref:.*}", field("prune", "noprune", "inverse"), extra("platforms", "texts", since="1.50"), errors=(404, 409)
+        "/images/{ref:.*}",
+        field("prune", "noprune", "inverse"),
+        field("platforms", kind="platforms", since="1.50"),
+        errors=(404, 409),
     )
-    async def remove(self, ref: str, *, force: bool = False, prune: bool = True) -> builtins.list[ImageDeleted]:
-        """Takes a name from an image, and removes the image with its last name."""
+    async def remove(
+        self, ref: str, *, force: bool = False, prune: bool = True, platforms: Sequence[str] = ()
+    ) -> builtins.list[ImageDeleted]:
+        """Takes a name from an image, and removes the image with its last name; ``platforms``: removes the images of those alone."""
         ...
 
     @post("/images/prune", filters("dangling", "label", "label!", "until"), since="1.25")

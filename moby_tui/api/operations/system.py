@@ -27,6 +27,8 @@ _EVENT_FILTERS = filters(
     "service",
     "type",
     "volume",
+    # as with the Docker Engine, whose clients send filters of theirs
+    others=True,
 )
 
 

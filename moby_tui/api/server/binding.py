@@ -138,6 +138,8 @@ def _field(parameter: Parameter) -> _Field:  # noqa: C901
             return lambda query: query.all(name)
         case "filters":
             return lambda query: query.filters(keys)
+        case "any_filters":
+            return lambda query: {key: values for key, values in query.filters(None).items() if key in keys}
         case "map":
             return lambda query: query.map(name)
         case "moment":

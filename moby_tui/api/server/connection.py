@@ -13,9 +13,9 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.http_parser import HttpRequestParserPy
 from aiohttp.web_protocol import RequestHandler
 
+from moby_tui.api.server.parser import RequestParser
 from moby_tui.api.server.versions import HEADERS
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Connection(RequestHandler):
 
     def __init__(self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
         super().__init__(manager, loop=loop, **options)
-        self._parser = HttpRequestParserPy(
+        self._parser = RequestParser(
             self,
             loop,
             self._read_bufsize,
@@ -79,6 +79,11 @@ class Connection(RequestHandler):
         self.half_closed = self.lasting = False
         self._hangup: Hangup | None = None
         super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if isinstance(self._parser, RequestParser) and self._parser.failure is not None:
+            super().data_received(b"")
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_watching()

@@ -112,11 +112,11 @@ class Query:
         """As ``timestamp``; None where absent."""
         return self.timestamp(name) if self._values.get(name) else None
 
-    def filters(self, known: frozenset[str]) -> Filters:
-        """``filters=`` in both of its forms, lists or maps to true; a key that is not ``known`` is refused."""
+    def filters(self, known: frozenset[str] | None) -> Filters:
+        """``filters=`` in both of its forms, lists or maps to true; a key that is not ``known`` is refused, none without ``known``."""
         value = self._values.get("filters", "")
         filters = parse_filters(value) if value else {}
-        if unknown := filters.keys() - known:
+        if known is not None and (unknown := filters.keys() - known):
             raise InvalidArgument(f"invalid filter '{min(unknown)}'")
         return filters
 

@@ -39,6 +39,7 @@ _SCHEMAS: dict[Kind, Json] = {
 }
 _IN_JSON: dict[Kind, Json] = {
     "filters": {"type": "object", "additionalProperties": _TEXTS},
+    "any_filters": {"type": "object", "additionalProperties": _TEXTS},
     "map": {"type": "object", "additionalProperties": {"type": ["string", "null"]}},
     "platform": _PLATFORM,
 }

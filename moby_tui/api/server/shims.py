@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from moby_tui.api.server import omitted
 from moby_tui.api.server.versions import ApiVersion
 from moby_tui.errors import InvalidArgument
+from moby_tui.schema import omitted
 from moby_tui.schema.base import ZERO_TIME, encode, to_builtins
 from moby_tui.schema.container import (
     BRIDGE_FIELDS,
@@ -29,28 +29,7 @@ from moby_tui.schema.volume import VolumeUsage
 
 T = TypeVar("T")
 
-#: Parts of a container's configuration that mean nothing in an image.
-_NOT_OF_IMAGES = frozenset(
-    {
-        "Hostname",
-        "Domainname",
-        "AttachStdin",
-        "AttachStdout",
-        "AttachStderr",
-        "Tty",
-        "OpenStdin",
-        "StdinOnce",
-        "Image",
-        "NetworkDisabled",
-        "MacAddress",
-        "StopTimeout",
-    }
-)
 _WITHOUT_NAMES = frozenset({"bridge", "host", "none"})
-#: Parts of a container's configuration that are absent rather than empty.
-_LEFT_OUT_WHEN_EMPTY = frozenset(
-    {"ArgsEscaped", "ExposedPorts", "Healthcheck", "MacAddress", "NetworkDisabled", "Shell", "StopSignal", "StopTimeout"}
-)
 _COMMITS = ("ContainerdCommit", "RuncCommit", "InitCommit")
 
 
@@ -84,31 +63,27 @@ def container_update(changes: ContainerUpdate, version: ApiVersion) -> Container
 
 
 def container_inspect(container: ContainerInspect, version: ApiVersion) -> dict[str, Any]:
+    if version >= (1, 52):
+        return omitted.container(container)
     result: dict[str, Any] = to_builtins(container)
-    for size in ("SizeRw", "SizeRootFs"):
-        if result[size] is None:
-            del result[size]
     networks = result["NetworkSettings"]["Networks"]
     if version < (1, 45):
         # a container is known by its short id and its host name in the networks that have names
         for name, endpoint in networks.items():
             if name not in _WITHOUT_NAMES:
                 endpoint["Aliases"] = [*(endpoint["Aliases"] or []), container.id[:12], container.config.hostname]
-    if version < (1, 52):
-        bridge = networks.get("bridge", {})
-        result["NetworkSettings"] |= {
-            "Bridge": "",
-            "HairpinMode": False,
-            "LinkLocalIPv6Address": "",
-            "LinkLocalIPv6PrefixLen": 0,
-            "SecondaryIPAddresses": None,
-            "SecondaryIPv6Addresses": None,
-            **{name: bridge.get(name, 0 if name.endswith("Len") else "") for name in BRIDGE_FIELDS},
-        }
-        result["GraphDriver"] = {"Name": container.driver, "Data": None}
-    else:
-        del result["Config"]["MacAddress"]
-    omitted.of_inspect(result, version)
+    bridge = networks.get("bridge", {})
+    result["NetworkSettings"] |= {
+        "Bridge": "",
+        "HairpinMode": False,
+        "LinkLocalIPv6Address": "",
+        "LinkLocalIPv6PrefixLen": 0,
+        "SecondaryIPAddresses": None,
+        "SecondaryIPv6Addresses": None,
+        **{name: bridge.get(name, 0 if name.endswith("Len") else "") for name in BRIDGE_FIELDS},
+    }
+    result["GraphDriver"] = {"Name": container.driver, "Data": None}
+    omitted.of_inspect(result)
     return result
 
 
@@ -116,13 +91,19 @@ def container_summaries(rows: list[ContainerSummary], version: ApiVersion) -> li
     """Sizes are there only where they were asked for, addresses only where a port is published."""
     result: list[dict[str, Any]] = [to_builtins(row) for row in rows]
     for row in result:
-        omitted.of_summary(row, version)
+        omitted.drop(row, "ContainerSummary")
+        row["Ports"] = [{key: item for key, item in port.items() if item is not None} for port in row["Ports"]]
+        if version < (1, 52):
+            row.pop("Health", None)
+        if version < (1, 46):
+            row["HostConfig"].pop("Annotations", None)
+        omitted.of_mount_points(row)
     return result
 
 
 def exec_inspect(execution: ExecInspect) -> dict[str, Any]:
     result: dict[str, Any] = to_builtins(execution)
-    omitted.of_exec(result)
+    omitted.drop(result["ProcessConfig"], "ExecProcess")
     return result
 
 
@@ -146,11 +127,12 @@ def image_summary(image: ImageSummary, version: ApiVersion) -> dict[str, Any]:
 
 
 def image_inspect(image: ImageInspect, version: ApiVersion) -> dict[str, Any]:
+    if version >= (1, 52):
+        return omitted.image(image)
     result: dict[str, Any] = to_builtins(image)
     _dangling(result, version)
     result["Config"] = _image_config(result["Config"], version)
-    if not image.variant:
-        del result["Variant"]
+    omitted.drop(result, "ImageInspect")
     if version < (1, 44):
         result["VirtualSize"] = image.size
         result["Created"] = image.created or ZERO_TIME
@@ -158,9 +140,8 @@ def image_inspect(image: ImageInspect, version: ApiVersion) -> dict[str, Any]:
         result["Container"] = ""
         # which configuration a step's container had is not kept: the image's has the same volumes and ports, for which clients look here
         result["ContainerConfig"] = result["Config"]
-    if version < (1, 52):
-        result["DockerVersion"] = ""
-        result["GraphDriver"] = {"Name": "overlayfs", "Data": None}
+    result["DockerVersion"] = ""
+    result["GraphDriver"] = {"Name": "overlayfs", "Data": None}
     return result
 
 
@@ -171,11 +152,8 @@ def _dangling(image: dict[str, Any], version: ApiVersion) -> None:
 
 
 def _image_config(config: dict[str, Any], version: ApiVersion) -> dict[str, Any]:
-    omitted.of_healthcheck(config)
-    if version >= (1, 52):
-        return {key: value for key, value in config.items() if value and key not in _NOT_OF_IMAGES}
-    there = {key: value for key, value in config.items() if value or key not in _LEFT_OUT_WHEN_EMPTY}
-    return {key: value for key, value in there.items() if key not in _NOT_OF_IMAGES} if version >= (1, 50) else there
+    omitted.of_config(config)
+    return {key: value for key, value in config.items() if key not in omitted.NOT_OF_IMAGES} if version >= (1, 50) else config
 
 
 def event(value: Event, version: ApiVersion) -> bytes:

@@ -95,11 +95,18 @@ class Look:
             if volume.name in mounted - others and _ANONYMOUS in (volume.labels or {})
         ]
 
-    async def image(self, ref: str, *, force: bool) -> list[Removed]:
+    async def image(self, ref: str, *, force: bool, platforms: Iterable[str] = ()) -> list[Removed]:
         """The bytes are those that no other image has. Raises ``NotFound``, ``Conflict``."""
+        named = await self._client.images.inspect(ref)
+        images = [await self._client.images.inspect(ref, platform=platform) for platform in platforms]
+        removed: list[Removed] = []
+        for image in images or [named]:
+            removed += await self._image(image, ref if image.id == named.id else image.id, force=force)
+        return removed
+
+    async def _image(self, image: ImageInspect, ref: str, *, force: bool) -> list[Removed]:
         from moby_tui.reference import parse
 
-        image = await self._client.images.inspect(ref)
         short = image.id.removeprefix("sha256:")[:12]
         names = [name for name in [*image.repo_tags, *image.repo_digests] if name not in self._gone]
         named = None if image.id.removeprefix("sha256:").startswith(ref.removeprefix("sha256:")) else parse(ref).tagged().familiar

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from moby_tui.schema.base import to_builtins
+from moby_tui.schema.omitted import shown
 
 
 def compact_json(value: object) -> str:
     """As Go's encoder writes it."""
-    return json.dumps(to_builtins(value), separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(shown(value), separators=(",", ":"), ensure_ascii=False)
 
 
 def show_object(value: object, format: str) -> None:
@@ -23,7 +23,7 @@ def show_object(value: object, format: str) -> None:
 def show_list(values: Sequence[object], format: str) -> None:
     """Inspected objects: by default a JSON array indented by four blanks."""
     if not format:
-        print(json.dumps(to_builtins(values), indent=4, ensure_ascii=False))
+        print(json.dumps(shown(values), indent=4, ensure_ascii=False))
     elif format == "json":
         print(compact_json(values))
     else:

@@ -9,6 +9,7 @@ import msgspec
 
 from moby_tui.schema.container import BRIDGE_FIELDS, EndpointSettings, NetworkSettings
 from moby_tui.schema.event import Event
+from moby_tui.schema.omitted import NOT_OF_IMAGES, is_left_out
 from moby_tui.templates.values import Duration, Map, NilPointer, Slice, Struct, Time
 
 #: What is called otherwise in Go than in JSON.
@@ -63,10 +64,20 @@ def _struct(value: msgspec.Struct) -> Struct:
             fields[go_name] = Duration(content)
         else:
             fields[go_name] = _value(None if absent else content, hints[name])
-        names[go_name] = None if absent else encoded
+        names[go_name] = None if absent or is_left_out(kind.__name__, encoded, content) else encoded
+    if kind.__name__ == "ImageInspect":
+        _leave_out_of_image(fields["Config"])
     for go_name, content in _former_fields(value).items():
         fields[go_name], names[go_name] = content, None
     return Struct(f"api.{kind.__name__}", fields, json_names=names, pointer=True)
+
+
+def _leave_out_of_image(config: Struct) -> None:
+    """The JSON of an image's configuration has nothing that is empty, or that is a container's."""
+    config.json_names = {
+        go_name: name if name not in NOT_OF_IMAGES and config.fields[go_name] else None
+        for go_name, name in config.json_names.items()
+    }
 
 
 def _former_fields(value: msgspec.Struct) -> dict[str, Any]:

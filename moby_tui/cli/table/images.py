@@ -68,6 +68,12 @@ class ImageLsOptions(Options):
 class ImageRmOptions(Options):
     force: bool = switch("-f", "--force", help="Force removal of the image")
     no_prune: bool = switch("--no-prune", help="Do not delete untagged parents")
+    platform: list[str] = many(
+        "--platform",
+        help="Remove only the given platform variant (may come several times)",
+        metavar="os[/arch[/variant]]",
+        completes="platforms",
+    )
     dry_run: bool = dry_run()
 
 
@@ -79,8 +85,11 @@ class ImageImportOptions(Options):
 
 class ImageLoadOptions(Options):
     input: str = value("-i", "--input", help="Read from tar archive file, instead of STDIN", default="-", completes="files")
-    platform: str = value(
-        "--platform", help="Load only the given platform variant", metavar="os[/arch[/variant]]", completes="platforms"
+    platform: list[str] = many(
+        "--platform",
+        help="Load only the given platform variant (may come several times)",
+        metavar="os[/arch[/variant]]",
+        completes="platforms",
     )
     quiet: bool = switch("-q", "--quiet", help="Suppress the load output")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from moby_tui.errors import InvalidArgument
 from moby_tui.schema.base import Filters
 from moby_tui.schema.event import Event
 
@@ -16,11 +15,8 @@ class EventFilter:
     """Values of one key are alternatives, keys and labels all must match (Engine API, ``GET /events``)."""
 
     def __init__(self, filters: Filters | None) -> None:
-        """Raises ``InvalidArgument`` for a key that no event can be filtered by."""
-        self._filters = {key: values for key, values in (filters or {}).items() if values}
-        for key in filters or {}:
-            if key not in _KEYS:
-                raise InvalidArgument(f"invalid filter '{key}'")
+        """A key that no event can be filtered by leaves none out, as with the Docker Engine."""
+        self._filters = {key: values for key, values in (filters or {}).items() if values and key in _KEYS}
 
     def matches(self, event: Event) -> bool:
         """Whether the reader asked for this event."""

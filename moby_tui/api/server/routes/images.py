@@ -16,7 +16,7 @@ from moby_tui.api.server.call import Call
 from moby_tui.api.server.plain import plain
 from moby_tui.api.server.router import RouteTable
 from moby_tui.api.server.routes.archive import serve_archives
-from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.errors import InvalidArgument
 
 table = RouteTable(Images, plain)
 registries = RouteTable(Registry, plain)
@@ -89,11 +89,3 @@ async def save_one(call: Call) -> web.StreamResponse:
     """An uncompressed tar of one image."""
     arguments = call.read()
     return await raw(call.request, call.client.images.save([arguments["ref"]], platforms=arguments["platform"]), content_type=TAR)
-
-
-@table.handles(Images.remove)
-async def remove(call: Call) -> web.StreamResponse:
-    arguments = call.read()
-    if arguments["platforms"]:
-        raise NotImplementedYet("removing one platform of an image (remove its id)")
-    return json(await call.binding.call(call.client.images.remove, arguments))

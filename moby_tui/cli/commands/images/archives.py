@@ -20,11 +20,11 @@ def load(options: ImageLoadOptions) -> None:
     session.call(lambda client: _load(client, options.input, options.platform, quiet=options.quiet))
 
 
-async def _load(client: Client, source: str, platform: str, *, quiet: bool) -> None:
+async def _load(client: Client, source: str, platforms: list[str], *, quiet: bool) -> None:
     from moby_tui.cli.output import progress
     from moby_tui.cli.streams import chunks_of
 
-    await progress.show(client.images.load(chunks_of(source), quiet=quiet, platform=platform))
+    await progress.show(client.images.load(chunks_of(source), quiet=quiet, platforms=platforms))
 
 
 def save(options: ImageSaveOptions, images: list[str]) -> None:

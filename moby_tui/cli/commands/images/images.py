@@ -142,11 +142,13 @@ def rmi(options: ImageRmOptions, images: list[str]) -> int:
     if options.dry_run:
         from moby_tui.cli.commands import dry_run
 
-        return dry_run.tell(images, lambda look, ref: look.image(ref, force=options.force), missing_ok=options.force)
+        return dry_run.tell(
+            images, lambda look, ref: look.image(ref, force=options.force, platforms=options.platform), missing_ok=options.force
+        )
 
     async def remove(client: Client, ref: str) -> None:
         try:
-            done = await client.images.remove(ref, force=options.force, prune=not options.no_prune)
+            done = await client.images.remove(ref, force=options.force, prune=not options.no_prune, platforms=options.platform)
         except NotFound as error:
             if not options.force:
                 raise

@@ -229,11 +229,13 @@ class ImageManager:
             async for line in lines:
                 yield line
 
-    async def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False, platform: str = "") -> AsyncIterator[Progress]:
-        """Loads the images of a docker-archive or OCI layout, or those of one platform. There is no progress to keep quiet about but
+    async def load(
+        self, archive: AsyncIterator[bytes], *, quiet: bool = False, platforms: Sequence[str] = ()
+    ) -> AsyncIterator[Progress]:
+        """Loads the images of a docker-archive or OCI layout, or those of some platforms. There is no progress to keep quiet about but
         the result."""
         report = self._report()
-        async with aclosing(report.of(self._transfers.load(archive, platform, report))) as lines:
+        async with aclosing(report.of(self._transfers.load(archive, platforms, report))) as lines:
             async for line in lines:
                 yield line
 
@@ -443,14 +445,24 @@ class ImageManager:
             raise missing(ref)
         self._tell("tag", record.id, record, reference.familiar)
 
-    async def remove(self, ref: str, *, force: bool = False, prune: bool = True) -> builtins.list[ImageDeleted]:
-        """Raises ``NotFound``, ``Conflict``. ``prune`` means untagged parents, which no image has here."""
-        record = self._names.find(ref)
+    async def remove(
+        self, ref: str, *, force: bool = False, prune: bool = True, platforms: Sequence[str] = ()
+    ) -> builtins.list[ImageDeleted]:
+        """Removes a name and, with the last one, the image; with ``platforms`` the images of the same index for each of them.
+
+        Raises ``NotFound``, also for a platform that is not here, before anything is removed, and ``Conflict``. ``prune`` means untagged
+        parents, which no image has here.
+        """
+        named = self._names.find(ref)
         reference = self._names.reference_of(ref)
         removal = self._removal()
-        if reference is None:
-            return await removal.by_id(record, force=force)
-        return await removal.by_reference(record, reference, force=force)
+        deleted: builtins.list[ImageDeleted] = []
+        for record in {(found := self._of_platform(named, ref, one)).id: found for one in platforms or [""]}.values():
+            if reference is None or record.id != named.id:
+                deleted += await removal.by_id(record, force=force)
+            else:
+                deleted += await removal.by_reference(record, reference, force=force)
+        return deleted
 
     async def prune(self, *, filters: Filters | None = None) -> ImagesPruned:
         return await self._removal().prune(filters, self._names.find)

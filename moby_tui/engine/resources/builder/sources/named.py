@@ -158,7 +158,7 @@ async def _stored(name: str, which: str, sources: Sources, loader: Loader, narra
     store, _, digest = which.rpartition("@")
     with narration.step(f"[context {name}] oci-layout://{name}@{digest}"):
         layout = sources.layout(store)
-        for blob in (await layout.open(digest, loader.wanted)).layers:
+        for blob in (await layout.open(digest)).layers:
             await layout.fetch(blob)
         [loaded] = await loader.images(layout)
     return built(loaded.image)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +66,18 @@ class Loaded:
     references: list[Reference]
     #: the name annotation of an OCI layout, which may be a bare tag
     tag: str = ""
+
+
+@dataclass(frozen=True)
+class _Described:
+    """An image of an archive before anything of it is stored; ``manifest`` is None where one is to be made."""
+
+    config: oci.ImageConfig
+    config_body: bytes
+    members: list[Member]
+    references: list[Reference]
+    tag: str = ""
+    manifest: tuple[oci.Manifest, bytes] | None = None
 
 
 async def receive(archive: AsyncIterator[bytes], file: Path, hashed: hashlib._Hash | None = None) -> None:
@@ -139,85 +151,88 @@ class Loader:
     """Puts the layers and blobs of an archive's images into the stores. The caller registers the images."""
 
     def __init__(
-        self, content: ContentStore, layers: LayerStore, staging_folder: Path, wanted: oci.Platform | None = None
+        self, content: ContentStore, layers: LayerStore, staging_folder: Path, wanted: Sequence[oci.Platform] = ()
     ) -> None:
-        """``wanted`` is the platform whose images are loaded; None: of an index the image for this machine, else all images."""
+        """``wanted`` are the platforms whose images are loaded; none: of an index the image for this machine, else all images."""
         self.wanted = wanted
         self._content = content
         self._layers = layers
         self._staging = staging_folder
 
     async def images(self, archive: Archive) -> list[Loaded]:
-        """Every image of the archive. Raises ``InvalidArgument`` where it holds none."""
-        if archive.find("oci-layout") and (described := archive.find("index.json")):
+        """Every image of the archive, of one name that for this machine last, so that the name means it.
+
+        Raises ``InvalidArgument`` where it holds none, or none of a platform that is wanted, before anything of it is stored.
+        """
+        described = await self._described(archive)
+        self._check_platforms([one.config for one in described])
+        here = platforms.host()
+        described.sort(key=lambda one: (one.config.os, one.config.architecture) == (here.os, here.architecture))
+        return [
+            Loaded(await self._store(one.config, one.config_body, one.members, one.manifest), one.references, one.tag)
+            for one in described
+        ]
+
+    async def _described(self, archive: Archive) -> list[_Described]:
+        if archive.find("oci-layout") and (index := archive.find("index.json")):
             # an archive with both forms is read as an OCI layout, which keeps every digest
-            return await self._oci_layout(archive, described.read("index.json"))
-        if described := archive.find("manifest.json"):
+            return [*self._oci_layout(archive, index.read("index.json"))]
+        if listed := archive.find("manifest.json"):
             try:
-                items = msgspec.json.decode(described.read("manifest.json"), type=list[_DockerImage])
+                items = msgspec.json.decode(listed.read("manifest.json"), type=list[_DockerImage])
             except msgspec.DecodeError as error:
                 raise InvalidArgument(f"invalid archive: manifest.json: {error}") from error
             names = [[*map(parse_tag, item.repo_tags or ())] for item in items]
             found = [await self._docker_image(archive, *each) for each in zip(items, names, strict=True)]
-            return self._this_machine_last([loaded for loaded in found if loaded])
-        if described := archive.find("index.json"):
-            return await self._oci_layout(archive, described.read("index.json"))
+            return [one for one in found if one]
+        if index := archive.find("index.json"):
+            return [*self._oci_layout(archive, index.read("index.json"))]
         raise InvalidArgument(
             "the archive holds neither manifest.json nor index.json; to make an image of a root file system, import it"
         )
 
-    async def _docker_image(self, archive: Archive, item: _DockerImage, names: list[Reference]) -> Loaded | None:
+    async def _docker_image(self, archive: Archive, item: _DockerImage, names: list[Reference]) -> _Described | None:
         members = [await in_thread(_as_layer, archive.member(name)) for name in item.layers]
         config_body = archive.member(item.config).read("configuration")
         config = manifests.read_config(config_body, len(members), item.config)
-        if not self._fits(config):
-            return None
-        image = await self._store(config, config_body, members)
-        return Loaded(image, names)
+        return _Described(config, config_body, members, names) if self._fits(config) else None
 
-    async def _oci_layout(self, archive: Archive, body: bytes) -> list[Loaded]:
+    def _oci_layout(self, archive: Archive, body: bytes) -> Iterator[_Described]:
         index = manifests.read(body, oci.MEDIA_INDEX, "index.json")
         assert isinstance(index, oci.Index)
-        loaded = []
         for descriptor, names in [(descriptor, _names(descriptor)) for descriptor in index.manifests]:
-            document, text = self._choose(archive, descriptor)
-            if document is None:
-                continue
-            config_body = archive.blob(document.config).read("configuration")
-            config = manifests.read_config(config_body, len(document.layers), descriptor.digest)
-            if not self._fits(config):
-                continue
-            members = [archive.blob(layer) for layer in document.layers]
-            image = await self._store(config, config_body, members, (document, text))
-            loaded.append(Loaded(image, names, descriptor.annotations.get(_NAME_ANNOTATIONS[1], "")))
-        return self._this_machine_last(loaded)
+            for document, text in self._choose(archive, descriptor):
+                config_body = archive.blob(document.config).read("configuration")
+                config = manifests.read_config(config_body, len(document.layers), descriptor.digest)
+                if self._fits(config):
+                    members = [archive.blob(layer) for layer in document.layers]
+                    tag = descriptor.annotations.get(_NAME_ANNOTATIONS[1], "")
+                    yield _Described(config, config_body, members, names, tag, (document, text))
 
     def _fits(self, config: oci.ImageConfig) -> bool:
-        found = oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant)
-        return self.wanted is None or platforms.runs(self.wanted, found)
+        return not self.wanted or any(platforms.runs(wanted, _platform(config)) for wanted in self.wanted)
 
-    def _this_machine_last(self, loaded: list[Loaded]) -> list[Loaded]:
-        """Of several images with one name, the one for this machine comes last, so that the name means it."""
-        here = platforms.host()
-        if not loaded:
-            raise InvalidArgument(f"the archive holds no image for {platforms.text(self.wanted or here)}")
-        return sorted(
-            loaded, key=lambda one: (one.image.config.os, one.image.config.architecture) == (here.os, here.architecture)
-        )
+    def _check_platforms(self, found: list[oci.ImageConfig]) -> None:
+        for wanted in self.wanted:
+            if not any(platforms.runs(wanted, _platform(config)) for config in found):
+                raise InvalidArgument(f"the archive holds no image for {platforms.text(wanted)}")
+        if not found:
+            raise InvalidArgument(f"the archive holds no image for {platforms.text(platforms.host())}")
 
-    def _choose(self, archive: Archive, descriptor: oci.Descriptor) -> tuple[oci.Manifest | None, bytes]:
-        """The manifest a descriptor leads to; through an index, the one for this machine."""
+    def _choose(self, archive: Archive, descriptor: oci.Descriptor) -> Iterator[tuple[oci.Manifest, bytes]]:
+        """The manifests a descriptor leads to; through an index, those of the wanted platforms or the one for this machine."""
         body = archive.blob(descriptor).read("manifest")
         document = manifests.read(body, descriptor.media_type, descriptor.digest)
         if isinstance(document, oci.Manifest):
-            return document, body
+            yield document, body
+            return
         present = [item for item in document.manifests if archive.find("blobs/" + item.digest.replace(":", "/"))]
-        chosen = platforms.choose(self.wanted or platforms.host(), present)
-        if chosen is None:
-            return None, b""
-        body = archive.blob(chosen).read("manifest")
-        document = manifests.read(body, chosen.media_type, chosen.digest)
-        return (document, body) if isinstance(document, oci.Manifest) else (None, b"")
+        chosen = [platforms.choose(wanted, present) for wanted in self.wanted or [platforms.host()]]
+        for item in {one.digest: one for one in chosen if one}.values():
+            body = archive.blob(item).read("manifest")
+            inner = manifests.read(body, item.media_type, item.digest)
+            if isinstance(inner, oci.Manifest):
+                yield inner, body
 
     async def _store(
         self,
@@ -251,6 +266,10 @@ class Loader:
         member, diff_id = await in_thread(_root_layer, file)
         config.rootfs = oci.RootFs(diff_ids=[diff_id])
         return await self._store(config, encode(config), [member])
+
+
+def _platform(config: oci.ImageConfig) -> oci.Platform:
+    return oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant)
 
 
 def _root_layer(file: Path) -> tuple[Member, str]:

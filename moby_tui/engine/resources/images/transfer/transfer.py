@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -146,16 +146,17 @@ class Transfers:
             + " moby/hello:latest"
         )
 
-    async def load(self, archive: AsyncIterator[bytes], platform: str, report: Report) -> None:
+    async def load(self, archive: AsyncIterator[bytes], wanted: Sequence[str], report: Report) -> None:
+        """``wanted``: the platforms whose images are loaded, if not all are."""
         from moby_tui.engine.resources.images.transfer.load import Loader, take_apart
 
-        wanted = platforms.parse(platform) if platform else None
+        chosen = [platforms.parse(platform) for platform in wanted]
         if policy := await in_thread(self._policy):
             policy.admit_archive()
         async with staging.claim(self._paths.staging, f"load-{os.urandom(8).hex()}") as folder:
             with self.arrival():
                 taken_apart = await take_apart(archive, folder / "members")
-                for loaded in await Loader(self._content, self._layers, self._paths.staging, wanted).images(taken_apart):
+                for loaded in await Loader(self._content, self._layers, self._paths.staging, chosen).images(taken_apart):
                     record = self._register(loaded.image, [reference.key for reference in loaded.references])
                     self._tell("load", record.id, record, record.id)
                     for reference in loaded.references:
