@@ -48,6 +48,13 @@ def size(count: float, *, step: int = 1024) -> str:
     return f"{count:.1f}{unit}"
 
 
+def percent(value: float) -> str:
+    """Percent of one CPU or of a limit in few characters; a negative value is not known yet."""
+    if value < 0:
+        return "…"
+    return f"{value:.1f}%" if value < 100 else f"{value:.0f}%"
+
+
 def age(seconds: float) -> str:
     """``3m``, ``2h``, ``5d``: the largest unit that fits."""
     for limit, length, unit in ((60, 1, "s"), (3600, 60, "m"), (172800, 3600, "h"), (31536000, 86400, "d")):

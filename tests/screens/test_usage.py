@@ -17,11 +17,12 @@ from textual.strip import Strip
 from moby_tui.errors import NotImplementedYet
 from moby_tui.schema.container import Health, HealthLogEntry
 from moby_tui.schema.stats import CpuStats, CpuUsage, NetworkStats, Stats
+from moby_tui.screens import text
 from moby_tui.screens.session.history import History
 from moby_tui.screens.usage import polling
 from moby_tui.screens.usage.machine import busy, look, parse_meminfo, parse_pressure, parse_stat
 from moby_tui.screens.usage.probes import Probes
-from moby_tui.screens.usage.rows import COLUMNS, UsageRow, columns_for, find_column, percent, sort
+from moby_tui.screens.usage.rows import COLUMNS, UsageRow, columns_for, find_column, sort
 from moby_tui.screens.widgets import container_detail
 from moby_tui.screens.widgets.container_detail import ContainerDetail
 from moby_tui.screens.widgets.figure_table import FigureTable
@@ -193,7 +194,7 @@ async def test_a_plot_draws_only_the_lines_that_differ_and_all_of_them_in_anothe
 
     class Plots(App[None]):
         def compose(self) -> ComposeResult:
-            yield Watched("CPU", percent, floor=10.0, id="watched")
+            yield Watched("CPU", text.percent, floor=10.0, id="watched")
 
     async def lines(pilot: Pilot[None], **shown: Any) -> list[int]:
         drawn.clear()

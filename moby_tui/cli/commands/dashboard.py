@@ -35,9 +35,11 @@ def find(containers: Sequence[str]) -> list[str]:
 
 def show(first: Sequence[str], *, read_only: bool = False, in_browser: bool = False) -> int:
     """Shows the dashboard until the person leaves it. ``first`` is the page to begin with and what it is given. Returns the exit code."""
+    from moby_tui.cli import garbage
     from moby_tui.cli.commands.composing import PluggedIn
     from moby_tui.cli.engines import NamedEngines
-    from moby_tui.cli.garbage import collect_as_usual
+
+    garbage.put_off()
     from moby_tui.screens.app import run
     from moby_tui.screens.command_line import CommandLine
 
@@ -48,7 +50,7 @@ def show(first: Sequence[str], *, read_only: bool = False, in_browser: bool = Fa
         command_line=CommandLine(_read_run, _read_build, PluggedIn()),
         first=first,
         in_browser=in_browser,
-        settle=collect_as_usual,
+        settle=garbage.collect_as_usual,
     )
 
 

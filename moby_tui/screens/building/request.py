@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.build import BuildOptions
+
+if TYPE_CHECKING:
+    from moby_tui.schema.build import BuildOptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.container import ContainerCreate
+
+if TYPE_CHECKING:
+    from moby_tui.schema.container import ContainerCreate
 
 
 @dataclass(frozen=True, slots=True)

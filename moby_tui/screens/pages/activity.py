@@ -23,6 +23,10 @@ _COLOURS = {Outcome.RUNNING: "accent", Outcome.DONE: "success", Outcome.FAILED: 
 
 
 class ActivityTable(ObjectTable[Deed]):
+    @classmethod
+    def parts(cls) -> tuple[type[Widget], ...]:
+        return (ObjectTable,)
+
     def __init__(self) -> None:
         columns: tuple[Column[Deed], ...] = (
             Column("began", "TIME", 8, 8, lambda deed: deed.began, number=True),
@@ -52,7 +56,6 @@ class ActivityPage(ListPage[Deed]):
     has_details = False
     noun = "action"
     heading = "Activity"
-    PARTS: ClassVar[tuple[type[Widget], ...]] = (ObjectTable,)
     ACTIONS: ClassVar[tuple[Action, ...]] = (
         Action(
             id="activity.copy", title="Copy command", keys="c", tooltip="Copy the command lines", call="copy_lines", on=On.ROWS

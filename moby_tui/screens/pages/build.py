@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import ClassVar
 
 from rich.text import Text
 from textual import on, work
@@ -56,8 +55,11 @@ class BuildPage(Page):
 
     mode = "build"
     noun = "build"
-    PARTS: ClassVar[tuple[type[Widget], ...]] = (SearchedLog, LogStream)
     ACTIONS = BUILD_ACTIONS
+
+    @classmethod
+    def parts(cls) -> tuple[type[Widget], ...]:
+        return (SearchedLog, LogStream)
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)

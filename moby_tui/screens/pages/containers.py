@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar
 
 from textual import on, work
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from moby_tui.screens.dialogs.confirm import Notice
 from moby_tui.screens.pages.actions.containers import CONTAINER_ACTIONS
 from moby_tui.screens.pages.list_page import ListPage
 from moby_tui.screens.pages.page import Question
@@ -22,10 +20,7 @@ from moby_tui.screens.session.session import TROUBLE
 from moby_tui.screens.widgets.container_detail import ContainerDetail
 from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.filter_bar import FilterBar
-from moby_tui.screens.widgets.inspect_view import InspectView
 from moby_tui.screens.widgets.lines.offers_view import OffersView
-from moby_tui.screens.widgets.lines.searched_log import SearchedLog
-from moby_tui.screens.widgets.log_stream import LogStream
 
 #: A container that is to be removed is kept this long; seconds.
 KEPT = 60.0
@@ -37,8 +32,15 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
     mode = "containers"
     noun = "container"
     heading = "Containers"
-    PARTS: ClassVar[tuple[type[Widget], ...]] = (ContainerTable, OffersView, LogStream, SearchedLog, InspectView)
     ACTIONS = CONTAINER_ACTIONS
+
+    @classmethod
+    def parts(cls) -> tuple[type[Widget], ...]:
+        from moby_tui.screens.widgets.inspect_view import InspectView
+        from moby_tui.screens.widgets.lines.searched_log import SearchedLog
+        from moby_tui.screens.widgets.log_stream import LogStream
+
+        return ContainerTable, OffersView, LogStream, SearchedLog, InspectView
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
@@ -85,7 +87,10 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
         self.offer(ContainerTable, empty=not total)
         if self._detail_of in touched:
             self._show_detail(self._detail_of, again=True)
-        self._want()
+        if self.workspace.guide.holds_screen:
+            self.app.call_after_refresh(self._want)  # the first picture comes first
+        else:
+            self._want()
 
     def _restyle(self) -> None:
         self.query_one(ContainerTable).restyle()
@@ -278,6 +283,8 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
         if one.state == "running":
             self.workspace.guide.go("shells", one.id, hold_keys=True)
         else:
+            from moby_tui.screens.dialogs.confirm import Notice
+
             wanted = "thaw it (p)" if one.state == "paused" else "start it (s)"
             self.app.push_screen(Notice(f"No shell in {one.name}", f"The container is {one.state}: {wanted} first."))
 

@@ -25,7 +25,6 @@ from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.replay.past import Archive, Known
 from moby_tui.screens.replay.timeline import BEFORE, Timeline
 from moby_tui.screens.session.session import TROUBLE
-from moby_tui.screens.usage.rows import percent
 from moby_tui.screens.widgets.log_stream import LogStream
 from moby_tui.screens.widgets.plot import Plot
 from moby_tui.screens.widgets.time_bar import TimeBar
@@ -314,7 +313,7 @@ def _rate(value: float) -> str:
 
 
 _UNITS: dict[str, Callable[[float], str]] = {
-    "cpu": percent,
+    "cpu": text.percent,
     "memory": text.size,
     "received": _rate,
     "processes": lambda value: f"{value:.0f}",

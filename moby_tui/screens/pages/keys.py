@@ -41,7 +41,7 @@ class Section:
 def sections(page: type[Page], keymap: Mapping[str, str] | None = None) -> list[Section]:
     """What can be done on a page: its own actions, those of its parts, and what is there on every page."""
     keymap = keymap or {}
-    parts = {part.__name__: _of_part(part) for part in page.PARTS}
+    parts = {part.__name__: _of_part(part) for part in page.parts()}
     found = [Section("This page", _rows(page.actions(), keymap))]
     found += [Section(_spaced(name), _rows(actions, keymap)) for name, actions in parts.items()]
     found += [
@@ -89,7 +89,7 @@ def check_keymap(keymap: Mapping[str, str]) -> list[str]:
     known: set[str] = {*(action.id for action in APPLICATION), *(f"page.{entry.mode}" for entry in PAGES)}
     for entry in PAGES:
         page = entry.load()
-        actions = [*page.actions(), *(action for part in page.PARTS for action in _of_part(part))]
+        actions = [*page.actions(), *(action for part in page.parts() for action in _of_part(part))]
         known |= {action.id for action in actions}
         told |= dict.fromkeys(_clashes(entry, page.actions(), keymap))
     unknown = [f"no action has the id {identifier}; ? shows those of a page" for identifier in keymap if identifier not in known]

@@ -12,7 +12,6 @@ from textual.geometry import Size
 from textual.timer import Timer
 
 from moby_tui.screens.actions.action import Action
-from moby_tui.screens.dialogs.picker import Chooser, Picker
 from moby_tui.screens.pages.page import Page, R
 from moby_tui.screens.preferences import ListView, Preferences
 from moby_tui.screens.session.resources import matches
@@ -206,6 +205,8 @@ class ListPage(Page, Generic[R]):
     heading: ClassVar[str]
 
     def action_sort(self) -> None:
+        from moby_tui.screens.dialogs.picker import Picker
+
         table = self.table()
         options = [("", "as the page has it"), *((key, column.title) for key, column in table.kinds.items())]
 
@@ -219,6 +220,8 @@ class ListPage(Page, Generic[R]):
         self.app.push_screen(Picker("Sort by", options, table.order.column), picked)
 
     def action_columns(self) -> None:
+        from moby_tui.screens.dialogs.picker import Chooser
+
         table = self.table()
         first, *others = table.kinds.values()
         options = [(column.key, column.title) for column in others]

@@ -42,7 +42,6 @@ class LogsPage(Page):
     """Reads while it is mounted; what comes while it is hidden is drawn when it is seen again."""
 
     mode = "logs"
-    PARTS: ClassVar[tuple[type[Widget], ...]] = (LogStream,)
     ACTIONS: ClassVar[tuple[Action, ...]] = (
         Action(id="logs.pick", title="Containers", keys="c", tooltip="Choose the containers whose logs are shown"),
         Action(id="logs.search", title="Search", keys="slash", key_display="/", tooltip="Mark the lines that match"),
@@ -78,6 +77,10 @@ class LogsPage(Page):
         Action(id="logs.clear", title="Clear", keys="C", footer=False, tooltip="Empty the view; the logs stay as they are"),
         Action(id="logs.back", title="Back", keys="escape", footer=False, tooltip="End the search, then the filter"),
     )
+
+    @classmethod
+    def parts(cls) -> tuple[type[Widget], ...]:
+        return (LogStream,)
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)

@@ -22,7 +22,6 @@ from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.history import LENGTH
 from moby_tui.screens.session.session import TROUBLE
 from moby_tui.screens.usage.machine import Machine, Pressure, busy, look
-from moby_tui.screens.usage.rows import percent
 from moby_tui.screens.widgets.plot import Plot
 
 #: A look takes about a millisecond, and is taken only while the page is seen; seconds.
@@ -52,7 +51,7 @@ class MachinePage(Page):
     def content(self) -> Iterable[Widget]:
         yield Vertical(
             Grid(
-                Plot("CPU", percent, floor=10.0, id="machine-cpu"),
+                Plot("CPU", text.percent, floor=10.0, id="machine-cpu"),
                 Plot("MEMORY", text.size, floor=1024.0**3, id="machine-memory"),
                 id="machine-plots",
             ),
@@ -126,7 +125,7 @@ class MachinePage(Page):
         columns = max((self.size.width - 6) // (_BAR + 16), 1)
         self._title(facts, "Cores")
         for number, share in enumerate(each):
-            facts.append(f"{number:>3} ").append_text(_bar(share / 100)).append(f" {percent(share):>6}")
+            facts.append(f"{number:>3} ").append_text(_bar(share / 100)).append(f" {text.percent(share):>6}")
             facts.append("\n" if number % columns == columns - 1 or number == len(each) - 1 else "    ")
         self._title(facts, "Memory")
         cached = machine.memory.get("Cached", 0) + machine.memory.get("SReclaimable", 0)
@@ -151,7 +150,7 @@ class MachinePage(Page):
     def _share(self, facts: Text, name: str, used: float, total: float) -> None:
         share = used / total if total else 0.0
         facts.append(f"  {name:<10.30} ").append_text(_bar(share))
-        facts.append(f" {percent(share * 100):>6}  {text.size(used)} of {text.size(total)}\n")
+        facts.append(f" {text.percent(share * 100):>6}  {text.size(used)} of {text.size(total)}\n")
 
 
 def _bar(share: float) -> Text:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -19,16 +19,17 @@ from textual.widget import Widget
 from moby_tui.errors import NotModified
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On, bindings
-from moby_tui.screens.dialogs.ask import Ask
-from moby_tui.screens.dialogs.confirm import Confirm
-from moby_tui.screens.dialogs.form import Answers, Field
-from moby_tui.screens.dialogs.preview import Preview, Sizes
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.session.session import TROUBLE
-from moby_tui.screens.widgets.inspect_view import InspectView
 from moby_tui.screens.widgets.key_bar import KeyBar
 from moby_tui.screens.widgets.status_bar import Banner, StatusBar
+
+if TYPE_CHECKING:
+    from moby_tui.screens.dialogs.confirm import Confirm
+    from moby_tui.screens.dialogs.form import Answers
+    from moby_tui.screens.dialogs.preview import Preview, Sizes
+    from moby_tui.screens.widgets.inspect_view import InspectView
 
 #: Names that a question or an error lists.
 LISTED = 8
@@ -64,14 +65,14 @@ class Question:
 class Page(Screen[None]):
     """A subclass says its ``mode`` and its ``ACTIONS``, and makes its ``content``.
 
+    Dialogs, and what else the first picture does without, are imported by the methods that open them.
+
     ``arrive`` is called each time that one comes with words, as by ``:logs web``.
     """
 
     mode: ClassVar[str]
     #: What one row is called: ``container``.
     noun: ClassVar[str] = "row"
-    #: The widgets of the page that have actions of their own, for the table of keys.
-    PARTS: ClassVar[tuple[type[Widget], ...]] = ()
     #: Declared once; ``BINDINGS``, help, palette and prompt come from it. Those of the base classes hold too.
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
     #: Those that are not always offered, by their method.
@@ -92,6 +93,11 @@ class Page(Screen[None]):
             for action in base.__dict__.get("ACTIONS", ()):
                 found.setdefault(action.id, action)
         return list(found.values())
+
+    @classmethod
+    def parts(cls) -> tuple[type[Widget], ...]:
+        """The widgets of the page that have actions of their own, for the table of keys. Imports those that the page makes late."""
+        return ()
 
     @classmethod
     def action(cls, identifier: str) -> Action:
@@ -250,6 +256,8 @@ class Page(Screen[None]):
 
     def ask(self, identifier: str, question: Question, then: Callable[[], object]) -> None:
         """Asks before an action is carried out on its targets, in a preview where much is lost. After a yes ``then`` is called."""
+        from moby_tui.screens.dialogs.preview import Preview
+
         action = self.action(identifier)
 
         def answered(yes: bool | None) -> None:
@@ -265,6 +273,9 @@ class Page(Screen[None]):
 
     def _dialog(self, action: Action, rows: Sequence[Any], question: Question) -> Confirm | Preview:
         """A preview for what destroys several rows or what is kept for good, else a short question."""
+        from moby_tui.screens.dialogs.confirm import Confirm
+        from moby_tui.screens.dialogs.preview import Preview
+
         several = len(rows) > 1
         asked = question.text.format(rows=f"{len(rows)} {self.noun}s" if several else rows[0].name)
         verb, consequence = question.verb or action.title, question.consequence
@@ -308,14 +319,15 @@ class Page(Screen[None]):
 
     # Settings of an object
 
-    @on(InspectView.SourceAsked)
-    def _source_asked(self, event: InspectView.SourceAsked) -> None:
+    def on_inspect_view_source_asked(self, event: InspectView.SourceAsked) -> None:
         from moby_tui.screens.dialogs.source import Source  # with the text area, for those who ask for it alone
 
         self.app.push_screen(Source(text.clean(str(event.value.get("Name", ""))).removeprefix("/") or "settings", event.value))
 
-    @on(InspectView.SearchAsked)
-    def _search_asked(self, event: InspectView.SearchAsked) -> None:
+    def on_inspect_view_search_asked(self, event: InspectView.SearchAsked) -> None:
+        from moby_tui.screens.dialogs.ask import Ask
+        from moby_tui.screens.dialogs.form import Field
+
         def answered(answers: Answers | None) -> None:
             if answers:
                 event.view.search(answers["word"])
@@ -327,6 +339,7 @@ class Page(Screen[None]):
         self, question: str, consequence: str, verb: str, action: Callable[[], Awaitable[object]], done: str = ""
     ) -> None:
         """As ``attempt``, after the person has confirmed."""
+        from moby_tui.screens.dialogs.confirm import Confirm
 
         def answered(yes: bool | None) -> None:
             if yes:

@@ -31,6 +31,10 @@ LONGEST = 5.0
 class ResourceTable(ObjectTable[Any]):
     """A table whose page makes the cells."""
 
+    @classmethod
+    def parts(cls) -> tuple[type[Widget], ...]:
+        return (ObjectTable, InspectView)
+
     def __init__(self, page: ResourcePage[Any], columns: Sequence[Column[Any]]) -> None:
         super().__init__(columns, id="rows")
         self._page = page
@@ -44,7 +48,6 @@ class ResourcePage(ListPage[R], Generic[R]):
 
     heading: ClassVar[str]
     empty: ClassVar[str] = "none yet"
-    PARTS: ClassVar[tuple[type[Widget], ...]] = (ObjectTable, InspectView)
 
     ACTIONS: ClassVar[tuple[Action, ...]] = (
         Action(

@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 from textual.signal import Signal
 
-from moby_tui.api.client.protocol import Client
 from moby_tui.errors import NotFound
 from moby_tui.schema.container import ContainerInspect, ContainerSummary
 from moby_tui.schema.event import Event
 from moby_tui.schema.system import Check
-from moby_tui.schema.traffic import Exposure
 from moby_tui.screens import text
-from moby_tui.screens.problems import finding
-from moby_tui.screens.problems.finding import Past
-from moby_tui.screens.problems.problem import Problem, counted
 from moby_tui.screens.session.session import TROUBLE, Connection, Session
+
+if TYPE_CHECKING:
+    from moby_tui.api.client.protocol import Client
+    from moby_tui.schema.traffic import Exposure
+    from moby_tui.screens.problems.finding import Past
+    from moby_tui.screens.problems.problem import Problem
 
 #: A burst of events is answered with one look; seconds.
 GATHER = 1.0
@@ -123,6 +124,8 @@ class ProblemWatch:
             self._out_of_memory.pop(event.actor.id, None)
 
     async def _look(self, client: Client) -> None:
+        from moby_tui.screens.problems import finding  # the first look comes after the first picture
+
         now = time.time()
         if not self._knows_past:
             self._knows_past = True
@@ -143,6 +146,8 @@ class ProblemWatch:
         self._publish()
 
     def _past(self, identifier: str, now: float) -> Past:
+        from moby_tui.screens.problems.finding import Past
+
         ends = tuple(moment for moment in self._ends.get(identifier, ()) if now - moment < PAST)
         out_of_memory = tuple(moment for moment in self._out_of_memory.get(identifier, ()) if now - moment < PAST)
         return Past(ends, out_of_memory)
@@ -167,6 +172,8 @@ class ProblemWatch:
         return {key: found for key, (_, found) in self._inspected.items()}
 
     async def _drift(self, client: Client, rows: list[ContainerSummary]) -> list[Problem]:
+        from moby_tui.screens.problems import finding
+
         if self._tags is None:
             images = await client.images.list()
             self._tags = {finding.short_name(tag): image.id for image in images for tag in image.repo_tags or []}
@@ -180,6 +187,8 @@ class ProblemWatch:
     def _publish(self) -> None:
         problems = [problem for problem in self._all if problem.key not in self.muted]
         if problems != self.problems:
+            from moby_tui.screens.problems.problem import counted
+
             self.problems = problems
             self._session.tell_problems(counted(problems))
             self.changed.publish(None)

@@ -51,12 +51,6 @@ class Column:
     wide: int = 0
 
 
-def percent(value: float) -> str:
-    if value < 0:
-        return "…"
-    return f"{value:.1f}%" if value < 100 else f"{value:.0f}%"
-
-
 def rate(value: float) -> str:
     return f"{text.size(value)}/s" if value else "–"
 
@@ -65,10 +59,10 @@ def rate(value: float) -> str:
 COLUMNS = (
     Column("name", "NAME", 0, lambda row: row.name.lower(), lambda row: row.name, descends=False),
     Column("state", "STATE", 15, lambda row: row.state, lambda row: row.state, descends=False),
-    Column("cpu", "CPU", 7, lambda row: row.cpu, lambda row: percent(row.cpu)),
+    Column("cpu", "CPU", 7, lambda row: row.cpu, lambda row: text.percent(row.cpu)),
     Column("cpu_past", "CPU BEFORE", 15, lambda row: sum(row.cpu_past), lambda row: "", wide=110),
     Column("memory", "MEM", 7, lambda row: row.memory, lambda row: text.size(row.memory)),
-    Column("share", "OF LIMIT", 8, lambda row: row.share, lambda row: percent(row.share), wide=76),
+    Column("share", "OF LIMIT", 8, lambda row: row.share, lambda row: text.percent(row.share), wide=76),
     Column("received", "NET IN", 9, lambda row: row.received, lambda row: rate(row.received)),
     Column("sent", "NET OUT", 9, lambda row: row.sent, lambda row: rate(row.sent)),
     Column("read", "READ", 9, lambda row: row.read, lambda row: rate(row.read), wide=96),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -17,11 +18,11 @@ from moby_tui.screens import text
 from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.session import TROUBLE, Session
 from moby_tui.screens.session.stats_feed import StatsFeed
-from moby_tui.screens.usage.probes import Probes
-from moby_tui.screens.widgets.inspect_view import InspectView
 from moby_tui.screens.widgets.log_panel import LogPanel
-from moby_tui.screens.widgets.process_table import ProcessTable
 from moby_tui.screens.widgets.stats_panel import StatsPanel
+
+if TYPE_CHECKING:
+    from moby_tui.screens.usage.probes import Probes
 
 #: The processes, or the health probes, are asked for again this often while they are seen; seconds.
 ASK_EVERY = 2.0
@@ -36,7 +37,8 @@ class ContainerDetail(Horizontal):
         self._stats = stats
         self._of = ""
         self._told = ""
-        self._probes, self._probes_of = Probes(), ""
+        self._probes: Probes | None = None
+        self._probes_of = ""
         self._plots = StatsPanel(full=True, id="use-plots"), StatsPanel(full=False, id="side-plots")
 
     def compose(self) -> ComposeResult:
@@ -53,7 +55,13 @@ class ContainerDetail(Horizontal):
         """What a tab shows."""
         if name == "use":
             return self._plots[0]
-        return ProcessTable(id="process-table") if name == "processes" else InspectView(id="inspect-tree")
+        if name == "processes":
+            from moby_tui.screens.widgets.process_table import ProcessTable
+
+            return ProcessTable(id="process-table")
+        from moby_tui.screens.widgets.inspect_view import InspectView
+
+        return InspectView(id="inspect-tree")
 
     def _fill(self, name: str, then: Callable[[], object]) -> None:
         """Makes what a tab shows, when it is first turned to, and calls ``then`` once it is on the screen."""
@@ -90,12 +98,17 @@ class ContainerDetail(Horizontal):
         self.show_age()
         self.query_one(LogPanel).show(self._of)
         if container is None:
-            for view in self.query(InspectView):
-                view.show({})
+            self._empty_inspect()
         if not again or (container and not container.running):
             self.show_use()
         self._inspect(self._of)
         self._ask()
+
+    def _empty_inspect(self) -> None:
+        if self.query("InspectView"):
+            from moby_tui.screens.widgets.inspect_view import InspectView
+
+            self.query_one(InspectView).show({})
 
     def show_age(self) -> None:
         """The line below: image, state and its age."""
@@ -150,6 +163,8 @@ class ContainerDetail(Horizontal):
         """Fetches all there is to know of the container, if that is what is seen."""
         if not identifier or self.active != "inspect":
             return
+        from moby_tui.screens.widgets.inspect_view import InspectView
+
         view = self.query_one(InspectView)
         try:
             found = await self._session.client.containers.inspect(identifier)
@@ -162,7 +177,9 @@ class ContainerDetail(Horizontal):
     @work(group="probe", exclusive=True)
     async def _probe(self, identifier: str) -> None:
         """Asks how long the health probes took; the answer has only the last few."""
-        if identifier != self._probes_of:
+        from moby_tui.screens.usage.probes import Probes
+
+        if self._probes is None or identifier != self._probes_of:
             self._probes, self._probes_of = Probes(), identifier
         probes = self._probes
         if identifier in self._session.model:
@@ -176,6 +193,8 @@ class ContainerDetail(Horizontal):
 
     @work(group="top", exclusive=True)
     async def _top(self, identifier: str) -> None:
+        from moby_tui.screens.widgets.process_table import ProcessTable
+
         table, container = self.query_one(ProcessTable), self._container
         if container is None or not container.running:
             table.empty()

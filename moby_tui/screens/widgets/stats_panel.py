@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.app import ComposeResult
 from textual.containers import Grid
 
 from moby_tui.screens import text
 from moby_tui.screens.session.history import History
-from moby_tui.screens.usage.probes import Probes
-from moby_tui.screens.usage.rows import percent
 from moby_tui.screens.widgets.plot import Plot
+
+if TYPE_CHECKING:
+    from moby_tui.screens.usage.probes import Probes
 
 NO_PROBE = "the container has no health check"
 
@@ -27,7 +30,7 @@ class StatsPanel(Grid):
         self._full = full
 
     def compose(self) -> ComposeResult:
-        yield Plot("CPU", percent, floor=10.0, id="cpu")
+        yield Plot("CPU", text.percent, floor=10.0, id="cpu")
         yield Plot("MEM", text.size, floor=1024.0 * 1024, id="memory")
         if self._full:
             yield Plot("NET", _rate, floor=1024.0, id="network")
@@ -42,7 +45,7 @@ class StatsPanel(Grid):
         limit = history.memory_limit
         of_limit = f"of {text.size(limit)}" if limit else ""
         if limit and history.memory:
-            of_limit = f"{percent(history.memory[-1] / limit * 100)} {of_limit}"
+            of_limit = f"{text.percent(history.memory[-1] / limit * 100)} {of_limit}"
         processes = f"{history.processes} procs" if history.processes else ""
         self.query_one("#cpu", Plot).show(history.cpu, processes, times, missing)
         self.query_one("#memory", Plot).show(history.memory, of_limit, times, missing)
@@ -56,9 +59,11 @@ class StatsPanel(Grid):
     def show_probes(self, probes: Probes | None) -> None:
         """Draws how long the health probes took."""
         if self._full:
-            probes = probes or Probes()
-            missing = "" if probes.status else NO_PROBE
-            self.query_one("#probes", Plot).show(probes.seconds, probes.note, probes.times, missing or "no probe yet")
+            plot = self.query_one("#probes", Plot)
+            if probes and probes.status:
+                plot.show(probes.seconds, probes.note, probes.times, "no probe yet")
+            else:
+                plot.show((), "", (), NO_PROBE)
 
 
 def _both(history: History, one: str, told: str, other: str, told_too: str) -> str:

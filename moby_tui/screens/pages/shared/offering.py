@@ -10,12 +10,7 @@ from textual import on, work
 from textual.widget import Widget
 
 from moby_tui.errors import MobyError
-from moby_tui.schema.container import ContainerCreate
 from moby_tui.screens import text
-from moby_tui.screens.dialogs.confirm import Notice
-from moby_tui.screens.forms import running
-from moby_tui.screens.forms.request import RunRequest
-from moby_tui.screens.onboarding.offers import HELLO, look, offers
 from moby_tui.screens.pages.shared.running import RunningPage
 from moby_tui.screens.widgets.lines.offers_view import OffersView
 
@@ -42,6 +37,8 @@ class OffersPage(RunningPage):
 
     @work(group="offers", exclusive=True)
     async def _look_for_offers(self) -> None:
+        from moby_tui.screens.onboarding.offers import look, offers
+
         seen = await asyncio.to_thread(look, os.getcwd())
         missing = "compose goes to the engine of the start: start the dashboard on this one" if self.session.engine_name else ""
         if seen.compose and not missing:
@@ -52,6 +49,11 @@ class OffersPage(RunningPage):
     @on(OffersView.Taken)
     def _taken(self, event: OffersView.Taken) -> None:
         if event.offer.id == "hello":
+            from moby_tui.schema.container import ContainerCreate
+            from moby_tui.screens.forms import running
+            from moby_tui.screens.forms.request import RunRequest
+            from moby_tui.screens.onboarding.offers import HELLO
+
             request = RunRequest("", ContainerCreate(image=HELLO))
             run = lambda: running.run(self.session.client, request)  # noqa: E731
             self.attempt("Run", run, f"{HELLO} has run: its log is below", command=f"moby run -d {HELLO}")
@@ -68,6 +70,8 @@ class OffersPage(RunningPage):
         async def up() -> None:
             code, output = await self.workspace.command_line.compose.up(self.session.client, file)
             if code:
+                from moby_tui.screens.dialogs.confirm import Notice
+
                 lines = [text.clean(line) for line in output.splitlines()[-MOST_LINES:]]
                 self.app.push_screen(Notice(f"docker compose up: exit code {code}", "\n".join(lines)))
                 raise MobyError(f"docker compose up has ended with exit code {code}")
