@@ -25,7 +25,8 @@ from pathlib import Path
 from bench import image
 from moby_tui import connect
 from moby_tui.api.client.protocol import Client
-from moby_tui.schema.container import AttachOptions, ContainerCreate, ExecCreate, ExecStart, HostConfig, PortBinding
+from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig, PortBinding
+from moby_tui.schema.exec import ExecCreate, ExecStart
 from moby_tui.schema.network import NetworkCreate
 
 NAMESPACES = ("--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private")

@@ -59,6 +59,13 @@ def test_the_engine_knows_no_door(door: str) -> None:
     assert users == []
 
 
+def test_the_engine_waits_for_its_threads() -> None:
+    """A cancelled ``asyncio.to_thread`` leaves its thread running, whose descriptors are closed and whose folders are deleted meanwhile."""
+    waiting = {PACKAGE / "engine" / name for name in ("tasks.py", "archive/incoming.py")}
+    users = [source for source in (PACKAGE / "engine").rglob("*.py") if "asyncio.to_thread(" in source.read_text()]
+    assert set(users) == waiting
+
+
 def _modules_after(statement: str) -> set[str]:
     """The modules that a fresh interpreter holds after a statement, less those it holds anyway."""
     report = "; import json, sys; print(json.dumps(sorted(set(sys.modules) - before)))"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import builtins
 import fcntl
 import math
@@ -13,6 +12,7 @@ from moby_tui.engine.containers import log_tail
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.history.journal import RECORDER_LOCK, HistoryJournal
 from moby_tui.engine.history.records import LogTail, Record, Row, Sample
+from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.schema.history import Figures, HistoryStatus, KeptLine, Remembered
 
@@ -40,7 +40,7 @@ class HistoryService:
         )
 
     async def containers(self) -> builtins.list[Remembered]:
-        found = await asyncio.to_thread(self._remembered)
+        found = await in_thread(self._remembered)
         return sorted(found.values(), key=lambda one: max(one.last, one.removed), reverse=True)
 
     async def figures(
@@ -52,12 +52,12 @@ class HistoryService:
         # a float holds Unix time within a quarter of a microsecond
         first = (math.floor(since * 1e6) - 1) * 1000 if since is not None else 0
         last = (math.ceil(until * 1e6) + 1) * 1000 if until is not None else None
-        for one in await asyncio.to_thread(self._figures, identifier, first, last, step):
+        for one in await in_thread(self._figures, identifier, first, last, step):
             yield one
 
     async def log(self, ref: str) -> AsyncIterator[KeptLine]:
         identifier = await self._resolve(ref)
-        tail = await asyncio.to_thread(self._tail, identifier)
+        tail = await in_thread(self._tail, identifier)
         if tail is None:
             raise NotFound(
                 f"no log is kept of {ref}: it still exists, wrote nothing, or was removed while no engine kept a history"

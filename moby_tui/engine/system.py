@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from moby_tui.engine.runtime.configuration.runtimes import Runtimes
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.state import now
+from moby_tui.engine.tasks import in_thread
 from moby_tui.engine_options import EngineOptions
 from moby_tui.logins import domain_of
 from moby_tui.schema.base import Filters
@@ -153,7 +153,7 @@ class SystemService:
             await self._containers.list(all=True),
             await self._local_volumes(),
         )
-        survey = await asyncio.to_thread(Survey, self._paths, self._images.records())
+        survey = await in_thread(Survey, self._paths, self._images.records())
         for image in images:
             image.size, image.shared_size = survey.images.get(image.id, (0, 0))
         for container in containers:
@@ -178,7 +178,7 @@ class SystemService:
     async def examine(self) -> list[Check]:
         from moby_tui.engine.host_checks import examine
 
-        return await asyncio.to_thread(examine, self._paths.data_root, self._paths.exec_root)
+        return await in_thread(examine, self._paths.data_root, self._paths.exec_root)
 
     async def prunable(self, options: PruneOptions) -> PruneReport:
         """What the prunes of these kinds would take, in Docker's order: each knows what those before it take."""
@@ -205,7 +205,7 @@ class SystemService:
         keep = int(min(filters.get("keep-storage", ()), default="0"))
         found = await self._builder().prunable(all="all" in filters, filters=rest, gone=removed, keep_storage=keep)
         digests = self._images.unneeded(found.digests, gone=removed) - going
-        size = found.size + await asyncio.to_thread(self._images.measure, digests)
+        size = found.size + await in_thread(self._images.measure, digests)
         return BuildPruned(caches_deleted=[*found.steps, *found.mounts], space_reclaimed=size)
 
 

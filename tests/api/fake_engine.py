@@ -17,11 +17,10 @@ from moby_tui.schema.container import (
     ContainerInspect,
     ContainerState,
     ContainerSummary,
-    ExecInspect,
-    ExecStart,
     LogOptions,
 )
 from moby_tui.schema.event import Event, EventActor
+from moby_tui.schema.exec import ExecInspect, ExecStart
 from moby_tui.schema.image import Progress
 from moby_tui.schema.stream import STDERR, STDOUT, Stream
 from moby_tui.schema.system import Info, Version

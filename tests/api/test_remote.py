@@ -16,7 +16,14 @@ from moby_tui.api.client.address import Address, parse_host
 from moby_tui.api.client.http import HttpClient
 from moby_tui.api.client.tls import Tls
 from moby_tui.errors import CommandNotFound, InvalidArgument, MobyError, NotFound, NotImplementedYet, NotModified, Unavailable
-from moby_tui.schema.container import AttachOptions, ContainerCreate, ContainerInspect, ContainerSummary, ExecStart, LogOptions
+from moby_tui.schema.container import (
+    AttachOptions,
+    ContainerCreate,
+    ContainerInspect,
+    ContainerSummary,
+    LogOptions,
+)
+from moby_tui.schema.exec import ExecStart
 from moby_tui.schema.stream import STDERR, STDOUT
 from moby_tui.schema.system import Info
 

@@ -16,7 +16,8 @@ import pytest
 from moby_tui.api.client.http import HttpClient
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import CommandNotFound, InvalidArgument, NotFound
-from moby_tui.schema.container import AttachOptions, ContainerCreate, ExecCreate, ExecStart, HostConfig, LogOptions
+from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig, LogOptions
+from moby_tui.schema.exec import ExecCreate, ExecStart
 from moby_tui.schema.provenance import VerifyOptions
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import STDERR, STDOUT

@@ -19,7 +19,8 @@ from api.world import Docker
 from moby_tui.engine.archive import limits
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.images.registry import connection
-from moby_tui.schema.container import ContainerCreate, ExecCreate, HostConfig
+from moby_tui.schema.container import ContainerCreate, HostConfig
+from moby_tui.schema.exec import ExecCreate
 from registry import HTPASSWD, running
 from web_server import serving_files
 

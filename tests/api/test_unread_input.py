@@ -16,7 +16,8 @@ from api.wire import head
 from api.world import Docker
 from moby_tui.api.server.serve import serving
 from moby_tui.engine.engine import Engine
-from moby_tui.schema.container import ContainerCreate, ExecCreate, HostConfig
+from moby_tui.schema.container import ContainerCreate, HostConfig
+from moby_tui.schema.exec import ExecCreate
 
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
 #: All at once and at the very end, so that the last of the input comes when nobody reads it any more.

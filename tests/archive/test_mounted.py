@@ -300,3 +300,30 @@ async def test_links_in_a_volume_that_others_change_lead_nowhere_else(engine: En
         stop.set()
         thread.join()
     assert [path.name for path in outside.iterdir()] == ["secret"]
+
+
+async def test_a_cancelled_caller_leaves_the_root_open_to_its_thread(
+    engine: Engine, busybox: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The descriptor would be another file's by then."""
+    in_thread, goes_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def stat(root: int, _path: str) -> None:
+        before = os.fstat(root)
+        in_thread.set()
+        assert goes_on.wait(30)
+        if os.path.samestat(before, os.fstat(root)):
+            ended.set()
+
+    monkeypatch.setattr("moby_tui.engine.archive.files.stat", stat)
+    config = ContainerCreate(image=busybox, host_config=HostConfig(network_mode="none"))
+    container = (await engine.containers.create(config)).id
+    task = asyncio.ensure_future(engine.containers.archive_stat(container, "/"))
+    await asyncio.to_thread(in_thread.wait, 30)
+    task.cancel()
+    for _ in range(10):  # all that the cancelled call does without its thread
+        await asyncio.sleep(0)
+    goes_on.set()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert await asyncio.to_thread(ended.wait, 30)

@@ -9,7 +9,7 @@ import pytest
 from build.building import Build
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import MobyError
-from moby_tui.schema.container import ExecCreate, ExecStart
+from moby_tui.schema.exec import ExecCreate, ExecStart
 
 pytestmark = pytest.mark.usefixtures("busybox")
 TEXT = """

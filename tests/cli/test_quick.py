@@ -189,7 +189,8 @@ MOST = {
     # 298; one more on a busy machine, where other workers change the firewall meanwhile
     "run --rm box true": 299,
     "ps -a": 207,
-    "exec kept true": 239,
+    # 240: with execs' part of the API (schema/exec.py)
+    "exec kept true": 240,
     # among them what of the JSON is left out (schema/omitted.py)
     "inspect kept": 214,
     "logs kept": 210,

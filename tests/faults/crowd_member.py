@@ -17,7 +17,8 @@ from typing import Any
 
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, NotModified
-from moby_tui.schema.container import AttachOptions, ContainerCreate, ExecCreate, ExecStart, HostConfig
+from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig
+from moby_tui.schema.exec import ExecCreate, ExecStart
 
 NAMES = ("red", "green", "blue")
 #: What another is entitled to say no with, while a third does something else to the container.

@@ -22,13 +22,12 @@ from moby_tui.errors import MobyError, NotFound, Unavailable
 from moby_tui.schema.container import (
     AttachOptions,
     ContainerCreate,
-    ExecCreate,
-    ExecStart,
     HostConfig,
     PortBinding,
     PortChanges,
     RestartPolicy,
 )
+from moby_tui.schema.exec import ExecCreate, ExecStart
 from moby_tui.schema.network import NetworkCreate
 
 T = TypeVar("T")

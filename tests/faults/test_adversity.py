@@ -16,7 +16,8 @@ import pytest
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.store.state import State
 from moby_tui.errors import MobyError
-from moby_tui.schema.container import AttachOptions, ContainerCreate, ExecCreate, ExecStart, HostConfig
+from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig
+from moby_tui.schema.exec import ExecCreate, ExecStart
 
 MIB = 1024 * 1024
 

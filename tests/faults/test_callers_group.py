@@ -16,7 +16,7 @@ import pytest
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel.cgroup import detect, files, open_cgroup
 from moby_tui.engine.kernel.cgroup.group import Cgroup
-from moby_tui.schema.container import ExecCreate, ExecStart
+from moby_tui.schema.exec import ExecCreate, ExecStart
 
 LAYOUT = detect()
 

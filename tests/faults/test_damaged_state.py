@@ -16,7 +16,8 @@ from moby_tui.engine.engine import Engine
 from moby_tui.engine.runtime.client import monitor_process
 from moby_tui.engine.store.state import State
 from moby_tui.errors import MobyError, Unavailable
-from moby_tui.schema.container import ContainerCreate, ExecCreate, ExecStart, HostConfig, RestartPolicy
+from moby_tui.schema.container import ContainerCreate, HostConfig, RestartPolicy
+from moby_tui.schema.exec import ExecCreate, ExecStart
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 Roots = tuple[Path, Path]

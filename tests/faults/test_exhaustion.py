@@ -23,7 +23,8 @@ from moby_tui.engine.events.journal import Journal
 from moby_tui.engine.kernel import inotify, process
 from moby_tui.engine.kernel.cgroup import open_cgroup
 from moby_tui.errors import MobyError
-from moby_tui.schema.container import AttachOptions, ContainerCreate, ExecCreate, ExecStart, HostConfig, LogOptions
+from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig, LogOptions
+from moby_tui.schema.exec import ExecCreate, ExecStart
 from moby_tui.schema.stream import Stream
 
 MIB = 1024 * 1024

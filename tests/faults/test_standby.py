@@ -27,11 +27,10 @@ from moby_tui.schema.container import (
     ContainerCreate,
     EndpointIpamConfig,
     EndpointSettings,
-    ExecCreate,
-    ExecStart,
     HostConfig,
     NetworkingConfig,
 )
+from moby_tui.schema.exec import ExecCreate, ExecStart
 from moby_tui.schema.network import Ipam, IpamPool, NetworkCreate
 
 Cli = Callable[..., Any]

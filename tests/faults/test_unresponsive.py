@@ -29,12 +29,11 @@ from moby_tui.schema.container import (
     AttachOptions,
     ContainerCreate,
     ContainerUpdate,
-    ExecCreate,
-    ExecStart,
     HostConfig,
     LogOptions,
     RestartPolicy,
 )
+from moby_tui.schema.exec import ExecCreate, ExecStart
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,8 @@ import pytest
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.store.state import State
 from moby_tui.errors import Conflict, Forbidden, InvalidArgument, MobyError, NotFound
-from moby_tui.schema.container import ContainerCreate, EndpointSettings, ExecCreate, ExecStart, HostConfig, NetworkingConfig
+from moby_tui.schema.container import ContainerCreate, EndpointSettings, HostConfig, NetworkingConfig
+from moby_tui.schema.exec import ExecCreate, ExecStart
 from moby_tui.schema.network import NetworkCreate
 from moby_tui.schema.stats import NetworkStats
 

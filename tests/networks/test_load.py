@@ -14,7 +14,8 @@ import pytest
 
 from moby_tui.engine.engine import Engine as WholeEngine
 from moby_tui.engine.kernel.network import netns
-from moby_tui.schema.container import AttachOptions, ContainerCreate, ExecCreate, ExecStart, HostConfig, PortBinding
+from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig, PortBinding
+from moby_tui.schema.exec import ExecCreate, ExecStart
 from moby_tui.schema.network import NetworkCreate
 from networks.world import until
 

@@ -21,7 +21,8 @@ from moby_tui.engine.protocol import network as protocol
 from moby_tui.engine.resources.networks.names import answers, zone
 from moby_tui.engine.resources.networks.names.zone import Entry, Zones
 from moby_tui.engine.runtime.monitor.name_service import NameService
-from moby_tui.schema.container import ContainerCreate, EndpointSettings, ExecCreate, ExecStart, HostConfig, NetworkingConfig
+from moby_tui.schema.container import ContainerCreate, EndpointSettings, HostConfig, NetworkingConfig
+from moby_tui.schema.exec import ExecCreate, ExecStart
 from moby_tui.schema.network import NetworkCreate
 
 ENTRIES = [

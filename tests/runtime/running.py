@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from moby_tui.schema.container import ExecCreate, ExecStart
+from moby_tui.schema.exec import ExecCreate, ExecStart
 from runtime.box import Box
 
 

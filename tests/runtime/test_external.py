@@ -18,13 +18,12 @@ from moby_tui.schema.container import (
     AttachOptions,
     ContainerState,
     ContainerUpdate,
-    ExecCreate,
-    ExecStart,
     Health,
     HealthConfig,
     LogOptions,
     RestartPolicy,
 )
+from moby_tui.schema.exec import ExecCreate, ExecStart
 from runtime.box import Box, cgroup_folders
 from runtime.running import execute
 

@@ -20,7 +20,8 @@ from moby_tui.engine.runtime.monitor.health import Record, format_duration
 from moby_tui.engine.store.records.containers import HealthConfig as ImageHealthConfig
 from moby_tui.engine.store.state import State
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.container import ContainerInspect, ExecCreate, Health, HealthConfig, RestartPolicy
+from moby_tui.schema.container import ContainerInspect, Health, HealthConfig, RestartPolicy
+from moby_tui.schema.exec import ExecCreate
 from runtime.box import Box
 from runtime.history import actions
 
@@ -154,7 +155,7 @@ async def test_healthy_and_unhealthy(box: Box, roots: tuple[Path, Path]) -> None
 
 async def _touch(box: Box, ident: str) -> None:
     made = await box.engine.containers.exec_create(ident, ExecCreate(cmd=["touch", "/well"]))
-    from moby_tui.schema.container import ExecStart
+    from moby_tui.schema.exec import ExecStart
 
     await box.engine.containers.exec_start(made, ExecStart(detach=True))
     async with asyncio.timeout(10):

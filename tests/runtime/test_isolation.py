@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from moby_tui.schema.container import DeviceMapping, ExecCreate, ExecStart, LogOptions
+from moby_tui.schema.container import DeviceMapping, LogOptions
+from moby_tui.schema.exec import ExecCreate, ExecStart
 from runtime.box import Box, cgroup_folders
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, InvalidArgument, NotModified
-from moby_tui.schema.container import AttachOptions, ExecCreate, ExecStart, LogOptions, Ulimit
+from moby_tui.schema.container import AttachOptions, LogOptions, Ulimit
+from moby_tui.schema.exec import ExecCreate, ExecStart
 from runtime.box import Box
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.container import ExecCreate, ExecStart, Mount, Ulimit
+from moby_tui.schema.container import Mount, Ulimit
+from moby_tui.schema.exec import ExecCreate, ExecStart
 from runtime.box import Box
 from runtime.running import execute
 

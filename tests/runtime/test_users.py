@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.container import ExecCreate, ExecStart
+from moby_tui.schema.exec import ExecCreate, ExecStart
 from moby_tui.schema.stream import STDERR
 from runtime.box import Box
 

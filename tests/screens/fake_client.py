@@ -23,9 +23,6 @@ from moby_tui.schema.container import (
     ContainerUpdate,
     ContainerUpdated,
     EndpointSettings,
-    ExecCreate,
-    ExecInspect,
-    ExecStart,
     HostConfig,
     LogOptions,
     Port,
@@ -34,6 +31,7 @@ from moby_tui.schema.container import (
     Top,
 )
 from moby_tui.schema.event import Event, EventActor
+from moby_tui.schema.exec import ExecCreate, ExecInspect, ExecStart
 from moby_tui.schema.exploration import ExploredLayer, FileChange, ImageExploration, WastedFile
 from moby_tui.schema.history import Figures, HistoryStatus, KeptLine, Remembered
 from moby_tui.schema.image import ImageHistory, ImageInspect, ImageSummary, Progress

@@ -12,7 +12,8 @@ from typing import Any
 
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import MobyError
-from moby_tui.schema.container import ExecCreate, ExecStart, LogOptions
+from moby_tui.schema.container import LogOptions
+from moby_tui.schema.exec import ExecCreate, ExecStart
 from moby_tui.schema.stream import STDERR
 from runtime.box import Box, Finished
 

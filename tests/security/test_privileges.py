@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from moby_tui.schema.container import ExecCreate, ExecStart
+from moby_tui.schema.exec import ExecCreate, ExecStart
 from security.attacker import INTERPRETER, Attacker, with_python
 
 STATUS = ("grep", "-E", "^(Cap(Inh|Prm|Eff|Amb)|NoNewPrivs|Seccomp:)", "/proc/self/status")

@@ -30,7 +30,7 @@ from moby_tui.errors import InvalidArgument
 from moby_tui.schema import network as network_api
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
-from moby_tui.schema.container import ExecCreate
+from moby_tui.schema.exec import ExecCreate
 from moby_tui.schema.volume import Volume, VolumeCreate
 
 from .test_wire import values

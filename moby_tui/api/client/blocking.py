@@ -20,9 +20,6 @@ from moby_tui.schema.container import (
     ContainerUpdate,
     ContainerUpdated,
     EndpointSettings,
-    ExecCreate,
-    ExecInspect,
-    ExecStart,
     LogOptions,
     PathChange,
     PathStat,
@@ -31,6 +28,7 @@ from moby_tui.schema.container import (
     Top,
 )
 from moby_tui.schema.event import Event
+from moby_tui.schema.exec import ExecCreate, ExecInspect, ExecStart
 from moby_tui.schema.exploration import FileChange, ImageExploration
 from moby_tui.schema.files import FolderEntry
 from moby_tui.schema.history import Figures, HistoryStatus, KeptLine, Remembered

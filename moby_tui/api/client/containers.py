@@ -11,7 +11,14 @@ from moby_tui.api.client.transport import Exchange
 from moby_tui.api.operations.containers import Containers
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, MobyError
 from moby_tui.running import Runs
-from moby_tui.schema.container import AttachOptions, ContainerCreate, ContainerCreated, ContainerExit, ExecStart, LogOptions
+from moby_tui.schema.container import (
+    AttachOptions,
+    ContainerCreate,
+    ContainerCreated,
+    ContainerExit,
+    LogOptions,
+)
+from moby_tui.schema.exec import ExecStart
 from moby_tui.schema.stream import STDOUT, SYSTEM_ERROR, FrameDecoder, Stream
 
 if TYPE_CHECKING:

@@ -21,10 +21,6 @@ from moby_tui.schema.container import (
     ContainerSummary,
     ContainerUpdate,
     ContainerUpdated,
-    ExecCreate,
-    ExecCreated,
-    ExecInspect,
-    ExecStart,
     LogOptions,
     PathChange,
     PathStat,
@@ -32,6 +28,7 @@ from moby_tui.schema.container import (
     PortsChanged,
     Top,
 )
+from moby_tui.schema.exec import ExecCreate, ExecCreated, ExecInspect, ExecStart
 from moby_tui.schema.files import FolderEntry
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream

@@ -19,9 +19,9 @@ from moby_tui.schema.container import (
     ContainerInspect,
     ContainerSummary,
     ContainerUpdate,
-    ExecInspect,
 )
 from moby_tui.schema.event import Event
+from moby_tui.schema.exec import ExecInspect
 from moby_tui.schema.image import ImageInspect, ImageSummary
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.system import DiskUsage, Info

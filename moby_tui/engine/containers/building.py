@@ -22,6 +22,7 @@ from moby_tui.engine.resources.images.snapshots import snapshot
 from moby_tui.engine.runtime.client import attachment
 from moby_tui.engine.runtime.configuration import user
 from moby_tui.engine.store.records.containers import ContainerRecord, MountPoint
+from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import NotFound
 from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig, LogConfig
 
@@ -69,7 +70,7 @@ class ContainerSteps:
         try:
             began(record.id)
             exit_code = await _run(parts, record, output, step.trees)
-            made = await asyncio.to_thread(_made_for_mounts, parts, record)
+            made = await in_thread(_made_for_mounts, parts, record)
             yield Ended(exit_code, parts.files(record).upper, mount_points(parts, record) | made)
         finally:
             await _remove(parts, record)

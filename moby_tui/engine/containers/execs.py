@@ -23,7 +23,7 @@ from moby_tui.engine.runtime.configuration import spec, user
 from moby_tui.engine.store.records.containers import ContainerRecord, ExecConfig, ExecRecord
 from moby_tui.engine.store.state import State, write_message
 from moby_tui.errors import CommandNotFound, Conflict, InvalidArgument, MobyError, NotFound, Unavailable
-from moby_tui.schema.container import ExecCreate, ExecInspect, ExecProcess, ExecStart
+from moby_tui.schema.exec import ExecCreate, ExecInspect, ExecProcess, ExecStart
 from moby_tui.schema.stream import Stream
 
 #: How long an exec that has ended can still be inspected, in seconds (as dockerd).

@@ -30,7 +30,10 @@ _COPY = kernel.OPEN_TREE_CLONE | kernel.OPEN_TREE_CLOEXEC | kernel.AT_EMPTY_PATH
 
 @asynccontextmanager
 async def opened(parts: Parts, record: ContainerRecord, *, mounts: bool) -> AsyncIterator[int]:
-    """Yields a descriptor of the root. With ``mounts`` that of a container that does not run has its volumes, binds and images mounted."""
+    """Yields a descriptor of the root, which is closed at the end of the block.
+
+    With ``mounts`` that of a container that does not run has its volumes, binds and images mounted. Raises ``Conflict``, ``NotFound``.
+    """
     state = parts.current_state(record)
     parts.check_settled(record, state)
     parts.check_reachable(record, state)

@@ -5,12 +5,10 @@ Runs in an engine. A method imports the modules that ``ps`` does not need, so th
 
 from __future__ import annotations
 
-import asyncio
 import builtins
-import itertools
 import os
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -32,9 +30,6 @@ from moby_tui.schema.container import (
     ContainerSummary,
     ContainerUpdate,
     ContainerUpdated,
-    ExecCreate,
-    ExecInspect,
-    ExecStart,
     LogOptions,
     PathChange,
     PathStat,
@@ -46,8 +41,8 @@ from moby_tui.schema.stream import STDERR, STDOUT, Stream
 
 if TYPE_CHECKING:
     from moby_tui.engine.containers.ending.exit_wait import ExitWait
-    from moby_tui.engine.kernel.ids import Owners
     from moby_tui.engine.protocol.control import Request
+    from moby_tui.schema.exec import ExecCreate, ExecInspect, ExecStart
     from moby_tui.schema.files import FolderEntry
     from moby_tui.schema.stats import Stats
 
@@ -100,7 +95,7 @@ class ContainerService(Runs):
 
     async def _sizes(self, record: ContainerRecord) -> tuple[int, int]:
         """The bytes of the container's own layer, and those with its image."""
-        written = await asyncio.to_thread(_disk_use, str(self._parts.files(record).upper))
+        written = await in_thread(_disk_use, str(self._parts.files(record).upper))
         return written, written + (await self._parts.images.inspect(record.image_id)).size
 
     # creation, start, end
@@ -243,7 +238,7 @@ class ContainerService(Runs):
             state = self._parts.current_state(record)
             wanted = not state.alive and record.created < before and view.matches(self._parts, record, state, labels)
             if wanted and not any(view.matches(self._parts, record, state, label) for label in unwanted):
-                prunable.append((record, await asyncio.to_thread(Meter().of, self._parts.files(record).data)))
+                prunable.append((record, await in_thread(Meter().of, self._parts.files(record).data)))
         return prunable
 
     async def wait(self, ref: str, *, condition: str = "not-running") -> ExitWait:
@@ -366,40 +361,22 @@ class ContainerService(Runs):
 
         record = self._parts.get(ref)
         layers = self._parts.layers(record)
-        return await asyncio.to_thread(changes.changes, self._parts.files(record).upper, layers)
+        return await in_thread(changes.changes, self._parts.files(record).upper, layers)
 
-    async def files(self, ref: str, path: str = "/") -> AsyncIterator[FolderEntry]:
-        from moby_tui.engine.archive.listing import listing
+    def files(self, ref: str, path: str = "/") -> AsyncIterator[FolderEntry]:
+        from moby_tui.engine.containers import contents
 
-        record = self._parts.get(ref)
-        async with self._opened(record) as root:
-            entries = listing(root, path, "container", self._owners(record))
-            while batch := await in_thread(lambda: list(itertools.islice(entries, 1000))):
-                for entry in batch:
-                    yield entry
+        return contents.files(self._parts, ref, path)
 
     async def archive_stat(self, ref: str, path: str) -> PathStat:
-        from moby_tui.engine.archive import files as archive
+        from moby_tui.engine.containers import contents
 
-        async with self._opened(self._parts.get(ref)) as root:
-            return await asyncio.to_thread(archive.stat, root, path)
+        return await contents.stat(self._parts, self._parts.get(ref), path)
 
     async def archive_get(self, ref: str, path: str) -> tuple[PathStat, AsyncIterator[bytes]]:
-        from moby_tui.engine.archive import files as archive
+        from moby_tui.engine.containers import contents
 
-        record = self._parts.get(ref)
-        async with self._opened(record) as root:
-            status = await asyncio.to_thread(archive.stat, root, path)
-        self._parts.event("archive-path", record)
-        return status, self._read_archive(record, path)
-
-    async def _read_archive(self, record: ContainerRecord, path: str) -> AsyncIterator[bytes]:
-        from moby_tui.engine.archive import files as archive
-
-        async with self._opened(record) as root:
-            pieces = archive.get(root, path, self._owners(record))
-            while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-                yield piece
+        return await contents.get(self._parts, self._parts.get(ref), path)
 
     async def archive_put(
         self,
@@ -410,23 +387,17 @@ class ContainerService(Runs):
         no_overwrite_dir_non_dir: bool = False,
         copy_uid_gid: bool = False,
     ) -> None:
-        from moby_tui.engine.archive import files
-        from moby_tui.engine.runtime.configuration import user
+        from moby_tui.engine.containers import contents
 
         record = self._parts.get(ref)
-        mounts = {mount.destination: mount.rw for mount in record.mounts if mount.type != "tmpfs"}
-        async with self._opened(record) as root:
-            await asyncio.to_thread(files.check_writable, root, path, mounts, read_only=record.host_config.readonly_rootfs)
-            who = user.resolve(root, record.config.user, []) if copy_uid_gid and record.config.user else None
-            await files.put(
-                root,
-                path,
-                archive,
-                no_overwrite_dir_non_dir=no_overwrite_dir_non_dir,
-                belonging_to=(who.uid, who.gid) if who else None,
-                owners=self._owners(record),
-            )
-        self._parts.event("extract-to-dir", record)
+        await contents.put(
+            self._parts, record, path, archive, no_overwrite_dir_non_dir=no_overwrite_dir_non_dir, copy_uid_gid=copy_uid_gid
+        )
+
+    def export(self, ref: str) -> AsyncIterator[bytes]:
+        from moby_tui.engine.containers import contents
+
+        return contents.export(self._parts, ref)
 
     async def commit(
         self,
@@ -452,34 +423,6 @@ class ContainerService(Runs):
             config=config,
             pause=pause,
         )
-
-    async def export(self, ref: str) -> AsyncIterator[bytes]:
-        from moby_tui.engine.archive import files as archive
-
-        record = self._parts.get(ref)
-        self._parts.event("export", record)
-        async with self._opened(record, mounts=False) as root:
-            pieces = archive.export(root, self._owners(record))
-            while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-                yield piece
-
-    def _opened(self, record: ContainerRecord, *, mounts: bool = True) -> AbstractAsyncContextManager[int]:
-        """The container's root file system as a descriptor, for as long as the block runs; without ``mounts`` its layers alone."""
-        # imported here, since few commands read files of a container
-        from moby_tui.engine.containers import file_system
-
-        return file_system.opened(self._parts, record, mounts=mounts)
-
-    def _owners(self, record: ContainerRecord) -> Owners:
-        """Translates owners in the container's root: files of its layers have ids of its user namespace, files in its mounts ids of the
-        host."""
-        from moby_tui.engine.kernel.ids import Owners
-
-        if not record.host_config.userns_mode or not self._parts.current_state(record).alive:
-            return Owners()
-        from moby_tui.engine.containers.start import isolation
-
-        return Owners(*isolation.maps_of(self._parts, record))
 
     # for the engine
 

@@ -17,6 +17,7 @@ from moby_tui.engine.store.records import converted
 from moby_tui.schema import container as api
 
 if TYPE_CHECKING:
+    from moby_tui.schema.exec import ExecCreate
     from moby_tui.schema.traffic import Shape
 
 T = TypeVar("T")
@@ -64,7 +65,7 @@ def shape_to_keep(shape: Shape) -> kept.Shape:
     return _as(shape, kept.Shape)
 
 
-def exec_to_keep(config: api.ExecCreate) -> kept.ExecConfig:
+def exec_to_keep(config: ExecCreate) -> kept.ExecConfig:
     return converted(config, kept.ExecConfig, "exec configuration")
 
 

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, MobyError, NotFound
-from moby_tui.schema.container import ExecCreate, ExecStart
+from moby_tui.schema.exec import ExecCreate, ExecStart
 from moby_tui.schema.stream import Stream
 from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.session import Session

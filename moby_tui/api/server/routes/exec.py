@@ -10,7 +10,7 @@ from moby_tui.api.server.answers import empty, json
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.routes.containers import table
 from moby_tui.errors import InvalidArgument, MobyError
-from moby_tui.schema.container import ExecCreate, ExecCreated
+from moby_tui.schema.exec import ExecCreate, ExecCreated
 from moby_tui.schema.stream import STDOUT, frame
 
 table.shapes(Containers.exec_inspect, lambda process, _: shims.exec_inspect(process))

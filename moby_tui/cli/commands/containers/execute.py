@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
     from moby_tui.cli.table.containers import ExecOptions
-    from moby_tui.schema.container import ExecCreate
+    from moby_tui.schema.exec import ExecCreate
 
 
 def execute(options: ExecOptions, container: str, words: list[str]) -> int:
@@ -22,7 +22,7 @@ def execute(options: ExecOptions, container: str, words: list[str]) -> int:
 def request_of(options: ExecOptions, command: list[str]) -> ExecCreate:
     import os
 
-    from moby_tui.schema.container import ExecCreate
+    from moby_tui.schema.exec import ExecCreate
 
     attached = not options.detach
     size = detach_keys = None
@@ -56,7 +56,7 @@ async def run_attached(client: Client, options: ExecOptions, container: str, req
 
     from moby_tui.cli.terminal.attachment import Attachment
     from moby_tui.cli.terminal.signals import own_terminal
-    from moby_tui.schema.container import ExecStart
+    from moby_tui.schema.exec import ExecStart
 
     detach = None
     if request.detach_keys:

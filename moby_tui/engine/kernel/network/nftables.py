@@ -1,7 +1,7 @@
 """nftables over nfnetlink (linux/netfilter/nf_tables.h): tables, chains, rules, sets and maps of the ``ip`` and ``ip6`` families.
 
-Every method of ``Table`` returns the bytes of one message, every other function those of one expression of a rule; ``batch`` makes a
-transaction of messages, which the kernel carries out as a whole or not at all. The expressions are those that ``nft --debug=netlink`` shows.
+Every method of ``Table`` returns the bytes of one message; ``batch`` makes a transaction of messages, which the kernel carries out as a
+whole or not at all. ``rule_expressions`` makes what a rule consists of.
 """
 
 from __future__ import annotations
@@ -34,10 +34,6 @@ PREROUTING, INPUT, FORWARD, OUTPUT, POSTROUTING = 0, 1, 2, 3, 4
 PRIORITY_RAW, PRIORITY_DSTNAT, PRIORITY_FILTER, PRIORITY_SRCNAT = -300, -100, 0, 100
 
 DROP, ACCEPT = 0, 1
-_JUMP = -3
-
-ESTABLISHED, RELATED = 0x2, 0x4
-STATUS_DNAT = 0x20
 
 _SUBSYSTEM = 10
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
@@ -54,38 +50,15 @@ _SET_TABLE, _SET_NAME, _SET_FLAGS, _SET_KEY_TYPE, _SET_KEY_LENGTH, _SET_DATA_TYP
 _SET_ID, _SET_USER_DATA = 10, 13
 _ELEMENTS_TABLE, _ELEMENTS_SET, _ELEMENTS = 1, 2, 3
 _ELEMENT_KEY, _ELEMENT_DATA, _ELEMENT_FLAGS = 1, 2, 3
-_LIST_ITEM, _DATA_VALUE, _DATA_VERDICT = 1, 1, 2
-_VERDICT_CODE, _VERDICT_CHAIN = 1, 2
-_EXPRESSION_NAME, _EXPRESSION_DATA = 1, 2
-_PAYLOAD_REGISTER, _PAYLOAD_BASE, _PAYLOAD_OFFSET, _PAYLOAD_LENGTH = 1, 2, 3, 4
-_BITWISE_SOURCE, _BITWISE_TARGET, _BITWISE_LENGTH, _BITWISE_MASK, _BITWISE_XOR = 1, 2, 3, 4, 5
-_COMPARE_REGISTER, _COMPARE_OPERATION, _COMPARE_DATA = 1, 2, 3
-_META_REGISTER, _META_KEY = 1, 2
-_CT_REGISTER, _CT_KEY = 1, 2
-_FIB_REGISTER, _FIB_RESULT, _FIB_FLAGS = 1, 2, 3
-_LOOKUP_SET, _LOOKUP_SOURCE, _LOOKUP_TARGET, _LOOKUP_FLAGS = 1, 2, 3, 5
-_NAT_KIND, _NAT_FAMILY, _NAT_ADDRESS, _NAT_PORT = 1, 2, 3, 5
-_IMMEDIATE_REGISTER, _IMMEDIATE_DATA = 1, 2
+LIST_ITEM, DATA_VALUE = 1, 1
 
 _SET_INTERVAL, _SET_MAP = 0x4, 0x8
 _ELEMENT_INTERVAL_END = 0x1
-_LOOKUP_INVERT = 0x1
 #: What nft(8) keeps beside a set to print its keys: names are in the host's byte order (libnftnl, NFTNL_UDATA_SET_KEYBYTEORDER).
 _NAMES_IN_HOST_ORDER = struct.pack("=BBL", 0, 4, 1)
 # Data types, as the nft program knows them; a concatenation is six bits for each, the last one lowest.
 _IPV4_ADDR, _IPV6_ADDR, _INET_PROTO, _INET_SERVICE, _IFNAME = 7, 8, 12, 13, 41
 _TYPE_BITS = 6
-_REG_VERDICT, _REG_1 = 0, 1
-#: Sixteen registers of four bytes overlay the four of sixteen.
-_REG32 = 8
-_NAME_WORDS = 4
-_META_IIFNAME, _META_OIFNAME, _META_L4PROTO = 6, 7, 16
-_NETWORK_HEADER, _TRANSPORT_HEADER = 1, 2
-_DESTINATION_PORT = 2
-_CT_STATE, _CT_STATUS = 0, 2
-_FIB_ADDRTYPE, _FIB_DADDR, _RTN_LOCAL = 3, 2, 2
-_EQUAL, _NOT_EQUAL = 0, 1
-_SNAT, _DNAT = 0, 1
 _IFNAMSIZ = 16
 
 
@@ -128,7 +101,7 @@ class Table:
 
     def create(self) -> bytes:
         """One that is there stays, and is put to work where it was dormant."""
-        return self._message(_NEWTABLE, NLM_F_CREATE, text(_TABLE_NAME, self.name), _number(_TABLE_FLAGS, 0))
+        return self._message(_NEWTABLE, NLM_F_CREATE, text(_TABLE_NAME, self.name), number(_TABLE_FLAGS, 0))
 
     def get(self) -> bytes:
         """Asks for the table, outside of a transaction; answered with ENOENT where there is none. ``is_dormant`` reads the answer."""
@@ -144,8 +117,8 @@ class Table:
         """A chain; with a hook a base chain, whose policy is to accept. One that is there already stays as it is."""
         attributes = [text(_CHAIN_TABLE, self.name), text(_CHAIN_NAME, chain)]
         if hook is not None:
-            attributes.append(nested(_CHAIN_HOOK, _number(_HOOK_NUMBER, hook.point), _number(_HOOK_PRIORITY, hook.priority)))
-            attributes.append(_number(_CHAIN_POLICY, ACCEPT))
+            attributes.append(nested(_CHAIN_HOOK, number(_HOOK_NUMBER, hook.point), number(_HOOK_PRIORITY, hook.priority)))
+            attributes.append(number(_CHAIN_POLICY, ACCEPT))
             attributes.append(text(_CHAIN_TYPE, hook.kind))
         return self._message(_NEWCHAIN, NLM_F_CREATE, *attributes)
 
@@ -162,7 +135,7 @@ class Table:
         return self._message(_DELCHAIN, 0, text(_CHAIN_TABLE, self.name), text(_CHAIN_NAME, chain))
 
     def new_rule(self, chain: str, *expressions: bytes) -> bytes:
-        """A rule at the end of a chain; each expression is one or more of those below."""
+        """A rule at the end of a chain; each expression is one or more of ``rule_expressions``."""
         names = text(_RULE_TABLE, self.name), text(_RULE_CHAIN, chain)
         return self._message(_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, *names, nested(_RULE_EXPRESSIONS, *expressions))
 
@@ -217,7 +190,7 @@ class Table:
 
     def add_pairs(self, name: str, pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
         """Answered with EEXIST or EBUSY where a key is there with another value; the same pair again is no error."""
-        items = [_key(key) + nested(_ELEMENT_DATA, attribute(_DATA_VALUE, value)) for key, value in pairs]
+        items = [_key(key) + nested(_ELEMENT_DATA, attribute(DATA_VALUE, value)) for key, value in pairs]
         return self._elements(_NEWSETELEM, NLM_F_CREATE, name, items)
 
     def add_subnets(self, name: str, subnets: Iterable[Subnet]) -> bytes:
@@ -246,19 +219,19 @@ class Table:
         attributes = [
             text(_SET_TABLE, self.name),
             text(_SET_NAME, name),
-            _number(_SET_FLAGS, flags),
-            _number(_SET_KEY_TYPE, _concatenation(key)),
-            _number(_SET_KEY_LENGTH, length),
-            _number(_SET_ID, 1),
+            number(_SET_FLAGS, flags),
+            number(_SET_KEY_TYPE, _concatenation(key)),
+            number(_SET_KEY_LENGTH, length),
+            number(_SET_ID, 1),
             *([attribute(_SET_USER_DATA, _NAMES_IN_HOST_ORDER)] if key == (_IFNAME,) else []),
         ]
         if value is not None:
-            attributes += [_number(_SET_DATA_TYPE, _concatenation(value[0])), _number(_SET_DATA_LENGTH, value[1])]
+            attributes += [number(_SET_DATA_TYPE, _concatenation(value[0])), number(_SET_DATA_LENGTH, value[1])]
         return self._message(_NEWSET, NLM_F_CREATE, *attributes)
 
     def _elements(self, kind: int, flags: int, name: str, items: Iterable[bytes]) -> bytes:
         names = text(_ELEMENTS_TABLE, self.name), text(_ELEMENTS_SET, name)
-        return self._message(kind, flags, *names, nested(_ELEMENTS, *(nested(_LIST_ITEM, item) for item in items)))
+        return self._message(kind, flags, *names, nested(_ELEMENTS, *(nested(LIST_ITEM, item) for item in items)))
 
     # keys and values
 
@@ -267,78 +240,6 @@ class Table:
 
     def port_value(self, address: Address, port: int) -> bytes:
         return address.packed + struct.pack("!H2x", port)
-
-    # expressions that depend on the family
-
-    def source_in(self, network: Subnet, *, negate: bool = False) -> bytes:
-        """The packet's source address is in a subnet."""
-        return self._address_in(self.family.source, network, negate)
-
-    def destination_in(self, network: Subnet, *, negate: bool = False) -> bytes:
-        return self._address_in(self.family.destination, network, negate)
-
-    def source_in_set(self, name: str) -> bytes:
-        """The source address is in a set of subnets."""
-        return _payload(_REG_1, _NETWORK_HEADER, self.family.source, 4 * self.family.words) + _lookup(name)
-
-    def destination_in_port_set(self, name: str) -> bytes:
-        """Protocol, destination address and port are in a set."""
-        return self._destination(by_address=True) + _lookup(name)
-
-    def translate_by_map(self, name: str, *, by_address: bool) -> bytes:
-        """Destination NAT to what a port map has for the packet; where it has nothing, the rule does not match."""
-        return (
-            self._destination(by_address=by_address)
-            + _expression("lookup", text(_LOOKUP_SET, name), _number(_LOOKUP_SOURCE, _REG_1), _number(_LOOKUP_TARGET, _REG_1))
-            + self._nat()
-        )
-
-    def translate_source_by_map(self, name: str) -> bytes:
-        """Source NAT to what a map of subnets has for the source address; where it has nothing, the rule does not match."""
-        return (
-            _payload(_REG_1, _NETWORK_HEADER, self.family.source, 4 * self.family.words)
-            + _expression("lookup", text(_LOOKUP_SET, name), _number(_LOOKUP_SOURCE, _REG_1), _number(_LOOKUP_TARGET, _REG_1))
-            + _expression(
-                "nat", _number(_NAT_KIND, _SNAT), _number(_NAT_FAMILY, self.family.number), _number(_NAT_ADDRESS, _REG_1)
-            )
-        )
-
-    def translate_to(self, address: Address, port: int) -> bytes:
-        """Destination NAT to one address and port."""
-        return _immediate(_REG_1, address.packed) + _immediate(_REG32 + self.family.words, struct.pack("!H", port)) + self._nat()
-
-    def destination_is(self, address: Address, protocol: int, port: int) -> bytes:
-        """The packet is for a port of one address."""
-        return (
-            self.destination_in(ipaddress.ip_network(address))
-            + _meta(_META_L4PROTO)
-            + _compare(bytes([protocol]), False)
-            + _payload(_REG_1, _TRANSPORT_HEADER, _DESTINATION_PORT, 2)
-            + _compare(struct.pack("!H", port), False)
-        )
-
-    def _nat(self) -> bytes:
-        """Destination NAT: the address is in the first register, the port behind it."""
-        return _expression(
-            "nat",
-            _number(_NAT_KIND, _DNAT),
-            _number(_NAT_FAMILY, self.family.number),
-            _number(_NAT_ADDRESS, _REG32),
-            _number(_NAT_PORT, _REG32 + self.family.words),
-        )
-
-    def _destination(self, *, by_address: bool) -> bytes:
-        """Loads protocol, destination address if it counts, and port, one behind the other."""
-        parts = [_expression("meta", _number(_META_REGISTER, _REG32), _number(_META_KEY, _META_L4PROTO))]
-        port = _REG32 + 1
-        if by_address:
-            parts.append(_payload(port, _NETWORK_HEADER, self.family.destination, 4 * self.family.words))
-            port += self.family.words
-        return b"".join([*parts, _payload(port, _TRANSPORT_HEADER, _DESTINATION_PORT, 2)])
-
-    def _address_in(self, field: int, network: Subnet, negate: bool) -> bytes:
-        load = _payload(_REG_1, _NETWORK_HEADER, field, 4 * self.family.words)
-        return load + _masked(network.netmask.packed) + _compare(network.network_address.packed, negate)
 
     def _message(self, kind: int, flags: int, *attributes: bytes) -> bytes:
         return message(_SUBSYSTEM << 8 | kind, flags, struct.pack("!BBH", self.family.number, 0, 0), *attributes)
@@ -376,7 +277,7 @@ def elements_of(body: bytes) -> list[tuple[str, bytes]]:
 
 def _element_of(item: bytes) -> bytes:
     parts = attributes(item)
-    key, value = (attributes(parts.get(part, b"")).get(_DATA_VALUE, b"") for part in (_ELEMENT_KEY, _ELEMENT_DATA))
+    key, value = (attributes(parts.get(part, b"")).get(DATA_VALUE, b"") for part in (_ELEMENT_KEY, _ELEMENT_DATA))
     return b"".join((key, value, parts.get(_ELEMENT_FLAGS, b"").replace(bytes(4), b"")))
 
 
@@ -385,67 +286,8 @@ def name_key(*names: str) -> bytes:
     return b"".join(name.encode().ljust(_IFNAMSIZ, b"\0") for name in names)
 
 
-# ---- expressions: matches
-
-
-def input_interface_in_set(name: str, *, negate: bool = False) -> bytes:
-    return _meta(_META_IIFNAME) + _lookup(name, negate=negate)
-
-
-def output_interface_in_set(name: str, *, negate: bool = False) -> bytes:
-    return _meta(_META_OIFNAME) + _lookup(name, negate=negate)
-
-
-def interfaces_in_set(name: str) -> bytes:
-    """The pair of the interface that the packet comes in by and the one that it leaves by is in a set."""
-    return _meta(_META_IIFNAME, _REG32) + _meta(_META_OIFNAME, _REG32 + _NAME_WORDS) + _lookup(name)
-
-
-def connection_state(states: int) -> bytes:
-    """The connection is in one of the states (a bit mask)."""
-    return _connection(_CT_STATE) + _any_bit(states)
-
-
-def connection_status(status: int) -> bytes:
-    """The connection has one of the marks (a bit mask)."""
-    return _connection(_CT_STATUS) + _any_bit(status)
-
-
-def to_local_address() -> bytes:
-    """The destination is an address of this host."""
-    load = _number(_FIB_REGISTER, _REG_1), _number(_FIB_RESULT, _FIB_ADDRTYPE), _number(_FIB_FLAGS, _FIB_DADDR)
-    return _expression("fib", *load) + _compare(struct.pack("=L", _RTN_LOCAL), False)
-
-
-# ---- expressions: statements
-
-
-def verdict(code: int) -> bytes:
-    return _immediate_verdict(_number(_VERDICT_CODE, code))
-
-
-def jump(chain: str) -> bytes:
-    return _immediate_verdict(_number(_VERDICT_CODE, _JUMP), text(_VERDICT_CHAIN, chain))
-
-
-def masquerade() -> bytes:
-    return _expression("masq")
-
-
-# ---- encoding
-
-
-def _immediate(register: int, value: bytes) -> bytes:
-    data = nested(_IMMEDIATE_DATA, attribute(_DATA_VALUE, value))
-    return _expression("immediate", _number(_IMMEDIATE_REGISTER, register), data)
-
-
-def _immediate_verdict(*attributes: bytes) -> bytes:
-    data = nested(_IMMEDIATE_DATA, nested(_DATA_VERDICT, *attributes))
-    return _expression("immediate", _number(_IMMEDIATE_REGISTER, _REG_VERDICT), data)
-
-
-def _number(kind: int, value: int) -> bytes:
+def number(kind: int, value: int) -> bytes:
+    """An attribute of 32 bits; a negative value as its two's complement."""
     return attribute(kind, struct.pack("!L", value & 0xFFFFFFFF))
 
 
@@ -457,69 +299,17 @@ def _concatenation(types: tuple[int, ...]) -> int:
 
 
 def _key(key: bytes) -> bytes:
-    return nested(_ELEMENT_KEY, attribute(_DATA_VALUE, key))
+    return nested(_ELEMENT_KEY, attribute(DATA_VALUE, key))
 
 
 def _intervals(subnets: Iterable[Subnet], value: bytes = b"") -> list[bytes]:
     """The first address of each subnet, with the value in a map, and behind its last one the mark of an end."""
     items = []
-    data = nested(_ELEMENT_DATA, attribute(_DATA_VALUE, value)) if value else b""
+    data = nested(_ELEMENT_DATA, attribute(DATA_VALUE, value)) if value else b""
     for subnet in subnets:
         items.append(_key(subnet.network_address.packed) + data)
         after = int(subnet.broadcast_address) + 1
         if after < 1 << subnet.max_prefixlen:
             end = after.to_bytes(subnet.max_prefixlen // 8, "big")
-            items.append(_key(end) + _number(_ELEMENT_FLAGS, _ELEMENT_INTERVAL_END))
+            items.append(_key(end) + number(_ELEMENT_FLAGS, _ELEMENT_INTERVAL_END))
     return items
-
-
-def _expression(name: str, *attributes: bytes) -> bytes:
-    return nested(_LIST_ITEM, text(_EXPRESSION_NAME, name), nested(_EXPRESSION_DATA, *attributes))
-
-
-def _meta(key: int, register: int = _REG_1) -> bytes:
-    return _expression("meta", _number(_META_REGISTER, register), _number(_META_KEY, key))
-
-
-def _connection(key: int) -> bytes:
-    return _expression("ct", _number(_CT_REGISTER, _REG_1), _number(_CT_KEY, key))
-
-
-def _lookup(name: str, *, negate: bool = False) -> bytes:
-    flags = [_number(_LOOKUP_FLAGS, _LOOKUP_INVERT)] if negate else []
-    return _expression("lookup", text(_LOOKUP_SET, name), _number(_LOOKUP_SOURCE, _REG_1), *flags)
-
-
-def _payload(register: int, base: int, offset: int, length: int) -> bytes:
-    return _expression(
-        "payload",
-        _number(_PAYLOAD_REGISTER, register),
-        _number(_PAYLOAD_BASE, base),
-        _number(_PAYLOAD_OFFSET, offset),
-        _number(_PAYLOAD_LENGTH, length),
-    )
-
-
-def _masked(mask: bytes) -> bytes:
-    return _expression(
-        "bitwise",
-        _number(_BITWISE_SOURCE, _REG_1),
-        _number(_BITWISE_TARGET, _REG_1),
-        _number(_BITWISE_LENGTH, len(mask)),
-        nested(_BITWISE_MASK, attribute(_DATA_VALUE, mask)),
-        nested(_BITWISE_XOR, attribute(_DATA_VALUE, bytes(len(mask)))),
-    )
-
-
-def _compare(value: bytes, negate: bool) -> bytes:
-    return _expression(
-        "cmp",
-        _number(_COMPARE_REGISTER, _REG_1),
-        _number(_COMPARE_OPERATION, _NOT_EQUAL if negate else _EQUAL),
-        nested(_COMPARE_DATA, attribute(_DATA_VALUE, value)),
-    )
-
-
-def _any_bit(bits: int) -> bytes:
-    """Bits of conntrack are in the host's byte order."""
-    return _masked(struct.pack("=L", bits)) + _compare(bytes(4), True)

@@ -29,6 +29,7 @@ from contextlib import suppress
 import msgspec
 
 from moby_tui.engine.kernel.network import nftables as nft
+from moby_tui.engine.kernel.network import rule_expressions as rule
 from moby_tui.engine.kernel.network.generation import generation
 from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER, messages, open_socket, request, send
 from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
@@ -266,36 +267,37 @@ def _clear(table: nft.Table, marks: Iterable[str]) -> list[bytes]:
 
 
 def _rules(table: nft.Table, version: int) -> list[bytes]:
-    dnat = nft.connection_status(nft.STATUS_DNAT)
-    from_bridge, to_bridge = nft.input_interface_in_set(_BRIDGES), nft.output_interface_in_set(_BRIDGES)
-    outward, from_ours = nft.output_interface_in_set(_BRIDGES, negate=True), table.source_in_set(_MASQUERADED)
+    packet = rule.Packet(table.family)
+    dnat = rule.connection_status(rule.STATUS_DNAT)
+    from_bridge, to_bridge = rule.input_interface_in_set(_BRIDGES), rule.output_interface_in_set(_BRIDGES)
+    outward, from_ours = rule.output_interface_in_set(_BRIDGES, negate=True), packet.source_in_set(_MASQUERADED)
     loopback = _LOOPBACK[version]
     # packets for [::1] cannot be routed to a bridge; they reach the socket that is bound to the port (``ports``)
-    from_here = [table.destination_in(loopback, negate=True)] if version == 6 else []
+    from_here = [packet.destination_in(loopback, negate=True)] if version == 6 else []
     return [
         *_sets(table).values(),
         table.new_chain(USER_CHAIN),
         *(table.new_chain(chain, hook) for chain, hook in _CHAINS.items()),
-        table.new_rule("guard", from_bridge, table.destination_in(loopback), nft.verdict(nft.DROP)),
-        table.new_rule("guard", from_bridge, table.source_in(loopback), nft.verdict(nft.DROP)),
-        table.new_rule("publish", table.translate_by_map(_BY_ADDRESS, by_address=True)),
-        table.new_rule("publish", table.translate_by_map(_ANY, by_address=False)),
-        table.new_rule("prerouting", table.destination_in(loopback, negate=True), nft.to_local_address(), nft.jump("publish")),
-        table.new_rule("output", *from_here, nft.to_local_address(), nft.jump("publish")),
-        table.new_rule("forward", nft.jump(USER_CHAIN)),
-        table.new_rule("forward", nft.interfaces_in_set(_ADMITTED), nft.verdict(nft.ACCEPT)),
-        table.new_rule("forward", nft.input_interface_in_set(_INTERNAL), nft.verdict(nft.DROP)),
-        table.new_rule("forward", to_bridge, nft.jump("inbound")),
-        table.new_rule("inbound", nft.connection_state(nft.ESTABLISHED | nft.RELATED), nft.verdict(nft.ACCEPT)),
-        table.new_rule("inbound", nft.output_interface_in_set(_INTERNAL), nft.verdict(nft.DROP)),
-        table.new_rule("inbound", dnat, nft.verdict(nft.ACCEPT)),
-        table.new_rule("inbound", nft.output_interface_in_set(_OPEN), nft.verdict(nft.ACCEPT)),
-        table.new_rule("inbound", table.destination_in_port_set(_ROUTED), nft.verdict(nft.ACCEPT)),
-        table.new_rule("inbound", nft.verdict(nft.DROP)),
-        table.new_rule("postrouting", outward, table.translate_source_by_map(_SOURCES)),
-        table.new_rule("postrouting", outward, from_ours, nft.masquerade()),
-        table.new_rule("postrouting", to_bridge, dnat, from_ours, nft.masquerade()),
-        table.new_rule("postrouting", to_bridge, dnat, table.source_in(loopback), nft.masquerade()),
+        table.new_rule("guard", from_bridge, packet.destination_in(loopback), rule.verdict(nft.DROP)),
+        table.new_rule("guard", from_bridge, packet.source_in(loopback), rule.verdict(nft.DROP)),
+        table.new_rule("publish", packet.translate_by_map(_BY_ADDRESS, by_address=True)),
+        table.new_rule("publish", packet.translate_by_map(_ANY, by_address=False)),
+        table.new_rule("prerouting", packet.destination_in(loopback, negate=True), rule.to_local_address(), rule.jump("publish")),
+        table.new_rule("output", *from_here, rule.to_local_address(), rule.jump("publish")),
+        table.new_rule("forward", rule.jump(USER_CHAIN)),
+        table.new_rule("forward", rule.interfaces_in_set(_ADMITTED), rule.verdict(nft.ACCEPT)),
+        table.new_rule("forward", rule.input_interface_in_set(_INTERNAL), rule.verdict(nft.DROP)),
+        table.new_rule("forward", to_bridge, rule.jump("inbound")),
+        table.new_rule("inbound", rule.connection_state(rule.ESTABLISHED | rule.RELATED), rule.verdict(nft.ACCEPT)),
+        table.new_rule("inbound", rule.output_interface_in_set(_INTERNAL), rule.verdict(nft.DROP)),
+        table.new_rule("inbound", dnat, rule.verdict(nft.ACCEPT)),
+        table.new_rule("inbound", rule.output_interface_in_set(_OPEN), rule.verdict(nft.ACCEPT)),
+        table.new_rule("inbound", packet.destination_in_port_set(_ROUTED), rule.verdict(nft.ACCEPT)),
+        table.new_rule("inbound", rule.verdict(nft.DROP)),
+        table.new_rule("postrouting", outward, packet.translate_source_by_map(_SOURCES)),
+        table.new_rule("postrouting", outward, from_ours, rule.masquerade()),
+        table.new_rule("postrouting", to_bridge, dnat, from_ours, rule.masquerade()),
+        table.new_rule("postrouting", to_bridge, dnat, packet.source_in(loopback), rule.masquerade()),
     ]
 
 

@@ -290,11 +290,11 @@ class Sandboxes:
 
     async def release(self, prepared: Sandbox) -> None:
         """Undoes ``prepare`` after a start that failed. Raises ``OSError``."""
-        await asyncio.to_thread(prepared.release)
+        await in_thread(prepared.release)
 
     async def reconcile(self) -> None:
         """Undoes the networks of containers whose monitor was killed. Locks show which monitors live, so this is safe at any time."""
-        await asyncio.to_thread(self._folders.reconcile)
+        await in_thread(self._folders.reconcile)
 
     async def _places(self, mode: str, requested: Mapping[str, EndpointSettings | None] | None) -> builtins.list[Place]:
         """The places of a container, sorted by priority, then that of ``mode`` first, then by the networks' names."""

@@ -170,7 +170,7 @@ class VolumeManager(VolumeContents):
                 raise NotFound(f"get {name}: no such volume")
             self._check_unused(name)
             self._remove(name, volume.driver)
-        await asyncio.to_thread(self._sweep)
+        await in_thread(self._sweep)
         if refusal is not None:
             raise refusal
 
@@ -187,7 +187,7 @@ class VolumeManager(VolumeContents):
             pruned = await self.prunable(filters=filters)
             for name in pruned.volumes_deleted or ():
                 self._remove(name)
-        await asyncio.to_thread(self._sweep)
+        await in_thread(self._sweep)
         self._publish("volume", "prune", "", {"reclaimed": str(pruned.space_reclaimed)})
         return pruned
 
@@ -337,7 +337,7 @@ class VolumeManager(VolumeContents):
 
     async def size(self, name: str) -> int:
         """The bytes that a volume takes on disk. A file with several names counts once."""
-        return await asyncio.to_thread(Meter().of, self._folder / name)
+        return await in_thread(Meter().of, self._folder / name)
 
     # Records and directories
 
@@ -474,7 +474,7 @@ class VolumeManager(VolumeContents):
             if any(name.startswith(_COPYING) for name in left):
                 await self._settle_copies()
             if left:
-                await asyncio.to_thread(self._sweep)
+                await in_thread(self._sweep)
 
     async def _settle_copies(self) -> None:
         """Completes or undoes copies into volumes that were cut short. The next engine tries again with volumes that cannot be opened."""

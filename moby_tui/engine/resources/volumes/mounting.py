@@ -6,7 +6,6 @@ that finds a lock that no other process holds unmounts the volume.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Iterable
@@ -127,7 +126,7 @@ class VolumeMounts:
             from moby_tui.engine.kernel import shared_mount
 
             with contextlib.suppress(OSError):  # the removal of the volume tries again, and raises the error
-                await asyncio.to_thread(shared_mount.let_go, self.lock_of(mountpoint), mountpoint)
+                await in_thread(shared_mount.let_go, self.lock_of(mountpoint), mountpoint)
 
     async def unmount_unused(self) -> None:
         """Unmounts every volume that no process holds: the process that mounted it may have been killed."""

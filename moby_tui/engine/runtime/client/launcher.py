@@ -26,6 +26,7 @@ from moby_tui.engine.protocol.order import (
 )
 from moby_tui.engine.runtime.client.monitor import read_answer
 from moby_tui.engine.runtime.launcher import spawning
+from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import MobyError, Unavailable
 
 #: An order is given to one launcher after another as long as none takes it: to so many in all,
@@ -108,10 +109,16 @@ class Launcher:
         ours, _ = await self._give(message, list(joined))
         with ours:
             ours.settimeout(ANSWER_SECONDS)
+            answers: list[tuple[bytes, list[int]]] = []
             try:
-                data, descriptors, _, _ = await asyncio.to_thread(socket.recv_fds, ours, 65536, 2)
+                await in_thread(lambda: answers.append(socket.recv_fds(ours, 65536, 2)[:2]))
+            except asyncio.CancelledError:
+                for fd in (fd for _, descriptors in answers for fd in descriptors):
+                    os.close(fd)
+                raise
             except TimeoutError as error:
                 raise Unavailable(_silent("the process that makes a user namespace")) from error
+        [(data, descriptors)] = answers
         for fd in descriptors:
             os.set_inheritable(fd, False)
         if len(descriptors) != 2:

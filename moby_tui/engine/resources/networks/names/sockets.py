@@ -11,6 +11,7 @@ from ipaddress import IPv4Address
 
 from moby_tui.engine.kernel.network import netns
 from moby_tui.engine.kernel.network import nftables as nft
+from moby_tui.engine.kernel.network import rule_expressions as rule
 from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER, send
 
 ADDRESS = IPv4Address("127.0.0.11")
@@ -44,8 +45,9 @@ def _open() -> list[int]:
 def _redirect_to(datagram_port: int, stream_port: int) -> None:
     """Makes the table that redirects questions to these ports; one that an earlier call has left is replaced."""
     table = nft.Table(nft.IPV4, "moby-names")
+    packet = rule.Packet(table.family)
     rules = [
-        table.new_rule("output", table.destination_is(ADDRESS, protocol, _PORT), table.translate_to(ADDRESS, port))
+        table.new_rule("output", packet.destination_is(ADDRESS, protocol, _PORT), packet.translate_to(ADDRESS, port))
         for protocol, port in ((socket.IPPROTO_UDP, datagram_port), (socket.IPPROTO_TCP, stream_port))
     ]
     hook = nft.Hook("nat", nft.OUTPUT, nft.PRIORITY_DSTNAT)
