@@ -91,6 +91,7 @@ class SystemService:
         return version()
 
     async def info(self) -> Info:
+        from moby_tui.engine.policy import apparmor
         from moby_tui.engine.runtime.configuration import cdi
 
         containers = await self._containers.list(all=True)
@@ -129,6 +130,7 @@ class SystemService:
             cdi_spec_dirs=[str(folder) for folder in cdi.FOLDERS],
             default_address_pools=[*options.default_address_pools] or UNSET,
             security_options=[
+                *(["name=apparmor"] if apparmor.enabled() else []),
                 "name=seccomp,profile=builtin",
                 *(["name=userns"] if options.userns_remap else []),
                 "name=cgroupns",

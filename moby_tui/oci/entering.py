@@ -6,14 +6,13 @@ import json
 import os
 import signal
 
-from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.readiness import wait_readable
 from moby_tui.engine.protocol.configuration import Capabilities, Configuration, Hook, Process, User
 from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.runtime.birth import hooks, terminal
 from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving
 from moby_tui.engine.runtime.birth.failure import StartFailure
-from moby_tui.engine.runtime.monitor.execution import open_entrances
+from moby_tui.engine.runtime.monitor.execution import clone_into, open_entrances
 from moby_tui.engine.runtime.plan.exec import compile_exec
 from moby_tui.errors import MobyError
 from moby_tui.oci import bundle as bundles
@@ -131,7 +130,7 @@ def _enter(
         preserved=preserved,
         listener=-1 if listener is None else listener.give,
     )
-    joiner = processes.Clone(cgroup=cgroup.descriptor())()
+    joiner = clone_into(cgroup, init)
     if joiner == 0:
         program.run(child_report)
     for fd in (child_report, init, *entrances):

@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -295,6 +296,34 @@ def test_mounts_describe_what_the_machine_has(group: Cgroup) -> None:
 def test_conversions_meet_at_both_ends_and_at_the_default() -> None:
     assert [weight_of_shares(shares) for shares in (0, 2, 1024, 262144)] == [1, 1, 100, 10000]
     assert [weight_of_blkio(weight) for weight in (10, 500, 1000)] == [1, 4950, 10000]
+
+
+_IN_A_CONTAINER = """
+import subprocess, sys
+from moby_tui.engine.kernel.cgroup import files
+root, controller = sys.argv[1:]
+subprocess.run(["mount", "-t", "cgroup2", "none", root], check=True)
+assert files.read(f"{root}/cgroup.subtree_control") == ""
+files.make(root, "/moby/one")
+files.hand_down(root, "/moby/one", (controller,))
+assert controller in files.read(f"{root}/moby/one/cgroup.controllers")
+print(open("/proc/self/cgroup").read())
+"""
+
+
+def test_an_engine_in_a_container_gives_controllers_to_containers_of_its_own(parent: str, tmp_path: Path) -> None:
+    """The container's processes leave the topmost group of its namespace, which else gives no controllers on (cgroup-v2.rst)."""
+    tree = LAYOUT.unified
+    controller = next((name for name in ("memory", "hugetlb") if tree is not None and name in tree.controllers), None)
+    if tree is None or controller is None:
+        pytest.skip("no controller of version 2 here is for whole processes alone")
+    files.make(tree.mountpoint, f"{parent}/container")
+    files.hand_down(tree.mountpoint, f"{parent}/container")
+    command = ["unshare", "-m", "-C", sys.executable, "-c", _IN_A_CONTAINER, str(tmp_path), controller]
+    enter = f'echo $$ >{tree.mountpoint}{parent}/container/cgroup.procs && exec "$@"'
+    done = subprocess.run(["sh", "-c", enter, "sh", *command], capture_output=True, text=True, check=False)
+    files.remove(f"{tree.mountpoint}{parent}")
+    assert "0::/init\n" in done.stdout, done.stderr
 
 
 def test_swap_alone() -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from moby_tui.engine.engine import Engine
+from moby_tui.engine.recovery import rebuild
+from moby_tui.engine.store.database import DatabaseDamaged
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records import record_files
 from moby_tui.errors import MobyError
@@ -162,6 +164,40 @@ async def test_nothing_is_deleted_and_all_comes_back(roots: Roots, busybox: str,
     assert "Recovered: 3 containers" in cli("system", "recover").stdout
     assert "nothing was changed" in cli("system", "recover").stdout
     await _check(roots, ids, cli)
+
+
+async def _check_recovery(roots: Roots, refusal: str) -> None:
+    """A data root with a single image is refused with one line, rebuilt, and whole again."""
+    with pytest.raises(DatabaseDamaged, match=refusal) as refused:
+        async with Engine.open(*roots):
+            pass
+    assert "\n" not in str(refused.value) and "moby system recover" in str(refused.value)
+    assert (await rebuild.recover(Paths(*roots))).images == 1
+    async with Engine.open(*roots) as engine:
+        assert [image.repo_tags for image in await engine.images.list()] == [["busybox:latest"]]
+
+
+def _link_to_itself(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, _link_to_itself])
+async def test_what_is_no_file_has_the_name_of_one(roots: Roots, busybox: str, make: Callable[[Path], None]) -> None:
+    """SQLite opens pipes, and says "disk I/O error" or "readonly database" of what is no file."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        file = roots[0] / f"moby.db{suffix}"
+        file.unlink(missing_ok=True)
+        make(file)
+        await _check_recovery(roots, f"{file}: (is not a regular file|too many levels of symbolic links); ")
+
+
+async def test_schema_is_no_text(roots: Roots, busybox: str) -> None:
+    """SQLite's error quotes the schema, and Python decodes the error (UnicodeDecodeError)."""
+    database = roots[0] / "moby.db"
+    content = database.read_bytes()
+    assert b"PRIMARY KEY, name" in content
+    database.write_bytes(content.replace(b"PRIMARY KEY, name", b"PRIMARY \xcc\xff\xfe, name"))
+    await _check_recovery(roots, "its schema is no text; ")
 
 
 async def _check(roots: Roots, ids: dict[str, str], cli: Cli) -> None:

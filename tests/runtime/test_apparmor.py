@@ -88,3 +88,7 @@ async def test_inspect_names_the_profile(box: Box) -> None:
     for host, expected in (({}, apparmor.DEFAULT), ({"security_opt": ["apparmor=unconfined"]}, "unconfined")):
         ident = await box.start("sleep", "600", host=host)
         assert (await box.engine.containers.inspect(ident)).app_armor_profile == expected
+
+
+async def test_info_names_it_first(box: Box) -> None:
+    assert ((await box.engine.system.info()).security_options or [])[0] == "name=apparmor"

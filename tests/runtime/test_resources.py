@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.kernel.cgroup import detect
+from moby_tui.engine.kernel.cgroup import detect, files
 from moby_tui.engine.kernel.cgroup.features import BLOCK_WEIGHTS, has
 from moby_tui.engine.policy import limits
 from moby_tui.engine.runtime.configuration import resources
 from moby_tui.engine.store.records.containers import Resources as KeptResources
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.container import ContainerCreate, HostConfig, Resources, ThrottleDevice, WeightDevice
+from moby_tui.schema.container import ContainerCreate, ExecCreate, ExecStart, HostConfig, Resources, ThrottleDevice, WeightDevice
 from runtime.box import Box, cgroup_folders
 
 MB = 1024 * 1024
@@ -117,6 +117,31 @@ async def test_the_cgroup_parent_is_the_user_s_and_stays(engine: Engine, busybox
             folder.rmdir()
     with pytest.raises(InvalidArgument, match="invalid cgroup parent"):
         await Box(engine, busybox).create("true", host={"cgroup_parent": "a/../../b"})
+
+
+def _unified_path(pid: int) -> str:
+    lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    return next(line[3:] for line in lines if line.startswith("0::"))
+
+
+async def test_an_exec_in_a_container_that_has_groups_of_its_own(engine: Engine, busybox: str) -> None:
+    """As Docker in a container does: controllers are given to groups below its own, which then takes no process (cgroup-v2.rst)."""
+    tree = detect().unified
+    if tree is None or not set(tree.controllers) - {"cpu", "cpuset", "perf_event", "pids"}:
+        pytest.skip("no controller of version 2 here is for whole processes alone")
+    ident = await Box(engine, busybox).start("sleep", "60")
+    state = (await engine.containers.inspect(ident)).state
+    path = _unified_path(state.pid)
+    folder = Path(f"{tree.mountpoint}{path}")
+    files.hand_down(tree.mountpoint, path)
+    (folder / "inner").mkdir()
+    (folder / "inner/cgroup.procs").write_text(str(state.pid))
+    files.hand_down(tree.mountpoint, f"{path}/inner")
+    with pytest.raises(OSError, match="busy"):
+        (folder / "cgroup.procs").write_text(str(state.pid))
+    execution = await engine.containers.exec_create(ident, ExecCreate(cmd=["sleep", "60"]))
+    assert await engine.containers.exec_start(execution, ExecStart(detach=True)) is None
+    assert _unified_path((await engine.containers.exec_inspect(execution)).pid) == f"{path}/inner"
 
 
 def test_what_cannot_be_meant_is_refused_in_docker_s_words() -> None:

@@ -157,6 +157,25 @@ async def test_execs_cannot_be_traced_by_whoever_has_joined(attacker: Attacker, 
     await looker.check(_DEFAULT | _PTRACE)
 
 
+#: With it a process that is entering a pid namespace could make none there.
+_NO_SESSIONS = 'seccomp={"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["setsid"], "action": "SCMP_ACT_ERRNO"}]}'
+
+
+async def test_no_tracer_joins_where_execs_keep_capabilities_meanwhile(attacker: Attacker) -> None:
+    """CVE-2016-9962: such a container is not started, whichever container of the pid namespace it names; all else is."""
+    owner = await attacker.start("sleep", "60", host={"security_opt": [_NO_SESSIONS]})
+    assert (await attacker.exec(owner, "true")).code == 0
+    between = await attacker.start("sleep", "60", host={"pid_mode": f"container:{owner}"})
+    for name in (owner, between):
+        for rights in ({"cap_add": ["SYS_PTRACE"]}, {"privileged": True}):
+            refused = await attacker.refusal(nothing, "true", host={"pid_mode": f"container:{name}", **rights})
+            assert f"cannot join the PID namespace of container {owner} with CAP_SYS_PTRACE" in refused
+    harmless = await attacker.start("sleep", "60", host={"security_opt": [_NO_SESSIONS, "no-new-privileges"]})
+    tracer = {"pid_mode": f"container:{harmless}", "cap_add": ["SYS_PTRACE"]}
+    assert (await attacker.run("true", host=tracer)).code == 0
+    assert (await attacker.exec(harmless, "true")).code == 0
+
+
 async def test_a_start_leaves_the_interpreter_alone(attacker: Attacker) -> None:
     before = fingerprint()
     assert await attacker.refusal(nothing, "/proc/self/exe/nothing")

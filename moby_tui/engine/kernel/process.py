@@ -95,6 +95,12 @@ def clone_sibling() -> int:
     return pid if pid >= 0 else -int(_errno_location()[0])
 
 
+def pid_of(pidfd: int) -> int:
+    """The pid of the process that a pidfd stands for; -1 after its end (pidfd_open(2), ``/proc/PID/fdinfo``). Raises ``OSError``."""
+    with open(f"/proc/self/fdinfo/{pidfd}", encoding="utf-8") as file:
+        return next(int(line[4:]) for line in file if line.startswith("Pid:"))
+
+
 def prctl(option: int, argument: int = 0) -> None:
     """prctl(2); raises ``OSError``."""
     if _prctl(option, argument, 0, 0, 0) < 0:

@@ -6,6 +6,7 @@ else from the backup, else from its files alone. Containers may run meanwhile: t
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from contextlib import suppress
@@ -16,13 +17,11 @@ import msgspec
 from moby_tui.engine.recovery import containers, images, networks, volumes
 from moby_tui.engine.recovery.found import Found, Sources
 from moby_tui.engine.store import losses, rebuilding
-from moby_tui.engine.store.database import VERSION, Database
+from moby_tui.engine.store.database import FILES, VERSION, Database
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.salvage import Salvage, salvage
 from moby_tui.errors import MobyError, Unavailable
-
-_SUFFIXES = ("", "-wal", "-shm")
 
 
 class Recovered(msgspec.Struct, kw_only=True):
@@ -122,9 +121,12 @@ def _write_records(paths: Paths, found: Found) -> None:
 
 def _set_aside(path: Path) -> str:
     """Gives the former database and what belongs to it another name; that, or nothing where nothing was there."""
-    name = f"{path}.damaged-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid()}"
+    stem = f"{path}.damaged-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid()}"
+    # one process can rebuild several times in a second
+    candidates = (f"{stem}-{number}" for number in itertools.count())
+    name = next(name for name in candidates if not any(os.path.lexists(f"{name}{suffix}") for suffix in FILES))
     moved = ""
-    for suffix in _SUFFIXES:
+    for suffix in FILES:
         with suppress(FileNotFoundError):
             os.rename(f"{path}{suffix}", f"{name}{suffix}")
             moved = name
@@ -144,7 +146,7 @@ def _holders(aside: str) -> list[int]:
 
 
 def _remove(path: Path) -> None:
-    for suffix in _SUFFIXES:
+    for suffix in FILES:
         with suppress(FileNotFoundError):
             os.unlink(f"{path}{suffix}")
 

@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from moby_tui.engine.store import disk
-from moby_tui.engine.store.database import Database
+from moby_tui.engine.store.database import FAILURES, FILES, Database
 
 #: Not more often than this (seconds): a command pays for it.
 _INTERVAL = 600.0
@@ -24,7 +24,7 @@ def make_if_due(database: Database) -> None:
     if not _is_due(database.path) or disk.refusal(database.root) is not None:
         return
     draft = database.path.with_name(f"{database.path.name}.backup.draft")
-    with suppress(OSError, sqlite3.DatabaseError):
+    with suppress(OSError, *FAILURES):
         fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             # whoever holds it is making one
@@ -60,6 +60,6 @@ def _make(database: Database, draft: Path, fd: int) -> None:
         if whole:
             os.rename(draft, f"{database.path}.backup")
     finally:
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in FILES:
             with suppress(FileNotFoundError):
                 os.unlink(f"{draft}{suffix}")

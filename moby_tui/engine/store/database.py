@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -31,6 +32,10 @@ VERSION = 3
 #: Older formats lack a table that even those need who only look.
 _READABLE = 2
 _NAMES = frozenset(("containers", "images", "image_references", "networks", "volumes", "engine"))
+#: The ends of the names of the files that a database consists of (sqlite.org/tempfiles.html).
+FILES = ("", "-wal", "-shm", "-journal")
+#: What SQLite's calls raise. The second, where the text of the error quotes a damaged schema: Python decodes it before it knows the error.
+FAILURES = (sqlite3.DatabaseError, UnicodeDecodeError)
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 #: What a person does about a database that is lost or damaged.
 ADVICE = "put back a good copy, or run 'moby system recover' to rebuild it from what is on disk"
@@ -51,11 +56,12 @@ class Database:
         self.root = path.parent
         self.path = path
         self._writing = threading.RLock()
+        _check_files(path)
         disk.keep_reserve(path.with_name("reserve"))
         at_rest = _is_at_rest(path)
         try:
             self.connection = _connect(path)
-        except sqlite3.DatabaseError as error:
+        except FAILURES as error:
             raise (disk.refusal(self.root) or _unusable(path, error)) from error
         try:
             try:
@@ -67,7 +73,7 @@ class Database:
                 self.connection = _connect(path, "?immutable=1")
                 self._prepare(path, is_writable=False)
             self._file = _identity(path)
-        except sqlite3.DatabaseError as error:
+        except FAILURES as error:
             self.connection.close()
             raise (disk.refusal(self.root) or _unusable(path, error)) from error
         except MobyError:
@@ -119,7 +125,7 @@ class Database:
         """Reads rows; sees the last committed state. Raises ``DatabaseDamaged``, or ``MobyError`` for what else SQLite refuses."""
         try:
             return self.connection.execute(sql, values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except FAILURES as error:
             raise self._told(error) from error
 
     @contextmanager
@@ -145,9 +151,9 @@ class Database:
             fault.point("database.committed")
         except sqlite3.IntegrityError:
             raise
-        except sqlite3.DatabaseError as error:
+        except FAILURES as error:
             if self.connection.in_transaction:
-                with suppress(sqlite3.DatabaseError):
+                with suppress(*FAILURES):
                     self.connection.execute("ROLLBACK")
             raise self._told(error) from error
 
@@ -159,16 +165,20 @@ class Database:
                 "end this process, and the next says what to do"
             )
 
-    def _told(self, error: sqlite3.DatabaseError) -> MobyError:
+    def _told(self, error: sqlite3.DatabaseError | UnicodeDecodeError) -> MobyError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in _DAMAGE or "decode" in str(error).lower():
-            return damaged(self.path, str(error))
+            return damaged(self.path, _cause(error))
         if code == sqlite3.SQLITE_FULL:
             return disk.full(self.root)
         return disk.refusal(self.root) or MobyError(f"database: {error}")
 
     def close(self) -> None:
         self.connection.close()
+
+
+def _cause(error: Exception) -> str:
+    return "its schema is no text" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 def damaged(path: Path, what: str) -> DatabaseDamaged:
@@ -217,14 +227,27 @@ def _is_at_rest(path: Path) -> bool:
     return path.exists() and not path.with_name(f"{path.name}-wal").exists()
 
 
+def _check_files(path: Path) -> None:
+    """Raises ``DatabaseDamaged`` where the database or a file that SQLite keeps beside it is no regular file, of which SQLite says nothing
+    that helps."""
+    for suffix in FILES:
+        file = f"{path}{suffix}"
+        try:
+            what = "" if stat.S_ISREG(os.stat(file).st_mode) else "is not a regular file"
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            what = (error.strerror or str(error)).lower()
+        if what:
+            raise DatabaseDamaged(f"cannot use database {path}: {file}: {what}; {ADVICE}")
+
+
 def _unusable(path: Path, error: Exception) -> MobyError:
     try:
         _try_to_open(path)
-    except IsADirectoryError:
-        return DatabaseDamaged(f"cannot use database {path}: is a directory; {ADVICE}")
     except OSError as reason:
         return MobyError(f"cannot use database {path}: {(reason.strerror or str(reason)).lower()}")
-    return DatabaseDamaged(f"cannot use database {path}: {error}; {ADVICE}")
+    return DatabaseDamaged(f"cannot use database {path}: {_cause(error)}; {ADVICE}")
 
 
 def _try_to_open(path: Path) -> None:

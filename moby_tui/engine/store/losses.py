@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 from pathlib import Path
 
 import msgspec
@@ -60,10 +62,12 @@ def check_present(paths: Paths) -> None:
 
 
 def is_empty(database: Path) -> bool:
+    """Whether the file is missing or empty. What is no file is neither: ``Database`` refuses it."""
     try:
-        return os.stat(database).st_size == 0
-    except FileNotFoundError:
-        return True
+        status = os.stat(database)
+    except OSError as error:
+        return error.errno == errno.ENOENT
+    return stat.S_ISREG(status.st_mode) and status.st_size == 0
 
 
 def _contents(paths: Paths) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from moby_tui.engine.store.database import FAILURES
 from moby_tui.errors import MobyError
 
 _TABLES = {
@@ -53,7 +54,7 @@ def salvage(path: Path, folder: Path) -> Salvage:
                     shutil.copyfile(f"{path}{suffix}", f"{copy}{suffix}")
         except OSError as error:
             raise MobyError(f"cannot copy database {path}: {(error.strerror or str(error)).lower()}") from error
-        with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(copy)) as connection:
+        with suppress(*FAILURES), closing(sqlite3.connect(copy)) as connection:
             connection.text_factory = lambda data: data.decode(errors="replace")
             return _read(connection)
     return Salvage()
@@ -61,14 +62,14 @@ def salvage(path: Path, folder: Path) -> Salvage:
 
 def _read(connection: sqlite3.Connection) -> Salvage:
     found = Salvage(whole=True)
-    with suppress(sqlite3.DatabaseError):
+    with suppress(*FAILURES):
         found.version = connection.execute("PRAGMA user_version").fetchone()[0]
     for table, columns in _TABLES.items():
         found.tables[table], complete = _rows(connection, table, columns)
         found.whole = found.whole and complete
     try:
         found.whole = found.whole and connection.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok"
-    except sqlite3.DatabaseError:
+    except FAILURES:
         found.whole = False
     return found
 
@@ -80,7 +81,7 @@ def _rows(connection: sqlite3.Connection, table: str, columns: str) -> tuple[dic
         try:
             for key, *values in connection.execute(f"SELECT {columns} FROM {table} ORDER BY rowid {order}"):
                 found[str(key)] = tuple(values)
-        except sqlite3.DatabaseError:
+        except FAILURES:
             continue
         return found, True
     return found, False

@@ -4,13 +4,14 @@ mounted."""
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.kernel.network import netns
+from moby_tui.engine.protocol.filter import MAKES_PROCESSES, admits
 from moby_tui.engine.runtime.configuration.isolation import Isolation
 from moby_tui.engine.store.records.containers import ContainerRecord, HostConfig
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from moby_tui.engine.policy.user_namespaces import UserNamespace
 
 _CONTAINER = "container:"
+_TRACES = "CAP_SYS_PTRACE"
 
 
 def references(host: HostConfig) -> dict[str, str]:
@@ -86,6 +88,8 @@ def _join(parts: Parts, record: ContainerRecord, isolation: Isolation, kind: str
     if kind == "ipc" and target.host_config.ipc_mode in ("", "private", "none"):
         hint = "non-shareable IPC (hint: use IpcMode:shareable for the donor container)"
         raise InvalidArgument(f"failed to join IPC namespace: container {target.id}: {hint}")
+    if kind == "pid":
+        _check_tracing(parts, record, target)
     pid, isolation.joined[kind] = _open(parts, target, kind)
     isolation.paths[kind] = f"/proc/{pid}/ns/{namespaces.KINDS[kind][1]}"
     if kind == "ipc":
@@ -93,6 +97,33 @@ def _join(parts: Parts, record: ContainerRecord, isolation: Isolation, kind: str
         isolation.sources["/dev/shm"] = f"/proc/{pid}/root/dev/shm"
     elif kind == "network":
         isolation.names = parts.files(target)
+
+
+def _check_tracing(parts: Parts, record: ContainerRecord, target: ContainerRecord) -> None:
+    """Refuses a container that could trace execs while they still have root's capabilities (CVE-2016-9962).
+
+    An exec gives everything up before it enters the pid namespace, unless the seccomp filter that it loads then keeps it from making a
+    process there (``plan.exec.compile_exec``). Only the container that the namespace was made for has such execs: those of containers that
+    joined it are refused. Raises ``InvalidArgument``.
+    """
+    from moby_tui.engine.policy import capabilities
+
+    host = record.host_config
+    if _TRACES not in capabilities.resolve(host.cap_add, host.cap_drop, privileged=host.privileged).granted:
+        return
+    while ref := references(target.host_config).get("pid"):
+        target = parts.get(ref)
+    bundle = _bundle(parts, target)
+    if bundle.linux.seccomp is None or bundle.process.no_new_privileges:
+        return
+    from moby_tui.engine.policy.seccomp.cache import cached_program
+
+    loadable = cached_program(parts.paths, bundle.linux.seccomp).read_bytes()
+    if not admits(loadable, MAKES_PROCESSES):
+        raise InvalidArgument(
+            f"cannot join the PID namespace of container {target.id} with CAP_SYS_PTRACE: its seccomp profile refuses clone, setsid, ioctl, "
+            f"read or write, so that its execs could be traced while they enter; drop SYS_PTRACE, or give {target.name} no-new-privileges"
+        )
 
 
 def _running(parts: Parts, record: ContainerRecord, kind: str, ref: str) -> ContainerRecord:
@@ -202,13 +233,23 @@ def _check_owners(parts: Parts, isolation: Isolation, wanted: UserNamespace, oth
 class _Linux(msgspec.Struct, rename="camel"):
     uid_mappings: IdMap = []
     gid_mappings: IdMap = []
+    seccomp: dict[str, Any] | None = None
+
+
+class _Process(msgspec.Struct, rename="camel"):
+    no_new_privileges: bool = False
 
 
 class _Bundle(msgspec.Struct):
     linux: _Linux
+    process: _Process
 
 
 def maps_of(parts: Parts, record: ContainerRecord) -> tuple[IdMap, IdMap]:
     """The id maps of a running container; empty ones if it is in the host's user namespace."""
-    bundle = msgspec.json.decode(parts.files(record).bundle.read_bytes(), type=_Bundle)
-    return bundle.linux.uid_mappings, bundle.linux.gid_mappings
+    linux = _bundle(parts, record).linux
+    return linux.uid_mappings, linux.gid_mappings
+
+
+def _bundle(parts: Parts, record: ContainerRecord) -> _Bundle:
+    return msgspec.json.decode(parts.files(record).bundle.read_bytes(), type=_Bundle)

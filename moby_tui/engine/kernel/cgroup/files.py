@@ -9,6 +9,10 @@ import time
 #: "No limit" as v1 reports it: the largest multiple of a page.
 UNLIMITED_V1 = 1 << 62
 _PIECE = 1 << 16
+#: Where the processes of a container are moved in which an engine runs.
+VACATED = "/init"
+#: How often processes that were made meanwhile are moved.
+_ROUNDS = 5
 
 
 def read(path: str) -> str:
@@ -102,9 +106,31 @@ def hand_down(root: str, path: str, controllers: tuple[str, ...] = ()) -> None:
             if controller not in have:
                 try:
                     write(f"{folder}/cgroup.subtree_control", f"+{controller}")
-                except OSError:
-                    continue
+                except OSError as error:
+                    if error.errno == errno.EBUSY and folder == root and _vacate(root):
+                        write(f"{folder}/cgroup.subtree_control", f"+{controller}")
         folder = f"{folder}/{name}"
+
+
+def _vacate(root: str) -> bool:
+    """Moves the processes of the topmost group that can be seen to its group ``init``. Returns False if some stay.
+
+    Only the machine's own topmost group may have processes and give controllers on. In a container, whose control group namespace makes its
+    own group the topmost one, the container's processes are in it (cgroup-v2.rst, "No Internal Process Constraint"). Docker's image of
+    Docker moves them likewise.
+    """
+    for _ in range(_ROUNDS):
+        processes = read(f"{root}/cgroup.procs").split()
+        if not processes:
+            return True
+        make_if_missing(root, VACATED)
+        for pid in processes:
+            try:
+                write(f"{root}{VACATED}/cgroup.procs", pid)
+            except OSError as error:
+                if error.errno != errno.ESRCH:
+                    return False
+    return False
 
 
 def subgroups(group: str) -> list[str]:

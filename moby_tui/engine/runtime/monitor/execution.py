@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -112,7 +113,7 @@ class Execution:
                 streams=self.stdio.child,
                 seccomp=seccomp,
             )
-            joiner = self._clone_joiner(program, cgroup, report_child)
+            joiner = self._clone_joiner(program, cgroup, init, report_child)
             fault.point("exec.cloned")
             os.close(report_child)
             report_child = -1
@@ -122,9 +123,9 @@ class Execution:
                 if fd >= 0:
                     os.close(fd)
 
-    def _clone_joiner(self, program: Program, cgroup: Cgroup, report: int) -> int:
+    def _clone_joiner(self, program: Program, cgroup: Cgroup, init: int, report: int) -> int:
         """The process that joins the namespaces, already in the container's cgroup where that can be had at birth."""
-        pid = processes.Clone(cgroup=cgroup.descriptor())()
+        pid = clone_into(cgroup, init)
         if pid == 0:
             program.run(report)
         if pid < 0:
@@ -215,6 +216,34 @@ class Execution:
         except OSError:
             # the container is being removed, or the disk is full: only the event tells of the end
             pass
+
+
+def clone_into(cgroup: Cgroup, init: int) -> int:
+    """Makes a process in the container's control group of version 2, if there is one; returns as ``processes.Clone`` does.
+
+    The kernel refuses that (EBUSY) where the container, as Docker in it does, has given controllers to groups of its own below: then no
+    process may be in the group itself (cgroup-v2.rst, "No Internal Process Constraint"). The new one is then where the first process is,
+    the pidfd ``init``.
+    """
+    pid = processes.Clone(cgroup=cgroup.descriptor())()
+    if pid == -errno.EBUSY and (birthplace := _open_group_of(init, cgroup)) is not None:
+        pid = processes.Clone(cgroup=birthplace)()
+        if pid != 0:
+            os.close(birthplace)
+    return pid
+
+
+def _open_group_of(init: int, cgroup: Cgroup) -> int | None:
+    """A descriptor of the group that a process is in; None if it has ended or that is none below ``cgroup``."""
+    own = cgroup.descriptor()
+    try:
+        name = os.path.basename(os.readlink(f"/proc/self/fd/{own}"))
+        with open(f"/proc/{processes.pid_of(init)}/cgroup", encoding="utf-8", errors="surrogateescape") as file:
+            path = next((line[3:].rstrip("\n") for line in file if line.startswith("0::")), "")
+        below = path.partition(f"/{name}/")[2]
+        return os.open(below, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=own) if below else None
+    except OSError:
+        return None
 
 
 def open_entrances(cgroup: Cgroup) -> list[int]:
