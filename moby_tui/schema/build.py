@@ -184,10 +184,14 @@ class Made(Struct, frozen=True):
 
 
 class Sent(NamedTuple):
-    """What a caller sent of a folder: ``size`` in bytes; ``changed`` is True if the folder is another than before."""
+    """What a caller sent of a folder: ``size`` in bytes; ``changed`` is True if the folder is another than before.
+
+    ``inventory`` tells the next ``fill`` what is in the folder now; empty if that would be too much to keep.
+    """
 
     size: int
     changed: bool
+    inventory: bytes = b""
 
 
 class Caller(Protocol):
@@ -199,11 +203,14 @@ class Caller(Protocol):
     #: a later build of a caller with the same key has the same folders: only changed files are sent
     key: str
 
-    async def fill(self, folder: str, into: Path, *, exclude: Sequence[str] = (), only: Sequence[str] = ()) -> Sent:
+    async def fill(
+        self, folder: str, into: Path, *, exclude: Sequence[str] = (), only: Sequence[str] = (), inventory: bytes = b""
+    ) -> Sent:
         """Makes ``into`` equal to a folder of the caller.
 
         ``exclude``: patterns as in ``.dockerignore``. ``only``: these paths, which may have wildcards and be
-        missing, and what their symbolic links lead to; all if empty.
+        missing, and what their symbolic links lead to; all if empty. ``inventory`` is that of the last ``fill``, if nobody has
+        changed the folder since: the folder is not looked at then unless the caller's is another.
         """
         ...
 

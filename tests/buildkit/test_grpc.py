@@ -20,6 +20,7 @@ from moby_tui.api.buildkit.grpc import connection
 from moby_tui.api.buildkit.grpc.client import Channel, Method
 from moby_tui.api.buildkit.grpc.connection import MOST_BYTES
 from moby_tui.api.buildkit.grpc.frames import LONGEST, Frames
+from moby_tui.api.buildkit.grpc.gathering import Gathering
 from moby_tui.api.buildkit.grpc.server import server
 from moby_tui.api.buildkit.grpc.tunnel import Tunnel
 from moby_tui.api.buildkit.session.caller import CHECK
@@ -109,6 +110,50 @@ def test_many_small_frames_are_few() -> None:
     # a frame that is too long is left to h2, with all after it
     long = b"\x40\0\1\0\0\0\0\0\1"
     assert (frames.take(long), frames.take(b"more")) == (long, b"more")
+
+
+class Written(asyncio.Transport):
+    """Notes what is written, call by call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.calls.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.closed = True
+
+    def get_write_buffer_size(self) -> int:
+        return 5
+
+
+async def test_what_is_written_in_a_step_is_sent_at_once() -> None:
+    below = Written()
+    gathering = Gathering(below)
+    gathering.write(b"a")
+    gathering.write(b"b")
+    assert below.calls == [] and gathering.get_write_buffer_size() == 7
+    await asyncio.sleep(0)
+    assert below.calls == [b"ab"]
+    gathering.write(bytes(1 << 17))
+    assert len(below.calls) == 2, "much is not held back"
+    gathering.write(b"last")
+    gathering.close()
+    assert below.calls[2:] == [b"last"] and gathering.is_closing()
+    aborted = Gathering(other := Written())
+    aborted.write(b"never")
+    aborted.abort()
+    await asyncio.sleep(0)
+    assert other.calls == []
 
 
 async def test_the_daemon_answers_health_checks_and_refuses_unknown_procedures(daemon: Daemon) -> None:

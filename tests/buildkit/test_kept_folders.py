@@ -11,6 +11,7 @@ from typing import Any, cast
 from buildkit.file_services import SYNC, FileSync
 from buildkit.peer import Daemon
 from moby_tui.api.buildkit.control.supplier import Supplier
+from moby_tui.api.buildkit.session.files.inventory import Inventory
 from moby_tui.api.buildkit.session.files.receiving import Selection
 from moby_tui.api.buildkit.wire.fsutil_pb2 import Packet
 from moby_tui.engine.resources.builder.sources.context import Sources
@@ -23,6 +24,12 @@ CONTEXT = Selection("context")
 async def _folder(places: Path, key: str, scratch: Path) -> AsyncIterator[Path]:
     async with kept(places, key, scratch) as own:
         yield own.folder
+
+
+def _seen(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Mode, size and time of all in a folder."""
+    found = {str(place.relative_to(folder)): place.lstat() for place in folder.rglob("*")}
+    return {name: (status.st_mode, status.st_size, status.st_mtime_ns) for name, status in found.items()}
 
 
 async def test_a_build_beside_another_of_the_same_client_is_sent_what_has_changed_alone(daemon: Daemon, tmp_path: Path) -> None:
@@ -75,6 +82,11 @@ async def test_digests_are_known_as_long_as_the_folder_is_the_same(daemon: Daemo
                 context, _ = await sources.folder("context", None)
                 return context.digests.of([b"file"], ["x"], compute)
 
+    assert await digest() == await digest() == "digest 1"
+    # while the client sends the same entries, nobody looks at the disk
+    [place] = places.iterdir()
+    (place / "content/file").chmod(0o640)
+    assert await digest() == "digest 1" and (place / "content/file").stat().st_mode & 0o777 == 0o640
     changes: list[Callable[[], object]] = [
         lambda: (there / "file").write_text("another"),
         lambda: (there / "sub").chmod(0o700),
@@ -84,15 +96,36 @@ async def test_digests_are_known_as_long_as_the_folder_is_the_same(daemon: Daemo
         lambda: os.link(there / "file", there / "second"),
         lambda: os.setxattr(there / "file", "user.x", b"y"),
     ]
-    assert await digest() == await digest() == "digest 1"
     for number, change in enumerate(changes, 2):
         change()
         assert await digest() == await digest() == f"digest {number}"
+        assert _seen(place / "content") == _seen(there)
     # a build that is killed meanwhile leaves none, and one that fails has not used any
     async with kept(places, "key\0context", scratch) as own:
         own.digests = own.before
         assert not [*places.glob("*/digests")]
     assert await digest() == f"digest {len(changes) + 2}"
+    # after a power cut the disk is looked at
+    note = place / "note"
+    note.write_bytes(b"another boot" + note.read_bytes()[12:])
+    (place / "content/file").chmod(0o640)
+    assert await digest() == f"digest {len(changes) + 3}" and _seen(place / "content") == _seen(there)
     [file] = places.glob("*/digests")
     file.write_text("{}")
-    assert await digest() == f"digest {len(changes) + 3}"
+    assert await digest() == f"digest {len(changes) + 4}"
+
+
+def test_what_matched_before_the_first_difference_is_told() -> None:
+    first = Inventory()
+    for packet in (b"a", b"", b"c" * 300, b"end"):
+        first.add(packet)
+    same = Inventory(first.written())
+    assert same.match([b"a", b""]) and not same.same and same.match([b"c" * 300, b"end"]) and same.same
+    assert same.written() == first.written()
+    # more than before: not the same, and nothing is added twice
+    assert not same.match([b"more"]) and list(same.matched()) == []
+    other = Inventory(first.written())
+    assert other.match([b"a"]) and not other.match([b"", b"d"])
+    assert list(other.matched()) == [b"a"] and list(other.matched()) == [] and not other.match([b""])
+    # cut short
+    assert not Inventory(first.written()[:-1]).match([b"a", b"", b"c" * 300, b"end"])

@@ -32,15 +32,18 @@ class Supplier:
     def go_on(self) -> None:
         self._export.set()
 
-    async def fill(self, folder: str, into: Path, *, exclude: Sequence[str] = (), only: Sequence[str] = ()) -> Sent:
+    async def fill(
+        self, folder: str, into: Path, *, exclude: Sequence[str] = (), only: Sequence[str] = (), inventory: bytes = b""
+    ) -> Sent:
         size = 0
 
-        def count(received: int) -> None:
+        def count(arrived: int) -> None:
             nonlocal size
-            size = received
+            size = arrived
 
-        changed = await self._session.sync_context(Selection(folder, exclude=exclude, follow=only), into, count)
-        return Sent(size, changed)
+        selection = Selection(folder, exclude=exclude, follow=only)
+        received = await self._session.sync_context(selection, into, count, inventory)
+        return Sent(size, received.changed, received.inventory)
 
     async def secret(self, ident: str) -> bytes | None:
         try:

@@ -21,6 +21,7 @@ from h2.errors import ErrorCodes
 from h2.events import Event, StreamReset
 
 from moby_tui.api.buildkit.grpc.frames import Frames
+from moby_tui.api.buildkit.grpc.gathering import Gathering
 from moby_tui.api.buildkit.wire.status_pb2 import Status as StatusMessage
 from moby_tui.errors import MobyError, refused_by_system
 
@@ -185,8 +186,8 @@ class GrpcProtocol(H2Protocol):
         self._frames = Frames(0 if client_side else len(_PREFACE))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        super().connection_made(transport)
+        self._transport = Gathering(cast(asyncio.Transport, transport))
+        super().connection_made(self._transport)
         self.processor = _Processor(self.handler, self.connection)
         self.connection.create_stream = partial(_create_stream, self.connection)  # type: ignore[method-assign]
 

@@ -19,6 +19,7 @@ from grpclib.exceptions import StreamTerminatedError
 from moby_tui.api.buildkit.grpc.client import Method, end, receive_some, send_some
 from moby_tui.api.buildkit.session.caller import Caller
 from moby_tui.api.buildkit.session.files import entry
+from moby_tui.api.buildkit.session.files.inventory import Inventory
 from moby_tui.api.buildkit.session.files.together import together
 from moby_tui.api.buildkit.session.files.tree import Tree
 from moby_tui.api.buildkit.wire.fsutil_pb2 import Packet
@@ -65,24 +66,40 @@ class Selection:
         return headers
 
 
-async def receive(client: Caller, selection: Selection, into: Path, progress: Progress | None = None) -> bool:
-    """Makes the folder ``into`` equal to the client's tree; what is the same already does not travel. True if anything was changed.
+@dataclass(frozen=True)
+class Received:
+    """``changed`` is True if the folder is another than before; ``inventory`` see ``inventory.py``."""
 
+    changed: bool
+    inventory: bytes
+
+
+async def receive(
+    client: Caller, selection: Selection, into: Path, progress: Progress | None = None, inventory: bytes = b""
+) -> Received:
+    """Makes the folder ``into`` equal to the client's tree; what is the same already does not travel.
+
+    ``inventory`` is that of the last time, if nothing has changed the folder since: while the client sends the same entries, the disk is
+    not looked at.
     Nobody else may use the folder meanwhile. If it fails or is cancelled, the folder is somewhere between, and the next call mends it.
     Raises ``NotFound`` for a name that the client does not know, and what ``Tree`` raises.
     """
     with trees.closing(os.open(into, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as root, Tree(root) as tree:
+        entries = Inventory(inventory)
         async with client.stream(DIFF_COPY, selection.metadata()) as stream:
             await stream.send_request()
-            await _Receiving(stream, tree, progress).run()
+            await _Receiving(stream, tree, progress, entries).run()
             await end(stream)
-        return tree.changed
+        return Received(tree.changed, entries.written())
 
 
 class _Receiving:
-    def __init__(self, stream: Stream[Packet, Packet], tree: Tree, progress: Progress | None) -> None:
+    def __init__(
+        self, stream: Stream[Packet, Packet], tree: Tree, progress: Progress | None, entries: Inventory | None = None
+    ) -> None:
         self._stream = stream
         self._tree = tree
+        self._entries = entries or Inventory()
         self._progress = progress
         self._bytes = 0
         #: Numbers of files to ask for; None when all have come. Its size is bounded by that of the tree.
@@ -99,7 +116,11 @@ class _Receiving:
             if not packets:
                 raise StreamTerminatedError("the client stopped sending its files before their end")
             was_complete = self._tree.complete
-            finished = await in_thread(self._apply, packets)
+            if self._entries.match(packets):
+                if self._entries.same:
+                    self._tree.skip()
+            else:
+                finished = await in_thread(self._apply, packets)
             if self._progress and self._bytes:
                 self._progress(self._bytes)
             if self._tree.wanted:
@@ -117,25 +138,30 @@ class _Receiving:
 
     def _apply(self, packets: list[bytes]) -> bool:
         """Blocking. True if the last packet is the client's last."""
-        for data in packets:
-            packet = Packet.FromString(data)
-            match packet.type:
-                case Packet.PACKET_STAT if packet.HasField("stat"):
-                    self._tree.add(entry.read(packet.stat))
-                case Packet.PACKET_STAT:
-                    self._tree.end()
-                case Packet.PACKET_DATA if len(packet.data) > _MOST_BYTES:
-                    raise InvalidArgument(f"the client sends a packet of more than {_MOST_BYTES} bytes")
-                case Packet.PACKET_DATA:
-                    self._bytes += len(packet.data)
-                    self._tree.write(packet.ID, packet.data)
-                case Packet.PACKET_FIN:
-                    if not self._tree.complete:
-                        raise InvalidArgument("the client says that all its files have come, and some have not")
-                    return True
-                case Packet.PACKET_ERR:
-                    text = " ".join(packet.data.decode("utf-8", "replace").split())[:500]
-                    raise MobyError(f"the client cannot send its files: {text}")
-                case _:
-                    raise InvalidArgument(f"the client sends a packet of type {packet.type}")
+        return any(self._take_packet(data) for data in (*self._entries.matched(), *packets))
+
+    def _take_packet(self, data: bytes) -> bool:
+        """True if it is the client's last."""
+        packet = Packet.FromString(data)
+        match packet.type:
+            case Packet.PACKET_STAT if packet.HasField("stat"):
+                self._tree.add(entry.read(packet.stat))
+                self._entries.add(data)
+            case Packet.PACKET_STAT:
+                self._tree.end()
+                self._entries.add(data)
+            case Packet.PACKET_DATA if len(packet.data) > _MOST_BYTES:
+                raise InvalidArgument(f"the client sends a packet of more than {_MOST_BYTES} bytes")
+            case Packet.PACKET_DATA:
+                self._bytes += len(packet.data)
+                self._tree.write(packet.ID, packet.data)
+            case Packet.PACKET_FIN:
+                if not self._tree.complete:
+                    raise InvalidArgument("the client says that all its files have come, and some have not")
+                return True
+            case Packet.PACKET_ERR:
+                text = " ".join(packet.data.decode("utf-8", "replace").split())[:500]
+                raise MobyError(f"the client cannot send its files: {text}")
+            case _:
+                raise InvalidArgument(f"the client sends a packet of type {packet.type}")
         return False

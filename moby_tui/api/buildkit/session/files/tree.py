@@ -112,6 +112,10 @@ class Tree:
         elif existing is not None:
             self._remove(name, existing)
 
+    def skip(self) -> None:
+        """All entries have come, and all are the same as what is there, which is left as it is."""
+        self._ended = True
+
     def end(self) -> None:
         """There are no more entries."""
         if self._ended:

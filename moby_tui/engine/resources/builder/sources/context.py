@@ -191,7 +191,9 @@ class Sources:
         assert self._caller is not None
         key = f"{self._caller.key}\0{name}" if self._caller.key else ""
         own = await self._stack.enter_async_context(kept(self._places, key, self._folder))
-        sent = await self._caller.fill(name, own.folder, exclude=ignore.patterns if ignore else (), only=only)
+        excluded = ignore.patterns if ignore else ()
+        sent = await self._caller.fill(name, own.folder, exclude=excluded, only=only, inventory=own.noted)
+        own.note = sent.inventory
         if not sent.changed:
             own.digests = own.before
         return self._stack.enter_context(Context(own.folder, digests=own.digests)), sent.size
