@@ -17,6 +17,7 @@ from textual.binding import Binding
 from textual.driver import Driver
 from textual.events import Event, InputEvent, Key
 from textual.filter import Monochrome
+from textual.markup import escape
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -26,6 +27,7 @@ from moby_tui.screens.actions.action import bindings
 from moby_tui.screens.actions.application import APPLICATION
 from moby_tui.screens.actions.places import Place, Places
 from moby_tui.screens.command_line import CommandLine
+from moby_tui.screens.guard import Guard
 from moby_tui.screens.key_order import KeyOrder
 from moby_tui.screens.pages.page import Page
 from moby_tui.screens.pages.registry import PAGES, Entry, tabs
@@ -93,7 +95,7 @@ class Dashboard(App[None]):
         and the words with which it is opened. ``driver`` draws it.
         """
         super().__init__(driver_class=driver)
-        self._filters = [Colourless() if isinstance(one, Monochrome) else one for one in self._filters]
+        self._filters = [Guard(), *(Colourless() if isinstance(one, Monochrome) else one for one in self._filters)]
         self._chosen = chosen or Preferences()
         self.stylesheet = KeptStylesheet()
         self._begin_with_theme()
@@ -393,7 +395,8 @@ class Dashboard(App[None]):
             yield SystemCommand(f"Go to {page.title.lower()}", page.about, partial(self.go, page.mode))
         for command in self._chosen.commands:
             if command.page == self.current_mode:
-                yield SystemCommand(command.title or command.name, command.run, partial(self.commander.own, command))
+                title = escape(command.title or command.name)
+                yield SystemCommand(title, escape(command.run), partial(self.commander.own, command))
         yield SystemCommand("Jump", "Put a letter on each part and row that is seen", self.action_jump)
         offered: set[str] = set()  # a binding of several keys stands there once for each
         for active in screen.active_bindings.values():

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import re
 
-#: C0 and C1 controls and the bidirectional overrides: none of them may reach the terminal from a name, a label or a log line.
-_CONTROLS = {code: None for code in (*range(0x00, 0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+#: First and last of the characters that are left out: C0 and C1 controls, bidirectional marks and overrides, those without a width (of
+#: which terminals disagree how wide the text around them is: the joiner of emoji too), ends of lines and paragraphs, tags.
+_LEFT_OUT = (
+    (0x00, 0x1F), (0x7F, 0x9F), (0xAD, 0xAD), (0x61C, 0x61C), (0x180E, 0x180E), (0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F),
+    (0xFEFF, 0xFEFF), (0xFFF9, 0xFFFB), (0x13430, 0x1343F), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE007F),
+)  # fmt: skip
+#: None of these may reach the terminal from a name, a label or a log line. Halves of surrogate pairs stand for bytes that are no UTF-8,
+#: and would be written as these bytes.
+_CONTROLS = {
+    **{code: None for first, last in _LEFT_OUT for code in range(first, last + 1)},
+    **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
+}
 #: Escape sequences: CSI, the string sequences (OSC, DCS, PM, APC, SOS) and the two-byte ones (ECMA-48, 5.3 to 5.6).
 ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)|[ -/]*[0-~]?)")
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
@@ -15,8 +25,13 @@ _AGE = re.compile(r"(?:(\d+|a|an|about an?|less than a) )(second|minute|hour|day
 
 
 def clean(text: str) -> str:
-    """One line without escape sequences and control characters."""
+    """One line without escape sequences, control characters and characters that are not seen."""
     return ESCAPES.sub("", text).translate(_CONTROLS) if not text.isprintable() else text
+
+
+def drawn(text: str) -> str:
+    """As ``clean`` for a piece of a line whose width is settled: escape sequences only lose what makes them one."""
+    return text if text.isprintable() else text.replace("\xad", "\ufffd").translate(_CONTROLS)
 
 
 def clean_coloured(text: str) -> str:

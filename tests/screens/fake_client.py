@@ -38,9 +38,9 @@ from moby_tui.schema.image import ImageHistory, ImageInspect, ImageSummary, Prog
 from moby_tui.schema.network import Ipam, IpamPool, Network
 from moby_tui.schema.stats import CpuStats, CpuUsage, MemoryStats, PidsStats, Stats
 from moby_tui.schema.stream import Stream
-from moby_tui.schema.system import Check, DiskUsage, Info, Version, VersionPlatform
+from moby_tui.schema.system import Check, DiskUsage, Info, PruneOptions, PruneReport, Version, VersionPlatform
 from moby_tui.schema.traffic import Exposure
-from moby_tui.schema.volume import Volume, VolumeUsage
+from moby_tui.schema.volume import Volume, VolumesPruned, VolumeUsage
 
 #: The moment at which the fixed objects are looked at.
 NOW = 1_790_000_000
@@ -414,6 +414,10 @@ class FakeSystem:
 
     async def examine(self) -> list[Check]:
         return self.engine.checks
+
+    async def prunable(self, options: PruneOptions) -> PruneReport:
+        gone = VolumesPruned(volumes_deleted=["uploads"], space_reclaimed=52_000_000)
+        return PruneReport(volumes=gone if options.volumes is not None else None)
 
     async def info(self) -> Info:
         return Info(name="testhost")

@@ -6,8 +6,12 @@ import pytest
 from textual.widgets import Static
 
 from moby_tui.screens.app import Dashboard
+from moby_tui.screens.dialogs.ask import Ask
+from moby_tui.screens.dialogs.confirm import Notice
 from moby_tui.screens.dialogs.help import Help
+from moby_tui.screens.dialogs.picker import Chooser
 from moby_tui.screens.dialogs.preview import Preview
+from moby_tui.screens.dialogs.ticks import Tick, Ticks
 from moby_tui.screens.topology.drawing import draw
 from moby_tui.screens.topology.graph import Graph, Member, Net, Published
 from moby_tui.screens.usage.rows import UsageRow
@@ -85,3 +89,48 @@ async def test_the_help_says_what_is_different_in_a_browser(
         await pilot.press("question_mark")
         await eventually(pilot, lambda: isinstance(app.screen, Help) and app.screen.query(".note"))
         assert "ctrl+w" in str(app.screen.query_one(".note", Static).render())
+
+
+async def test_forms_and_notices_keep_what_they_say_and_their_buttons_on_the_smallest_screen(
+    open_dashboard: Open, eventually: Eventually
+) -> None:
+    async with open_dashboard(lambda: FakeEngine(), size=(60, 20)) as (app, pilot):
+
+        def whole(*parts: str) -> bool:
+            return all(
+                one.region.height and one.region.bottom < 20 and one.region.y >= 0
+                for part in parts
+                for one in app.screen.query(part)
+            )
+
+        await pilot.press("c")
+        await eventually(pilot, lambda: isinstance(app.screen, Ask) and app.screen.query("#go") and whole("#ask-line", "#go"))
+        await pilot.press("tab", "ctrl+u", "enter")
+        wrong = app.screen.query_one("#ask-wrong", Static)
+        await eventually(pilot, lambda: "name a network" in str(wrong.render()) and whole("#ask-wrong", "#go"))
+        await pilot.press("escape")
+        app.push_screen(Notice("said", "\n".join(f"line {number}" for number in range(100))))
+        await eventually(
+            pilot, lambda: isinstance(app.screen, Notice) and app.screen.query("#close") and whole("#question", "#close")
+        )
+        await pilot.press("pagedown")
+        await eventually(pilot, lambda: app.screen.query_one("#said").scroll_y == 10)
+        await pilot.press("escape")
+        await pilot.press("question_mark")
+        await eventually(pilot, lambda: isinstance(app.screen, Help) and app.screen.query("#help Static"))
+        help_text = "\n".join("".join(piece.text for piece in strip) for strip in app.screen._compositor.render_strips())
+        assert "Start the" in help_text and "container.start" in help_text
+
+
+async def test_switches_tell_their_state_without_colours(open_dashboard: Open, eventually: Eventually) -> None:
+    async with open_dashboard(lambda: FakeEngine(), size=(80, 24)) as (app, pilot):
+        await pilot.press("v")
+        await eventually(pilot, lambda: isinstance(app.screen, Chooser) and app.screen.query(Ticks))
+        choices = app.screen.query_one(Ticks)
+        assert choices.render_line(0).text.startswith("[x] STATE")
+        await pilot.press("space")
+        await eventually(pilot, lambda: choices.render_line(0).text.startswith("[ ] STATE"))
+        tick = Tick("Keep", value=True)
+        assert tick._button.plain == "[x]"
+        tick.value = False
+        assert tick._button.plain == "[ ]"

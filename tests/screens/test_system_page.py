@@ -67,7 +67,7 @@ async def test_the_page(open_dashboard: Open, eventually: Eventually) -> None:
         pruned.append(filters)
         return VolumesPruned(volumes_deleted=["pgdata", "uploads"], space_reclaimed=5_000_000)
 
-    engine.system.prunable = prunable  # type: ignore[attr-defined]
+    engine.system.prunable = prunable  # type: ignore[method-assign]
     engine.volumes.prune = prune  # type: ignore[attr-defined]
     async with open_dashboard(lambda: engine, size=(140, 40)) as (app, pilot):
         await pilot.press("I")
@@ -91,7 +91,7 @@ async def test_the_page(open_dashboard: Open, eventually: Eventually) -> None:
         async def unknown(options: Any) -> PruneReport:
             raise MobyError("a dry run of prune needs moby at the other end: that engine does not know it")
 
-        engine.system.prunable = unknown  # type: ignore[attr-defined]
+        engine.system.prunable = unknown  # type: ignore[method-assign]
         await eventually(pilot, lambda: app.screen is page)
         await pilot.press("enter")
         await eventually(pilot, lambda: isinstance(app.screen, Preview))

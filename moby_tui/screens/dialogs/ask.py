@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.widgets import Static
 
-from moby_tui.screens.dialogs.form import Answers, Field, Form
+from moby_tui.screens.dialogs.form import SCROLLS, Answers, Field, Form
 
 
 class Ask(Form):
@@ -33,15 +34,16 @@ class Ask(Form):
         self._command = line
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="ask"):
-            yield Static(self._explanation, classes="note", markup=False)
-            for field in self._fields:
-                if field.switch:
-                    yield self.entry(field, field.label)
-                    continue
-                with Vertical(classes="field"):
-                    yield Static(f"{field.label}{'  ↑↓ choices' if field.choices else ''}", classes="label", markup=False)
-                    yield self.entry(field)
+        with Vertical(id="ask"):
+            with VerticalScroll(id="ask-fields", classes=SCROLLS, can_focus=False):
+                yield Static(self._explanation, classes="note", markup=False)
+                for field in self._fields:
+                    if field.switch:
+                        yield self.entry(field, field.label)
+                        continue
+                    with Vertical(classes="field"):
+                        yield Static(f"{field.label}{'  ↑↓ choices' if field.choices else ''}", classes="label", markup=False)
+                        yield self.entry(field)
             if self._command:
                 yield Static("", id="ask-line", markup=False)
             yield Static("", id="ask-wrong", markup=False)
@@ -49,7 +51,7 @@ class Ask(Form):
                 yield from self.buttons()
 
     def on_mount(self) -> None:
-        self.query_one("#ask").border_title = self._title
+        self.query_one("#ask").border_title = Content(self._title)
         self.query("Input, Checkbox").first().focus()
         self.changed()
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.widgets import Input, Static
 
-from moby_tui.screens.dialogs.form import Field, Form
+from moby_tui.screens.dialogs.form import SCROLLS, Field, Form
 
 #: From the fields' texts: the command line that they make, and what is wrong with it, or nothing.
 Reading = Callable[[Mapping[str, str]], tuple[str, str]]
@@ -23,7 +24,7 @@ class CommandForm(Form):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="run-form"):
-            with VerticalScroll(id="run-fields", can_focus=False):
+            with VerticalScroll(id="run-fields", classes=SCROLLS, can_focus=False):
                 for field in self._fields:
                     with Horizontal(classes="field"):
                         yield Static(field.label, classes="label", markup=False)
@@ -35,7 +36,7 @@ class CommandForm(Form):
                 yield from self.buttons()
 
     def on_mount(self) -> None:
-        self.query_one("#run-form").border_title = self._title
+        self.query_one("#run-form").border_title = Content(self._title)
         self.query(Input).first().focus()
         self.changed()
 

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from textual import events, on
 from textual.screen import ModalScreen
 from textual.suggester import Suggester, SuggestFromList
+from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input
 
+from moby_tui.screens.dialogs.fitting import fit
 from moby_tui.screens.dialogs.paths import PathSuggester
+from moby_tui.screens.dialogs.ticks import Tick
 
 #: What was answered, by the ids of the fields; of a switch ``yes`` or nothing.
 Answers = dict[str, str]
 YES = "yes"
+#: The class of the part of a form that scrolls.
+SCROLLS = "-fields"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class Line(Input):
 class Form(ModalScreen[Answers]):
     """Gives the answers, or None if the person leaves it. Enter in any line is the verb's button. What is wrong keeps the form open.
 
-    A subclass composes ``entry`` of each field and the ``buttons``.
+    A subclass composes ``entry`` of each field, in a part of the class ``SCROLLS``, and the ``buttons``.
     """
 
     BINDINGS = [("escape", "dismiss(None)", "Leave")]  # noqa: RUF012
@@ -66,10 +71,23 @@ class Form(ModalScreen[Answers]):
         super().__init__()
         self._title, self._verb, self._fields = title, verb, fields
 
-    def entry(self, field: Field, label: str = "") -> Checkbox | Line:
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """The fields scroll where there is little room; what is said below them, and the buttons, are always on the screen."""
+        parts = self.query(f".{SCROLLS}")
+        if parts:
+            part = parts.first()
+            assert isinstance(part.parent, Widget)
+            fit(part.parent, part)
+            if self.focused:
+                self.focused.scroll_visible(animate=False)
+
+    def entry(self, field: Field, label: str = "") -> Tick | Line:
         """The widget that a field is filled in with. ``label`` is shown beside a switch."""
         if field.switch:
-            return Checkbox(label, value=bool(field.value), compact=True, id=f"field-{field.id}")
+            return Tick(label, value=bool(field.value), compact=True, id=f"field-{field.id}")
         return Line(field)
 
     def buttons(self) -> Iterable[Button]:
@@ -98,6 +116,7 @@ class Form(ModalScreen[Answers]):
     @on(Checkbox.Changed)
     def _changed(self) -> None:
         self.changed()
+        self.call_after_refresh(self._fit)
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
@@ -113,3 +132,5 @@ class Form(ModalScreen[Answers]):
     def _finish(self) -> None:
         if self.check():
             self.dismiss(self.answers)
+        else:
+            self.call_after_refresh(self._fit)

@@ -23,6 +23,10 @@ _IN_BROWSER = (
 Section = tuple[str, Sequence[tuple[str, str, str, str]]]
 
 
+#: On a screen of fewer columns the id stands below the explanation.
+NARROW = 100
+
+
 class Help(ModalScreen[None]):
     """Made of the declarations of the actions, so it cannot be wrong. ``path`` is the file in which keys are changed.
 
@@ -39,17 +43,24 @@ class Help(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help"):
             for title, rows in self._sections:
-                table = Table.grid(padding=(0, 2))
-                table.add_column(justify="right", no_wrap=True, width=10)
-                table.add_column(no_wrap=True, width=17)
-                table.add_column(ratio=1)
-                table.add_column(no_wrap=True)
-                for keys, name, tooltip, identifier in rows:
-                    table.add_row(Text(keys, "bold"), Text(name), Text(tooltip, "dim"), Text(identifier, "dim italic"))
                 yield Static(Text(title), classes="heading")
-                yield Static(table)
+                yield Static(_table(rows, narrow=self.app.size.width < NARROW))
             yield Static(Text(self._note), classes="note")
 
     def on_mount(self) -> None:
         self.query_one("#help").border_title = "Keys"
         self.query_one("#help").border_subtitle = "esc closes"
+
+
+def _table(rows: Sequence[tuple[str, str, str, str]], *, narrow: bool) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right", no_wrap=True, width=10)
+    table.add_column(no_wrap=True, width=17)
+    table.add_column(ratio=1)
+    if not narrow:
+        table.add_column(no_wrap=True)
+    for keys, name, tooltip, identifier in rows:
+        about, known = Text(tooltip, "dim"), Text(identifier, "dim italic")
+        cells = (Text("\n").join([about, known]),) if narrow else (about, known)
+        table.add_row(Text(keys, "bold"), Text(name), *cells)
+    return table

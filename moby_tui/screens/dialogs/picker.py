@@ -9,10 +9,13 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, SelectionList, Static
 from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
+
+from moby_tui.screens.dialogs.ticks import Ticks
 
 #: More rows are not listed by a chooser: words find the others.
 MOST_ROWS = 500
@@ -38,7 +41,7 @@ class Picker(ModalScreen[str | None]):
             yield OptionList(*(Option(_line(title), id=identifier) for identifier, title in self._options))
 
     def on_mount(self) -> None:
-        self.query_one("#picker").border_title = self._title
+        self.query_one("#picker").border_title = Content(self._title)
         options = self.query_one(OptionList)
         options.focus()
         keys = [identifier for identifier, _ in self._options]
@@ -92,13 +95,13 @@ class Chooser(ModalScreen[tuple[str, ...] | None]):
         with Vertical(id="picker", classes="-narrowed" if self._hint else ""):
             if self._hint:
                 yield Input(placeholder=self._hint, compact=True)
-            yield SelectionList[str](compact=True)
+            yield Ticks(compact=True)
             yield Static("space chooses · ctrl+a all shown · enter takes it · esc leaves", classes="note")
 
     def on_mount(self) -> None:
-        self.query_one("#picker").border_title = self._title
+        self.query_one("#picker").border_title = Content(self._title)
         self._fill("")
-        (self.query_one(Input) if self._hint else self.query_one(SelectionList)).focus()
+        (self.query_one(Input) if self._hint else self.query_one(Ticks)).focus()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -107,7 +110,7 @@ class Chooser(ModalScreen[tuple[str, ...] | None]):
     def _fill(self, query: str) -> None:
         found = self._find(query)
         self._rows = found[:MOST_ROWS]
-        choices = self.query_one(SelectionList)
+        choices = self.query_one(Ticks)
         self._filling = True
         choices.clear_options()
         choices.add_options(Selection(_line(title), identifier, identifier in self._chosen) for identifier, title in self._rows)
@@ -121,15 +124,15 @@ class Chooser(ModalScreen[tuple[str, ...] | None]):
         if self._filling:
             return
         shown = {identifier for identifier, _ in self._rows}
-        self._chosen = (self._chosen - shown) | set(self.query_one(SelectionList[str]).selected)
+        self._chosen = (self._chosen - shown) | set(self.query_one(Ticks).selected)
         self.query_one("#picker").border_subtitle = f"{len(self._chosen)} chosen"
 
     def action_to_list(self) -> None:
-        self.query_one(SelectionList).focus()
+        self.query_one(Ticks).focus()
 
     def action_all(self) -> None:
         """Chooses all rows that are listed; if they are chosen already, none of them."""
-        choices = self.query_one(SelectionList[str])
+        choices = self.query_one(Ticks)
         if len(choices.selected) == len(self._rows):
             choices.deselect_all()
         else:
@@ -138,7 +141,7 @@ class Chooser(ModalScreen[tuple[str, ...] | None]):
     def action_take(self) -> None:
         chosen = self._chosen
         if self._hint and not chosen and self._rows:
-            chosen = {self._rows[self.query_one(SelectionList).highlighted or 0][0]}
+            chosen = {self._rows[self.query_one(Ticks).highlighted or 0][0]}
         self.dismiss(tuple(identifier for identifier, _ in self._find("") if identifier in chosen))
 
 

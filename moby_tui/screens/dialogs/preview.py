@@ -14,9 +14,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from moby_tui.screens import text
+from moby_tui.screens.dialogs.fitting import fit
 
-#: Lines of the list that are seen at once, at most; lines around what the dialog has.
-MOST_ROWS, FRAME = 12, 4
+#: Lines of the list that are seen at once, at most.
+MOST_ROWS = 12
 #: Gives the bytes that come back with each of the rows, by its id; -1 and what is not there: unknown.
 Sizes = Callable[[], Awaitable[Mapping[str, int]]]
 
@@ -64,11 +65,10 @@ class Preview(ModalScreen[bool]):
         self.call_after_refresh(self._fit)
 
     def _fit(self) -> None:
-        """The rows have the room that the question leaves: the line to type into is always on the screen."""
+        """The line to type into is always on the screen."""
         dialog, rows = self.query("#dialog"), self.query("#going")
         if dialog and rows:
-            others = dialog.first().virtual_size.height - rows.first().outer_size.height
-            rows.first().styles.max_height = min(max(self.size.height - others - FRAME, 1), MOST_ROWS)
+            fit(dialog.first(), rows.first(), MOST_ROWS)
 
     @work
     async def _measure(self, sizes: Sizes) -> None:

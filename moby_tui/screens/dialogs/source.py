@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
+from textual.content import Content
 from textual.document._document import Document
 from textual.screen import ModalScreen
 from textual.widgets import Input, TextArea
@@ -48,7 +49,7 @@ class Source(ModalScreen[None]):
             yield Input(placeholder="find", compact=True, id="source-word")
 
     def on_mount(self) -> None:
-        self.query_one("#source").border_title = self._title
+        self.query_one("#source").border_title = Content(self._title)
         self.query_one("#source").border_subtitle = "y JSON/YAML · / find · n N · c copy · esc"
         self.query_one(Input).display = False
         self._fill()

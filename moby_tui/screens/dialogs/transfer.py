@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Static
@@ -37,7 +38,7 @@ class TransferView(ModalScreen[None]):
 
     def on_mount(self) -> None:
         box = self.query_one("#transfer")
-        box.border_title = self._title
+        box.border_title = Content(self._title)
         self._timer = self.set_interval(_EVERY, self._draw)
         self._draw()
 

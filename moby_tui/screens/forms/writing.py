@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from moby_tui.errors import MobyError
 from moby_tui.screens import text
 from moby_tui.screens.forms.draft import Draft, settings
@@ -25,7 +27,8 @@ def read(draft: Draft, reader: ReadRun) -> RunRequest:
 def tell(draft: Draft, reader: ReadRun) -> tuple[str, str]:
     """The command line that the fields make, and what is wrong with it, or nothing; clean, one line each."""
     try:
-        line = text.clean(command_line(settings(draft).words()))
+        made = settings(draft)
+        line = text.clean(command_line(replace(made, image=made.image or "IMAGE").words()))
     except ValueError as error:
         return "", text.clean(str(error))
     try:

@@ -10,6 +10,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual import on, work
 from textual.containers import Grid, Horizontal, Vertical
+from textual.content import Content
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import OptionList
@@ -138,7 +139,7 @@ class HistoryPage(Page):
         try:
             known = await self._archive.containers()
         except TROUBLE as error:
-            panel.border_subtitle = text.clean(str(error))
+            panel.border_subtitle = Content(text.clean(str(error)))
             return
         self._known = {one.id: one for one in known[:MOST]}
         chosen = self._chosen.id if self._chosen else ""
@@ -175,7 +176,7 @@ class HistoryPage(Page):
         try:
             past = await self._archive.past(known)
         except TROUBLE as error:
-            panel.border_subtitle = text.clean(str(error))
+            panel.border_subtitle = Content(text.clean(str(error)))
             return
         stream.clear()
         self._store.add(past.lines)

@@ -327,7 +327,7 @@ class ImagesPage(ResourcePage[Image], RunningPage, TransfersPage):
             self._remove,
             done="removed",
             question=Question(
-                "Remove the image {rows}?",
+                "Remove {the}{rows}?",
                 consequence,
                 sizes=self._sizes,
                 verb="Remove by force" if users else "",

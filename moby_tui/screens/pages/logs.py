@@ -398,7 +398,11 @@ class LogsPage(Page):
         elif moment is not None:
             self._gathering.tail, self._gathering.since = None, moment / moments.SECOND
         else:
-            self.notify(f"{value} is no number of lines and no time: write 20000, all, 30m, 14:30 or a date", severity="error")
+            self.notify(
+                f"{value} is no number of lines and no time: write 20000, all, 30m, 14:30 or a date",
+                severity="error",
+                markup=False,
+            )
             return
         self.query_one(LogStream).clear()
         self._gathering.read_again()

@@ -136,7 +136,7 @@ class NetworksPage(ResourcePage[Network], PruningPage):
             lambda row: self.session.client.networks.remove(row.id),
             done="removed",
             question=Question(
-                "Remove the network {rows}?",
+                "Remove {the}{rows}?",
                 "The engine refuses while a container uses it.",
             ),
         )

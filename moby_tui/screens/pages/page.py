@@ -51,7 +51,8 @@ R = TypeVar("R", bound=Named)
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked before an action. ``{rows}`` in the text stands for what it acts on; ``consequence`` says what is lost.
+    """What is asked before an action. ``{rows}`` in the text stands for what it acts on, ``{the}`` before it for "the image" if that
+    is one; ``consequence`` says what is lost.
 
     ``sizes`` finds the bytes that come back, for a preview. ``verb`` is on the button, in place of the action's title.
     """
@@ -277,7 +278,8 @@ class Page(Screen[None]):
         from moby_tui.screens.dialogs.preview import Preview
 
         several = len(rows) > 1
-        asked = question.text.format(rows=f"{len(rows)} {self.noun}s" if several else rows[0].name)
+        of = f"{len(rows)} {self.noun}s" if several else rows[0].name
+        asked = question.text.format(rows=of, the="" if several else f"the {self.noun} ")
         verb, consequence = question.verb or action.title, question.consequence
         if action.destroys and (several or action.typed):
             word = str(len(rows)) if several else rows[0].name

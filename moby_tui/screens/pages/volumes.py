@@ -419,7 +419,7 @@ class VolumesPage(ResourcePage[Volume], PruningPage):
             lambda row: self.session.client.volumes.remove(row.id),
             done="removed",
             question=Question(
-                "Remove the volume {rows}?",
+                "Remove {the}{rows}?",
                 "The data in it is lost for good.",
                 sizes=self._sizes,
             ),

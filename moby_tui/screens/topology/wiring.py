@@ -96,6 +96,8 @@ def port_changes(written: Written, reader: ReadRun) -> PortChanges:
 def ports_line(written: Written, container: str) -> str:
     """``moby update --publish-add 8443:443 --publish-rm 8080 web``."""
     words = ["moby", "update"]
+    if not written["publish"].strip() and not written["withdraw"].strip():
+        words.append("--publish-add=PORTS")
     for spec in written["publish"].split():
         words += ["--publish-add", spec]
     for port in written["withdraw"].split():

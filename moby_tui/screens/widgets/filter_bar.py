@@ -52,7 +52,9 @@ class FilterBar(Horizontal):
         """The line, which is made when it is first used."""
         if not self.children:
             line = Input(placeholder=self._placeholder, compact=True)
-            self.mount(Static(self._label, classes="label"), line, Static(self._note, classes="count"))
+            self.mount(
+                Static(self._label, classes="label", markup=False), line, Static(self._note, classes="count", markup=False)
+            )
         return self.query_one(Input)
 
     def open(self) -> None:

@@ -27,7 +27,7 @@ class ProcessTable(DataTable[Text]):
             if top.titles != self._titles:
                 self.clear(columns=True)
                 self._titles = top.titles
-                self.add_columns(*(text.clean(title) for title in top.titles))
+                self.add_columns(*(Text(text.clean(title)) for title in top.titles))
             self.clear()
             for process in top.processes:
                 self.add_row(*(Text(text.clean(value), no_wrap=True) for value in process[: len(top.titles)]))
