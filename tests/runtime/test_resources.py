@@ -16,7 +16,8 @@ from moby_tui.engine.policy import limits
 from moby_tui.engine.runtime.configuration import resources
 from moby_tui.engine.store.records.containers import Resources as KeptResources
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.container import ContainerCreate, ExecCreate, ExecStart, HostConfig, Resources, ThrottleDevice, WeightDevice
+from moby_tui.schema.container import ContainerCreate, HostConfig, Resources, ThrottleDevice, WeightDevice
+from moby_tui.schema.exec import ExecCreate, ExecStart
 from runtime.box import Box, cgroup_folders
 
 MB = 1024 * 1024
