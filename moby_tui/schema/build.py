@@ -13,6 +13,7 @@ from moby_tui.errors import MobyError
 from moby_tui.schema import oci
 from moby_tui.schema.container import HostConfig
 from moby_tui.schema.image import RegistryAuth
+from moby_tui.schema.operations import Graph
 
 #: Each as the part of ``BuildOptions.contexts`` that says: it comes with the build, under its name.
 UPLOADED = "upload"
@@ -123,6 +124,8 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     live: bool = False
     #: a step that fails is kept to be looked at: ``aux`` names its container, which the caller ends
     debug: bool = False
+    #: a graph of operations, in place of a Dockerfile
+    graph: Graph | None = None
 
 
 class Warned(Struct, frozen=True):
@@ -204,13 +207,20 @@ class Caller(Protocol):
     key: str
 
     async def fill(
-        self, folder: str, into: Path, *, exclude: Sequence[str] = (), only: Sequence[str] = (), inventory: bytes = b""
+        self,
+        folder: str,
+        into: Path,
+        *,
+        exclude: Sequence[str] = (),
+        only: Sequence[str] = (),
+        include: Sequence[str] = (),
+        inventory: bytes = b"",
     ) -> Sent:
         """Makes ``into`` equal to a folder of the caller.
 
-        ``exclude``: patterns as in ``.dockerignore``. ``only``: these paths, which may have wildcards and be
-        missing, and what their symbolic links lead to; all if empty. ``inventory`` is that of the last ``fill``, if nobody has
-        changed the folder since: the folder is not looked at then unless the caller's is another.
+        ``exclude``: patterns as in ``.dockerignore``. ``include``: patterns of what is sent; all if empty. ``only``: these paths, which may
+        have wildcards and be missing, and what their symbolic links lead to; all if empty. ``inventory`` is that of the last ``fill``, if
+        nobody has changed the folder since: the folder is not looked at then unless the caller's is another.
         """
         ...
 
@@ -220,8 +230,11 @@ class Caller(Protocol):
         """A socket of an agent, until the end of the block; it may be made in ``folder``, which only root reads."""
         ...
 
-    async def made(self, images: Sequence[Made]) -> None:
-        """Called with the image of each platform. The build exports them once this returns."""
+    async def made(self, images: Sequence[Made]) -> oci.ImageConfig | None:
+        """Called with the image of each platform. The build exports them once this returns.
+
+        What it returns is the configuration for the image of a graph of operations, which has none of its own.
+        """
         ...
 
     def warn(self, warned: Warned) -> None: ...

@@ -128,7 +128,7 @@ class BuildStep(Struct, kw_only=True, omit_defaults=True):
     meanwhile. Times are Unix seconds.
 
     ``stage`` is the number of the stage that it belongs to, None outside all; ``lines`` the first and the last line of its instruction in
-    the Dockerfile, zeros if it has none.
+    the Dockerfile, zeros if it has none. A vertex of a graph of operations has its ``digest``, and ``inputs`` are those of its inputs.
     """
 
     id: int
@@ -139,6 +139,8 @@ class BuildStep(Struct, kw_only=True, omit_defaults=True):
     error: str = ""
     stage: int | None = None
     lines: tuple[int, int] = (0, 0)
+    digest: str = ""
+    inputs: list[str] = field(default_factory=list)
 
 
 class PlannedStep(Struct, frozen=True, omit_defaults=True):

@@ -64,6 +64,19 @@ class Daemon:
         more: tuple[str, ...] = (),
     ) -> AsyncIterator[Session]:
         """The daemon's end of a session, in which the client offers ``services``."""
+        async with self.offered(services, ident, shared_key=shared_key, more=more):
+            yield await self.builds.sessions.get(ident)
+
+    @asynccontextmanager
+    async def offered(
+        self,
+        services: Mapping[ServiceDescriptor, object],
+        ident: str = "one",
+        *,
+        shared_key: str = "",
+        more: tuple[str, ...] = (),
+    ) -> AsyncIterator[None]:
+        """A session in which the client offers ``services``."""
         prefix = "X-Docker-Expose-Session-"
         methods = [f"/{service.full_name}/{method.name}" for service in services for method in service.methods]
         headers = [f"{prefix}Uuid: {ident}", f"{prefix}Sharedkey: {shared_key}", *more]
@@ -72,7 +85,14 @@ class Daemon:
         protocol = server(services)
         await asyncio.get_running_loop().create_connection(lambda: protocol, sock=connection)
         try:
-            yield await self.builds.sessions.get(ident)
+            yield
         finally:
             protocol.close("the test is over")
             await protocol.closed
+
+
+class Elsewhere(Daemon):
+    """The socket of an engine in another process."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path

@@ -155,8 +155,8 @@ async def test_a_client_directs_its_build(client: Client, engine: Engine) -> Non
         ({}, {"Cache": pb.CacheOptions(Exports=[pb.CacheOptionsEntry(Type="gha")])}, "a cache of type 'gha'"),
         ({}, {"Cache": pb.CacheOptions(Imports=[pb.CacheOptionsEntry(Type="s3")])}, "a cache of type 's3'"),
         ({}, {"Entitlements": ["device"]}, "unknown entitlement 'device'"),
-        ({}, {"Frontend": "", "Definition": "graph"}, "a build from a graph of operations"),
-        ({"context:x": "input:x"}, {"FrontendInputs": "graph"}, "a build from a graph of operations"),
+        ({}, {"Definition": "graph"}, "cannot solve with both Definition and Frontend specified"),
+        ({"context:x": "input:x"}, {"FrontendInputs": "graph"}, "the graph of operations has no result"),
         ({"context:x": "made:sha256:" + "0" * 64}, {}, "no build has made the image"),
         ({"context:x": "made:../../etc"}, {}, "no build has made the image"),
     ],
@@ -303,7 +303,7 @@ async def test_a_client_may_end_its_build_with_an_error_of_its_own(client: Clien
 def test_a_graph_that_cannot_be_read_is_refused() -> None:
     for data, text in (
         (b"\xff\xff", "cannot be read"),
-        (b"", "LLB"),
+        (b"", "not one source"),
         (Op(source=SourceOp(identifier="x")).SerializeToString(), "the source x"),
     ):
         with pytest.raises(MobyError, match=text):

@@ -64,6 +64,7 @@ class ContainerSteps:
             entrypoint=[""],
             cmd=step.command,
             env=step.environment,
+            hostname=step.hostname,
             host_config=_host(step),
         )
         record = await _created(parts, asked, step)

@@ -42,7 +42,8 @@ class Bridge:
         request: pb.SolveRequest = await stream.recv_message()
         solve = await self._solve_of(stream)
         if getattr(request.Definition, "def"):
-            raise NotImplementedYet("a build from a graph of operations (LLB); send a Dockerfile")
+            await stream.send_message(await self._of_graph(solve, request))
+            return
         question = request.FrontendOpt.get("requestid", "")
         subrequests.check(question)
         try:
@@ -55,6 +56,17 @@ class Bridge:
         except MobyError as error:
             raise failures.of_build(error, solve.reporter.failed) from error
         await stream.send_message(pb.SolveResponse(ref=frontend.id, result=_result(frontend.id, images)))
+
+    async def _of_graph(self, solve: Solve, request: pb.SolveRequest) -> pb.SolveResponse:
+        if request.Frontend:
+            raise InvalidArgument("cannot solve with both Definition and Frontend specified")
+        try:
+            graph = await solve.graph(request.Definition, request.CacheImports)
+            [made] = await graph.images()
+        except MobyError as error:
+            raise failures.of_build(error, solve.reporter.failed) from error
+        ref = pb.Ref(id=graph.id, **{"def": sources.result(made.manifest.digest)})
+        return pb.SolveResponse(ref=graph.id, result=pb.Result(ref=ref))
 
     async def evaluate(self, stream: Any) -> None:
         """A result is made before its client knows it."""
@@ -81,7 +93,7 @@ class Bridge:
         if request.HasField("error") and request.error.code:
             solve.take_failure(request.error.code, request.error.message)
         else:
-            solve.take_result(self._returned(request))
+            solve.take_result(self._returned(request), request.result.metadata.get(_CONFIG, b""))
         await stream.send_message(pb.ReturnResponse())
 
     async def _solve_of(self, stream: Any) -> Solve:

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import csv
 
+import msgspec
+
 from moby_tui.api.buildkit.wire.control_pb2 import Exporter, SolveRequest
 from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.schema import oci
+from moby_tui.schema.base import decode
 from moby_tui.schema.build import BuildOptions, Output
 
 #: The kind of an output, by the exporter's type; ``moby`` is that of the docker driver.
@@ -31,7 +35,8 @@ _GIVEN = {
     "prefer-image-digest": (*_TRUE, *_FALSE),
     "attestation-inline": (*_TRUE, *_FALSE),
 }
-_READ = ("name", "push", "dest", "source-date-epoch", "context", "buildinfo-attrs", "mode")
+_CONFIG = "containerimage.config"
+_READ = (_CONFIG, "name", "push", "dest", "source-date-epoch", "context", "buildinfo-attrs", "mode")
 _EPOCH = "SOURCE_DATE_EPOCH"
 
 
@@ -42,15 +47,29 @@ def of(request: SolveRequest) -> list[Exporter]:
     return [Exporter(Type=request.ExporterDeprecated, Attrs=request.ExporterAttrsDeprecated)]
 
 
-def read(request: SolveRequest, options: BuildOptions) -> None:
-    """Raises ``InvalidArgument``, ``NotImplementedYet``."""
+def read(request: SolveRequest, options: BuildOptions) -> oci.ImageConfig | None:
+    """The configuration that an exporter gives to the image of a graph. Raises ``InvalidArgument``, ``NotImplementedYet``."""
     options.outputs = []
+    given = None
     for exporter in of(request):
         if exporter.Type not in _KINDS:
             raise NotImplementedYet(f"the exporter {exporter.Type[:40]!r}")
         options.outputs.append(Output(kind=_KINDS[exporter.Type], push=_flag("push", exporter.Attrs.get("push", "false"))))
         _read_attributes(exporter, options)
+        if text := exporter.Attrs.get(_CONFIG):
+            given = config(text.encode())
     options.outputs = options.outputs or [Output(kind="cacheonly")]
+    if given is not None and options.graph is None:
+        raise NotImplementedYet(f"{_CONFIG} of an exporter for what a frontend makes")
+    return given
+
+
+def config(text: bytes) -> oci.ImageConfig:
+    """The configuration of an image, as a client gives it. Raises ``InvalidArgument``."""
+    try:
+        return decode(text, oci.ImageConfig)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise InvalidArgument(f"invalid configuration of an image: {error}") from None
 
 
 def names(request: SolveRequest) -> list[str]:

@@ -125,7 +125,8 @@ class Reporter:
         await self._log.add(StatusResponse(logs=[log]))
 
     async def _begin(self, step: BuildStep) -> None:
-        vertex = Vertex(digest=_digest(self._ref, step.id), name=step.name, started=_moment(step.time))
+        digest = step.digest or _digest(self._ref, step.id)
+        vertex = Vertex(digest=digest, inputs=step.inputs, name=step.name, started=_moment(step.time))
         self._vertexes[step.id] = vertex
         self.counts["total"] += 1
         await self._log.add(StatusResponse(vertexes=[vertex]))

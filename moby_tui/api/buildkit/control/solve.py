@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
-from moby_tui.api.buildkit.control import attributes, caching, exporters, failures
+from moby_tui.api.buildkit.control import attributes, caching, definition, exporters, failures, sources
 from moby_tui.api.buildkit.control.progress import Log, Reporter
 from moby_tui.api.buildkit.control.supplier import Supplier
 from moby_tui.api.buildkit.session.session import Session
@@ -23,6 +23,7 @@ from moby_tui.api.buildkit.wire.control_pb2 import SolveRequest
 from moby_tui.api.buildkit.wire.ops_pb2 import Definition
 from moby_tui.api.client.protocol import Client
 from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
+from moby_tui.schema import oci
 from moby_tui.schema.base import encode
 from moby_tui.schema.build import BuildOptions, Examined, Made, Warned
 from moby_tui.schema.image import Progress
@@ -57,6 +58,8 @@ class Solve:
         self._client = client
         self._sessions = sessions
         self._frontends: dict[str, Frontend] = {}
+        #: that of the image, for a graph of operations
+        self._config: oci.ImageConfig | None = None
         #: the id of the result that the client wants exported, or empty for none
         self._returned: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -83,18 +86,24 @@ class Solve:
 
     async def _run(self) -> dict[str, str]:
         request = self.request
-        if getattr(request.Definition, "def"):
-            raise NotImplementedYet("a build from a graph of operations (LLB); send a Dockerfile")
-        if request.Frontend:
-            frontend = await self.frontend(request.Frontend, request.FrontendAttrs, request.FrontendInputs, ())
-            await frontend.images()
-            chosen = frontend.id
+        has_graph = bool(getattr(request.Definition, "def"))
+        if has_graph and request.Frontend:
+            raise InvalidArgument("cannot solve with both Definition and Frontend specified")
+        if has_graph:
+            chosen = await self._made(await self.graph(request.Definition, ()))
+        elif request.Frontend:
+            asked = await self.frontend(request.Frontend, request.FrontendAttrs, request.FrontendInputs, ())
+            chosen = await self._made(asked)
         else:
             # the client directs the build over the bridge
             chosen = await self._returned
         if not chosen:
             return {}
-        return await self._frontends[chosen].export()
+        return await self._frontends[chosen].export(self._config)
+
+    async def _made(self, frontend: Frontend) -> str:
+        await frontend.images()
+        return frontend.id
 
     async def frontend(
         self, name: str, asked: Mapping[str, str], inputs: Mapping[str, Definition], caches: Sequence[Message]
@@ -102,21 +111,47 @@ class Solve:
         """Begins a build of a frontend. Raises ``MobyError`` for what this engine does not do."""
         if name not in attributes.FRONTENDS:
             raise NotImplementedYet(f"the frontend {name[:80]!r}")
-        options = attributes.read(asked, inputs)
+        options = attributes.read(asked, {name: await self._one_source(graph) for name, graph in inputs.items()})
         exporters.read(self.request, options)
         caching.read(asked, self.request.Cache, caches, options)
         options.check = bool(asked.get("requestid"))
         options.allow = list(self.request.Entitlements)
         options.host = msgspec.structs.replace(options.host, **self._limits)
         self.attributes |= asked
+        return await self._begin(options, attributes.upload(asked))
+
+    async def _one_source(self, graph: Definition) -> Definition:
+        """A graph that is one source: what another graph makes is made now."""
+        if sources.is_source(graph):
+            return graph
+        [made] = await (await self.graph(graph, ())).images()
+        return sources.result(made.manifest.digest)
+
+    async def graph(self, graph: Definition, caches: Sequence[Message]) -> Frontend:
+        """Begins a build from a graph of operations. Raises ``MobyError`` for one that is damaged or has what this engine lacks."""
+        for name in self.request.FrontendAttrs:
+            if name.startswith("attest:"):
+                raise NotImplementedYet("attestations of a build from a graph of operations")
+        options = BuildOptions(live=True, graph=definition.read(graph))
+        self._config = exporters.read(self.request, options)
+        caching.read({}, self.request.Cache, caches, options)
+        options.allow = list(self.request.Entitlements)
+        return await self._begin(options, "")
+
+    async def _begin(self, options: BuildOptions, upload: str) -> Frontend:
         session = await self._sessions.get(self.request.Session)
-        frontend = Frontend(self, session, options, attributes.upload(asked))
+        frontend = Frontend(self, session, options, upload)
         self._frontends[frontend.id] = frontend
         frontend.begin(self._client)
         return frontend
 
-    def take_result(self, ref: str) -> None:
-        """``ref`` is the id of an image of one of the builds, or empty for none. Raises ``InvalidArgument`` for an unknown one."""
+    def take_result(self, ref: str, config: bytes = b"") -> None:
+        """``ref`` is the id of an image of one of the builds, or empty for none; ``config`` the configuration that it gets.
+
+        Raises ``InvalidArgument`` for an unknown one.
+        """
+        if config:
+            self._config = exporters.config(config)
         ident = ref.partition("/")[0]
         if ident and ident not in self._frontends:
             raise InvalidArgument(f"no such result: {ref[:80]}")
@@ -140,7 +175,7 @@ def _status(number: int) -> Status:
 
 
 class Frontend:
-    """A build of a Dockerfile for one client, held before its export until the client wants it."""
+    """A build of a Dockerfile, or from a graph of operations, for one client, held before its export until the client wants it."""
 
     def __init__(self, solve: Solve, session: Session, options: BuildOptions, upload: str) -> None:
         self.id = os.urandom(12).hex()
@@ -175,10 +210,10 @@ class Frontend:
         assert self._supplier.examined is not None
         return self._supplier.examined
 
-    async def export(self) -> dict[str, str]:
-        """Waits for the end of the export; returns the exporters' answer. Raises ``MobyError``."""
+    async def export(self, config: oci.ImageConfig | None) -> dict[str, str]:
+        """Waits for the end of the export; returns the exporters' answer. ``config`` is for the image of a graph. Raises ``MobyError``."""
         assert self._task is not None
-        self._supplier.go_on()
+        self._supplier.go_on(config)
         await self._task
         made = self._supplier.images.result()
         names = exporters.names(self._solve.request)

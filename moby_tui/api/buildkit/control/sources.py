@@ -1,6 +1,6 @@
 """What a graph of a client's (LLB) stands for, if it is one source: an image, a repository, a folder, or the result of another build.
 
-Any other graph is refused: this engine builds Dockerfiles.
+The result of any other graph is made first (``definition.py``), and then stands for it.
 """
 
 from __future__ import annotations
@@ -43,15 +43,25 @@ def _in_layout(text: str) -> str:
     return f"{STORED}:oci:{store}@{digest}"
 
 
-def address(definition: Definition) -> str:
-    """The source that a graph consists of, as an attribute ``context:NAME`` has it. Raises ``NotImplementedYet``, ``InvalidArgument``."""
+def is_source(definition: Definition) -> bool:
+    """True for a graph that is one source, and for one that has nothing. Raises ``InvalidArgument``."""
+    named = _operations(definition)
+    return not named or (len(named) == 1 and named[0].HasField("source"))
+
+
+def _operations(definition: Definition) -> list[Op]:
     try:
         operations = [Op.FromString(data) for data in getattr(definition, "def")]  # a keyword of Python
     except DecodeError:
         raise InvalidArgument("a build's input cannot be read: it is no graph of operations") from None
-    named = [operation for operation in operations if operation.WhichOneof("op")]
+    return [operation for operation in operations if operation.WhichOneof("op")]
+
+
+def address(definition: Definition) -> str:
+    """The source that a graph consists of, as an attribute ``context:NAME`` has it. Raises ``NotImplementedYet``, ``InvalidArgument``."""
+    named = _operations(definition)
     if len(named) != 1 or not named[0].HasField("source"):
-        raise NotImplementedYet("a build from a graph of operations (LLB); send a Dockerfile")
+        raise InvalidArgument("a build's input is not one source, or nothing")
     identifier = named[0].source.identifier
     if identifier.startswith(_LOCAL):
         return f"local:{identifier.removeprefix(_LOCAL)}"

@@ -22,6 +22,7 @@ class Supplier:
         self._session = session
         self._warn = warn
         self._export = asyncio.Event()
+        self._config: oci.ImageConfig | None = None
         self.images: asyncio.Future[Sequence[Made]] = asyncio.get_running_loop().create_future()
         #: what a build that only checks has found
         self.examined: Examined | None = None
@@ -29,11 +30,20 @@ class Supplier:
         self.cache: oci.Descriptor | None = None
         self.key = session.shared_key
 
-    def go_on(self) -> None:
+    def go_on(self, config: oci.ImageConfig | None) -> None:
+        """``config`` is for the image of a graph of operations."""
+        self._config = config
         self._export.set()
 
     async def fill(
-        self, folder: str, into: Path, *, exclude: Sequence[str] = (), only: Sequence[str] = (), inventory: bytes = b""
+        self,
+        folder: str,
+        into: Path,
+        *,
+        exclude: Sequence[str] = (),
+        only: Sequence[str] = (),
+        include: Sequence[str] = (),
+        inventory: bytes = b"",
     ) -> Sent:
         size = 0
 
@@ -41,7 +51,7 @@ class Supplier:
             nonlocal size
             size = arrived
 
-        selection = Selection(folder, exclude=exclude, follow=only)
+        selection = Selection(folder, include, exclude, only)
         received = await self._session.sync_context(selection, into, count, inventory)
         return Sent(size, received.changed, received.inventory)
 
@@ -63,10 +73,11 @@ class Supplier:
                 agent = None
             yield agent
 
-    async def made(self, images: Sequence[Made]) -> None:
+    async def made(self, images: Sequence[Made]) -> oci.ImageConfig | None:
         if not self.images.done():
             self.images.set_result(images)
         await self._export.wait()
+        return self._config
 
     def warn(self, warned: Warned) -> None:
         self._warn(warned)

@@ -22,8 +22,22 @@ BRIDGE = (
 BUILDS = (
     *("source.image", "source.image.resolvemode", "source.local", "source.local.unique", "source.local.sessionid"),
     *("source.local.includepatterns", "source.local.followpaths", "source.local.excludepatterns", "source.local.sharedkeyhint"),
-    *("source.git", "source.git.keepgitdir", "source.git.fullurl", "source.git.httpauth", "source.http"),
+    *("source.local.differ", "source.local.metadatatransfer", "source.ocilayout"),
+    *(
+        "source.git",
+        "source.git.keepgitdir",
+        "source.git.fullurl",
+        "source.git.httpauth",
+        "source.git.checksum",
+        "source.git.subdir",
+    ),
+    *("source.http", "source.http.checksum", "source.http.perm"),
     *("exec.meta.base", "exec.meta.network", "exec.mount.bind", "exec.mount.cache", "exec.mount.secret", "exec.mount.ssh"),
+    *("exec.meta.proxyenv", "exec.meta.security", "exec.meta.ulimit", "exec.meta.cgroup.parent", "exec.meta.setsdefaultpath"),
+    *("exec.mount.selector", "exec.mount.cache.sharing", "exec.mount.tmpfs", "exec.mount.tmpfs.size"),
+    *("exec.mount.bind.readwrite-nooutput", "exec.secretenv", "exec.validexitcode"),
+    *("file.base", "file.rm.wildcard", "file.rm.nofollowsymlink", "file.copy.includeexcludepatterns"),
+    *("file.copy.alwaysreplaceexistingdestpaths", "file.symlink.create", "mergeop", "diffop"),
     *("constraints", "platform", "meta.ignorecache", "meta.description", "meta.exportcache"),
     *(
         "exporter.image.annotations",

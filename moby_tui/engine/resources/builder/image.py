@@ -90,6 +90,17 @@ def _layers_without_history(config: oci.ImageConfig) -> int:
     return max(len(config.rootfs.diff_ids) - sum(not entry.empty_layer for entry in config.history), 0)
 
 
+def configured(image: BuiltImage, config: oci.ImageConfig | None) -> BuiltImage:
+    """The layers of an image with another configuration, whose history gets a line for each layer that it does not tell of."""
+    made = decode(encode(config or image.config), oci.ImageConfig)
+    made.rootfs = image.config.rootfs
+    made.architecture, made.os = made.architecture or image.config.architecture, made.os or image.config.os
+    told = [] if config is None else [entry for entry in image.config.history if not entry.empty_layer]
+    missing = _layers_without_history(made)
+    made.history += [oci.HistoryEntry() for _ in range(missing - len(told))] + told[len(told) - min(missing, len(told)) :]
+    return BuiltImage(digest_of(encode(made)), made, image.blobs, image.chain)
+
+
 def at_most(image: BuiltImage, epoch: int) -> BuiltImage:
     """The same image with no time later than ``epoch``: https://reproducible-builds.org/specs/source-date-epoch/."""
     config = decode(encode(image.config), oci.ImageConfig)

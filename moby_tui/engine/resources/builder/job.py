@@ -21,8 +21,10 @@ from moby_tui.engine.resources.builder.graph import travelling
 from moby_tui.engine.resources.builder.graph.cache import BuildCache
 from moby_tui.engine.resources.builder.graph.caches import import_caches
 from moby_tui.engine.resources.builder.graph.dispatch import Build
+from moby_tui.engine.resources.builder.graph.origins import Origins
+from moby_tui.engine.resources.builder.graph.vertexes import Vertexes
 from moby_tui.engine.resources.builder.graph.workshop import Workshop
-from moby_tui.engine.resources.builder.image import BuiltImage, at_most
+from moby_tui.engine.resources.builder.image import BuiltImage, at_most, configured
 from moby_tui.engine.resources.builder.narration import Narration
 from moby_tui.engine.resources.builder.results.provenance import Story
 from moby_tui.engine.resources.builder.results.results import Result, Results
@@ -35,7 +37,7 @@ from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.snapshots.layers import LayerStore
 from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
-from moby_tui.engine.resources.images.transfer.load import Loader
+from moby_tui.engine.resources.images.transfer.load import Archive, Loader
 from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.tasks import Once, in_thread
@@ -45,6 +47,7 @@ from moby_tui.schema import oci
 from moby_tui.schema.base import encode
 from moby_tui.schema.build import STORED, UPLOADED_CACHE, UPLOADED_LAYOUT, BuildOptions, Caller, Examined, Warned
 from moby_tui.schema.image import BuildFault, BuildPlan, PlannedStage, Progress
+from moby_tui.schema.operations import Graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,14 +111,10 @@ class Job:
     ) -> None:
         """Builds each platform and registers the images; ``outputs`` then yields what goes to the caller."""
         options = self._options
-        sources = Sources(
-            self._folder,
-            stack,
-            self._supplies,
-            caller=self._caller,
-            places=self._paths.build_mounts,
-            keep_git_dir=options.build_args.get(KEEP_GIT_DIR, "") in ("1", "true"),
-        )
+        sources = self._sources(stack)
+        if options.graph is not None:
+            await self._run_graph(options.graph, sources)
+            return
         archives = (UPLOADED_CACHE, UPLOADED_LAYOUT, STORED)
         if options.cache_from or options.cache_stores or any(kind.startswith(archives) for kind in options.contexts.values()):
             await self._images.admit_archive()
@@ -146,19 +145,7 @@ class Job:
         if options.check or (findings and build.checks.error):
             self._tell_checks(findings, text)
             return
-        cache = BuildCache(self._paths.build_steps, self._layers, self._content)
-        imported = await import_caches(
-            options.cache_from,
-            found.archives,
-            [(sources.layout(each.store), each) for each in options.cache_stores],
-            cache.is_whole,
-            (self._images, self._content, self._layers, self._paths.staging),
-            self._supplies.login,
-            self._narration,
-        )
-        cache.others = [each for opened in imported for each in opened.travelled]
-        cache.listed = [each for opened in imported for each in opened.listed]
-        cache.is_named = bool(cache.listed or options.cache_to or requests.tells_its_steps(options))
+        cache = await self._cache(sources, found.archives)
         for text_of in options.platforms or [""]:
             platform = platforms.parse(text_of)
             shop = self._workshop(files.context, found.of(platform), cache, build.dockerfile.escape, platform)
@@ -176,9 +163,53 @@ class Job:
         self._results.attest(self._story(build, text))
         if self._caller:
             await self._caller.made(self._results.made())
+        await self._hand_over(cache)
+
+    async def _run_graph(self, graph: Graph, sources: Sources) -> None:
+        """Carries out a graph of operations and registers what it makes, with the configuration that the caller gives it."""
+        options = self._options
+        cache = await self._cache(sources, [])
+        platform = platforms.parse((options.platforms or [""])[0])
+        shop = self._workshop(Once(_no_context), named.NamedContexts({}), cache, "\\", platform)
+        loader = Loader(self._content, self._layers, self._paths.staging)
+        image = await Vertexes(graph, shop, Origins(sources, loader, self._content), self._report).run()
+        self._results.add(await self._published(configured(image, None), cache))
+        if self._caller and (config := await self._caller.made(self._results.made())):
+            self._results.replace(await self._published(configured(image, config), cache))
+        await self._hand_over(cache)
+
+    async def _hand_over(self, cache: BuildCache) -> None:
         await self._results.keep(cache.trail, cache.names)
         if self._caller:
             await self._results.hand_over(self._caller)
+
+    def _sources(self, stack: AsyncExitStack) -> Sources:
+        return Sources(
+            self._folder,
+            stack,
+            self._supplies,
+            caller=self._caller,
+            places=self._paths.build_mounts,
+            keep_git_dir=self._options.build_args.get(KEEP_GIT_DIR, "") in ("1", "true"),
+        )
+
+    async def _cache(self, sources: Sources, archives: list[Archive]) -> BuildCache:
+        """This engine's cache, and those that the caller names. ``archives`` are those that have been sent."""
+        options = self._options
+        cache = BuildCache(self._paths.build_steps, self._layers, self._content)
+        imported = await import_caches(
+            options.cache_from,
+            archives,
+            [(sources.layout(each.store), each) for each in options.cache_stores],
+            cache.is_whole,
+            (self._images, self._content, self._layers, self._paths.staging),
+            self._supplies.login,
+            self._narration,
+        )
+        cache.others = [each for opened in imported for each in opened.travelled]
+        cache.listed = [each for opened in imported for each in opened.listed]
+        cache.is_named = bool(cache.listed or options.cache_to or requests.tells_its_steps(options))
+        return cache
 
     def _story(self, build: Build, text: bytes) -> Story:
         outline = build.outline()
@@ -352,3 +383,7 @@ class Job:
 
 async def _ready(value: T) -> T:
     return value
+
+
+async def _no_context() -> Context:
+    raise InvalidArgument("a graph of operations has no build context: its sources are in it")

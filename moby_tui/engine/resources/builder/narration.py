@@ -27,10 +27,13 @@ class Tells(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a step stands: the number of its stage, and the first and the last line of its instruction."""
+    """Where a step stands: the number of its stage, and the first and the last line of its instruction; of a vertex of a graph of
+    operations its digest and those of its inputs."""
 
     stage: int | None = None
     lines: tuple[int, int] = (0, 0)
+    digest: str = ""
+    inputs: tuple[str, ...] = ()
 
 
 _NOWHERE = Place()
@@ -108,4 +111,5 @@ class Narration:
 
     def _tell(self, state: str, name: str = "", error: str = "", place: Place = _NOWHERE) -> None:
         step = BuildStep(id=self._id, name=name, state=state, time=time.time(), error=error, stage=place.stage, lines=place.lines)
+        step.digest, step.inputs = place.digest, list(place.inputs)
         self._report.say(Progress(step=step))

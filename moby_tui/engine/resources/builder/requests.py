@@ -39,6 +39,8 @@ def check(options: BuildOptions) -> None:
             raise InvalidArgument(f"invalid build argument {name[:80]!r}: write name=value")
     if (frontend := options.build_args.get(FRONTEND)) and not is_our_frontend(frontend):
         raise NotImplementedYet(f"syntax {frontend[:80]} ({FRONTEND})")
+    if options.graph is not None:
+        options.graph.check()
     epoch(options)
     entitlements.read(options.allow)
     for text in options.platforms:

@@ -26,6 +26,8 @@ class Step:
     network: str = "default"
     #: with the rights of a privileged container
     insecure: bool = False
+    #: empty: one of its own
+    hostname: str = ""
     #: options of the build, the same for each of its steps
     host: HostConfig = field(default_factory=HostConfig)
 

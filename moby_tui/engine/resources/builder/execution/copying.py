@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from moby_tui import patterns
 from moby_tui.engine.kernel import trees
@@ -30,17 +31,38 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
 #: As many as the kernel follows (path_resolution(7)).
 _MOST_LINKS = 40
 
+
+class Excludes(Protocol):
+    def excludes(self, path: str) -> bool:
+        """True for a path, relative to the directory that is copied, that is left out."""
+        ...
+
+
 #: Ignore patterns that exclude nothing.
 NOTHING = Ignore("")
 
 
 @dataclass(frozen=True)
 class Attributes:
-    """The attributes of copies: an owner, and a mode if the source's is not kept."""
+    """The attributes of copies: an owner, and a mode and a time (nanoseconds since 1970) if those of the source are not kept.
+
+    ``keeps_owner``: the owner is the source's too; directories that are made for copies are root's.
+    """
 
     uid: int = 0
     gid: int = 0
     mode: Mode | None = None
+    time: int | None = None
+    keeps_owner: bool = False
+
+    def owner(self, status: os.stat_result) -> tuple[int, int]:
+        """The ids for a copy of an object with this status."""
+        return (status.st_uid, status.st_gid) if self.keeps_owner else (self.uid, self.gid)
+
+    def times(self, status: os.stat_result) -> tuple[int, int]:
+        """Access and modification time for a copy of an object with this status."""
+        time = status.st_mtime_ns if self.time is None else self.time
+        return time, time
 
 
 def select(root: int, sources: list[str], *, context: bool, deep: bool = False) -> list[bytes]:
@@ -109,6 +131,29 @@ def _matches(root: int, parts: list[str], *, deep: bool) -> list[bytes]:
     return found
 
 
+def matches(root: int, pattern: str) -> list[bytes]:
+    """The paths in a tree that a pattern names, sorted. Blocking."""
+    return [path for path in _matches(root, [part for part in pattern.split("/") if part], deep=False) if _is_there(root, path)]
+
+
+def existing(root: int, path: str, *, follow: bool) -> list[bytes]:
+    """The one path, if something is there. Blocking. Raises ``InvalidArgument`` if not."""
+    found = os.fsencode(path)
+    if not (_exists(root, found) if follow else _is_there(root, found)):
+        raise _missing(f"copy failed: /{path[:200]} is not there", _cleaned(path), context=False)
+    return [found]
+
+
+def _is_there(root: int, path: bytes) -> bool:
+    """True for an object, and for a link that leads nowhere."""
+    try:
+        with _found(root, path, follow=False) as (folder, name):
+            os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
 def _folders(root: int, top: bytes) -> list[bytes]:
     """A folder and all below it, each before those in it; links are not followed."""
     found, pending = [], [top]
@@ -132,18 +177,19 @@ def parents(root: int, sources: list[str], *, context: bool) -> dict[bytes, byte
     return found
 
 
-def digest(root: int, paths: list[bytes], exclude: Ignore = NOTHING) -> str:
-    """The digest of what would be copied: names, kinds, modes and content; neither times nor owners. Blocking."""
+def digest(root: int, paths: list[bytes], exclude: Excludes = NOTHING, *, owners: bool = False) -> str:
+    """The digest of what would be copied: names, kinds, modes and content; no times, and ``owners`` if they count. Blocking."""
     total = hashlib.sha256()
     for path in paths:
         with trees.closing(open_in_root(root, path or b".", os.O_PATH)) as top:
             if not stat.S_ISDIR(os.fstat(top).st_mode):
                 with _folder_of(root, path) as (folder, name):
-                    _digest_object(total, folder, name, name, os.stat(name, dir_fd=folder, follow_symlinks=False))
+                    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                    _digest_object(total, folder, name, name, status, owners=owners)
                 continue
             with trees.closing(open_in_root(root, path or b".", _DIRECTORY)) as fd:
                 for folder, relative, name, status in _walk(fd, exclude):
-                    _digest_object(total, folder, name, relative, status)
+                    _digest_object(total, folder, name, relative, status, owners=owners)
     return total.hexdigest()
 
 
@@ -163,6 +209,94 @@ def copy(
                 _copy_tree(source, path, target, destination.rstrip(b"/"), attributes, exclude)
             else:
                 _copy_file(source, path, target, destination, attributes)
+
+
+@dataclass(frozen=True)
+class Placing:
+    """How BuildKit's FileOp copies (tonistiigi/fsutil, copy/copy.go).
+
+    A directory is copied as what is in it (``contents``), or as itself; into the destination if that is there. A link is followed
+    (``follow``), or copied. ``replaces``: what is no directory makes way for one.
+    """
+
+    attributes: Attributes
+    follow: bool = False
+    contents: bool = False
+    replaces: bool = False
+
+    def place(self, source: int, path: bytes, target: int, destination: bytes, exclude: Excludes = NOTHING) -> None:
+        """Copies one object. Blocking. Raises ``InvalidArgument`` where the destination is in the way."""
+        with refusals_told(), explained("copy", destination), _found(source, path, follow=self.follow) as (origin, name):
+            status = os.stat(name, dir_fd=origin, follow_symlinks=False)
+            is_folder = stat.S_ISDIR(status.st_mode)
+            above, _, last = destination.rpartition(b"/")
+            with trees.closing(make_directory(target, destination if last in (b"", b".") else above, self.attributes)):
+                there = _is_directory(target, destination)
+            if there and not (is_folder and self.contents):
+                destination = destination.rstrip(b"/") + b"/" + (path.rpartition(b"/")[2] or b".")
+            if is_folder:
+                self._place_folder(origin, name, status, target, destination, exclude)
+                return
+            above, _, last = _behind_links(target, destination).rpartition(b"/")
+            with trees.closing(make_directory(target, above, self.attributes)) as parent:
+                _copy_object(origin, name, status, parent, last, self.attributes)
+
+    def _place_folder(
+        self, origin: int, name: bytes, status: os.stat_result, target: int, destination: bytes, exclude: Excludes
+    ) -> None:
+        """One that is made has the attributes of its source, unless it is made for the contents."""
+        is_made = not _is_directory(target, destination)
+        above, _, last = destination.rstrip(b"/").rpartition(b"/")
+        with (
+            trees.closing(make_directory(target, above, self.attributes)) as parent,
+            trees.closing(os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=origin)) as top,
+        ):
+            if is_made and self.replaces:
+                with suppress(FileNotFoundError):
+                    os.unlink(last, dir_fd=parent)
+            if is_made and not self.contents:
+                os.mkdir(last, 0o700, dir_fd=parent)
+                with trees.closing(os.open(last, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)) as made:
+                    _describe(made, top, status, self.attributes)
+            _copy_tree(top, b"", target, destination.rstrip(b"/"), self.attributes, exclude)
+        if is_made and not self.contents:
+            with trees.closing(open_in_root(target, destination, _DIRECTORY)) as made:
+                os.utime(made, ns=self.attributes.times(status))
+
+
+@contextmanager
+def _found(root: int, path: bytes, *, follow: bool) -> Iterator[tuple[int, bytes]]:
+    """The directory and the last name of an object; the links on the way to it are resolved, and itself if ``follow``."""
+    if not path:
+        yield root, b"."
+    elif follow:
+        with _folder_of(root, path) as found:
+            yield found
+    else:
+        above, _, name = path.rpartition(b"/")
+        with trees.closing(open_in_root(root, above or b".", _DIRECTORY)) as folder:
+            yield folder, name
+
+
+class Chosen:
+    """What is copied of a directory: what ``include`` names (all if empty) and ``exclude`` does not, with the directories above it."""
+
+    def __init__(self, root: int, path: bytes, include: list[str], exclude: list[str]) -> None:
+        """Blocking. Raises ``InvalidArgument`` for a bad pattern."""
+        self._exclude, self._kept = Ignore("\n".join(exclude)), set[str]()
+        self._all = not include
+        if self._all:
+            return
+        wanted = Ignore("\n".join(include))
+        with suppress(NotADirectoryError), trees.closing(open_in_root(root, path or b".", _DIRECTORY)) as top:
+            for _, relative, _, _ in _walk(top, self._exclude):
+                name = os.fsdecode(relative)
+                while wanted.excludes(os.fsdecode(relative)) and name and name not in self._kept:
+                    self._kept.add(name)
+                    name = name.rpartition("/")[0]
+
+    def excludes(self, path: str) -> bool:
+        return self._exclude.excludes(path) if self._all else path not in self._kept
 
 
 def make_directory(root: int, path: bytes, attributes: Attributes) -> int:
@@ -200,6 +334,8 @@ def _make_one(folder: int, name: bytes, attributes: Attributes) -> None:
     with trees.closing(os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)) as made:
         os.fchown(made, attributes.uid, attributes.gid)
         os.fchmod(made, 0o755)
+        if attributes.time is not None:
+            os.utime(made, ns=(attributes.time, attributes.time))
 
 
 def _link(folder: int, name: bytes) -> bytes | None:
@@ -225,7 +361,7 @@ def explained(instruction: str, destination: bytes) -> Iterator[None]:
         raise InvalidArgument(f"{instruction} failed: {os.fsdecode(destination)[:200]}: {error.strerror}") from error
 
 
-def _walk(top: int, exclude: Ignore) -> Iterator[tuple[int, bytes, bytes, os.stat_result]]:
+def _walk(top: int, exclude: Excludes) -> Iterator[tuple[int, bytes, bytes, os.stat_result]]:
     """Every object below a directory, a directory before what it holds: ``(folder's descriptor, path, name, status)``, sorted by name."""
     pending = [b"."]
     while pending:
@@ -243,7 +379,7 @@ def _walk(top: int, exclude: Ignore) -> Iterator[tuple[int, bytes, bytes, os.sta
         pending += reversed(below)
 
 
-def _copy_tree(source: int, path: bytes, target: int, destination: bytes, attributes: Attributes, exclude: Ignore) -> None:
+def _copy_tree(source: int, path: bytes, target: int, destination: bytes, attributes: Attributes, exclude: Excludes) -> None:
     """The content of a directory; the directories there are already take the attributes of those copied over them."""
     with trees.closing(make_directory(target, destination, attributes)):
         pass
@@ -268,7 +404,7 @@ def _copy_tree(source: int, path: bytes, target: int, destination: bytes, attrib
                 os.close(parent[1])
     for made, status in directories:
         with trees.closing(open_in_root(target, made, _DIRECTORY)) as fd:
-            os.utime(fd, ns=(status.st_mtime_ns, status.st_mtime_ns))
+            os.utime(fd, ns=attributes.times(status))
 
 
 def _copy_directory(source: int, name: bytes, parent: int, target: int, path: bytes, attributes: Attributes) -> None:
@@ -358,14 +494,14 @@ def _make(source: int, name: bytes, status: os.stat_result, parent: int, target:
     """A pipe or device is made anew and never opened. Raises ``FileExistsError``."""
     if stat.S_ISLNK(status.st_mode):
         os.symlink(os.readlink(name, dir_fd=source), target, dir_fd=parent)
-        os.chown(target, attributes.uid, attributes.gid, dir_fd=parent, follow_symlinks=False)
-        os.utime(target, ns=(status.st_mtime_ns, status.st_mtime_ns), dir_fd=parent, follow_symlinks=False)
+        os.chown(target, *attributes.owner(status), dir_fd=parent, follow_symlinks=False)
+        os.utime(target, ns=attributes.times(status), dir_fd=parent, follow_symlinks=False)
         return
     if not stat.S_ISREG(status.st_mode):
         os.mknod(target, stat.S_IFMT(status.st_mode) | 0o600, status.st_rdev, dir_fd=parent)
-        os.chown(target, attributes.uid, attributes.gid, dir_fd=parent, follow_symlinks=False)
+        os.chown(target, *attributes.owner(status), dir_fd=parent, follow_symlinks=False)
         os.chmod(target, _mode(status, attributes), dir_fd=parent)
-        os.utime(target, ns=(status.st_mtime_ns, status.st_mtime_ns), dir_fd=parent, follow_symlinks=False)
+        os.utime(target, ns=attributes.times(status), dir_fd=parent, follow_symlinks=False)
         return
     with (
         trees.closing(os.open(name, _READ, dir_fd=source)) as origin,
@@ -380,7 +516,7 @@ def _make(source: int, name: bytes, status: os.stat_result, parent: int, target:
             if last:
                 break
         _describe(fd, origin, status, attributes)
-        os.utime(fd, ns=(status.st_mtime_ns, status.st_mtime_ns))
+        os.utime(fd, ns=attributes.times(status))
 
 
 def _describe(fd: int, origin: int, status: os.stat_result, attributes: Attributes) -> None:
@@ -389,8 +525,9 @@ def _describe(fd: int, origin: int, status: os.stat_result, attributes: Attribut
     What is so already is left: on an overlay each change costs more than a look.
     """
     made, mode = os.fstat(fd), _mode(status, attributes)
-    if (made.st_uid, made.st_gid) != (attributes.uid, attributes.gid):
-        os.fchown(fd, attributes.uid, attributes.gid)
+    owner = attributes.owner(status)
+    if (made.st_uid, made.st_gid) != owner:
+        os.fchown(fd, *owner)
     for name in os.listxattr(origin):
         if name == "security.capability" or (name.startswith("user.") and not name.startswith("user.overlay.")):
             with suppress(OSError):
@@ -404,12 +541,16 @@ def _mode(status: os.stat_result, attributes: Attributes) -> int:
     return mode if attributes.mode is None else attributes.mode.of(mode, directory=stat.S_ISDIR(status.st_mode))
 
 
-def _digest_object(total: hashlib._Hash, folder: int, name: bytes, relative: bytes, status: os.stat_result) -> None:
+def _digest_object(
+    total: hashlib._Hash, folder: int, name: bytes, relative: bytes, status: os.stat_result, *, owners: bool
+) -> None:
     link = os.readlink(name, dir_fd=folder) if stat.S_ISLNK(status.st_mode) else b""
     kind = stat.S_IFMT(status.st_mode)
     # and the number of a device
     size = {stat.S_IFREG: status.st_size, stat.S_IFCHR: status.st_rdev, stat.S_IFBLK: status.st_rdev}.get(kind, 0)
     total.update(b"%d %o %d %d %s%s" % (len(relative), status.st_mode, size, len(link), relative, link))
+    if owners:
+        total.update(b"%d:%d " % (status.st_uid, status.st_gid))
     if stat.S_ISREG(status.st_mode):
         with trees.closing(os.open(name, _READ, dir_fd=folder)) as fd:
             while data := os.read(fd, min(_CHUNK, status.st_size + 1)):

@@ -136,13 +136,13 @@ async def content_of(shop: Workshop, wanted: list[RunMount]) -> str:
             origin = mount.options.get("from", "")
             async with shop.source(origin) as root:
                 compute = partial(copying.digest, root, [mount.source])
-                with _naming_what_is_missing(mount):
+                with naming_what_is_missing(mount):
                     total.update((await in_thread((await shop.digests(origin)).of, [mount.source], (), compute)).encode())
     return total.hexdigest() if wanted else ""
 
 
 @contextmanager
-def _naming_what_is_missing(mount: RunMount) -> Iterator[None]:
+def naming_what_is_missing(mount: RunMount) -> Iterator[None]:
     """The error for a missing file names the path in the Dockerfile."""
     try:
         yield
@@ -195,11 +195,11 @@ async def prepared(shop: Workshop, wanted: list[RunMount], scripts: list[Documen
         for mount in wanted:
             if mount.kind == "bind":
                 root = await stack.enter_async_context(shop.source(mount.options.get("from", "")))
-                with _naming_what_is_missing(mount):
+                with naming_what_is_missing(mount):
                     if mount.flag("rw"):
-                        tree = await in_thread(_writable_bind, root, mount.source, shop.scratch)
+                        tree = await in_thread(writable, root, mount.source, shop.scratch / f"written-{os.urandom(8).hex()}")
                     else:
-                        tree = await in_thread(_bind, root, mount.source)
+                        tree = await in_thread(bind, root, mount.source)
                 result.trees[mount.target] = _closing(stack, tree)
             elif mount.kind == "cache":
                 held, tree = await _cache(shop, mount)
@@ -277,7 +277,7 @@ def _read_only(tree: int) -> int:
     return tree
 
 
-def _bind(root: int, path: bytes) -> int:
+def bind(root: int, path: bytes) -> int:
     """A mount of a path of the context or of an image, resolved inside its root."""
     found = open_in_root(root, path or b".", os.O_PATH)
     try:
@@ -291,9 +291,8 @@ def _bind(root: int, path: bytes) -> int:
         os.close(found)
 
 
-def _writable_bind(root: int, path: bytes, scratch: Path) -> int:
-    """As ``_bind``, but writable: changes go to a folder of the build, and are dropped. Blocking."""
-    folder = scratch / f"written-{os.urandom(8).hex()}"
+def writable(root: int, path: bytes, folder: Path) -> int:
+    """As ``bind``, but writable: changes go to ``upper`` in this folder of the build, which is made. Blocking."""
     upper, work = folder / "upper", folder / "work"
     for made in (folder, upper, work):
         made.mkdir()
@@ -314,13 +313,13 @@ def _writable_bind(root: int, path: bytes, scratch: Path) -> int:
 async def _cache(shop: Workshop, mount: RunMount) -> tuple[ExitStack, int]:
     """A folder that stays after the build, locked according to ``sharing``. A new one is filled from ``from`` and ``source``."""
     if "from" not in mount.options:
-        return await in_thread(_cache_folder, shop.caches, mount, None)
+        return await in_thread(cache_folder, shop.caches, mount, None)
     async with shop.source(mount.options["from"]) as root:
-        with _naming_what_is_missing(mount):
-            return await in_thread(_cache_folder, shop.caches, mount, root)
+        with naming_what_is_missing(mount):
+            return await in_thread(cache_folder, shop.caches, mount, root)
 
 
-def _cache_folder(folder: Path, mount: RunMount, base: int | None) -> tuple[ExitStack, int]:
+def cache_folder(folder: Path, mount: RunMount, base: int | None) -> tuple[ExitStack, int]:
     """Opens and locks the folder. Blocking: with ``sharing=locked`` waits for other builds."""
     ident = mount.options.get("id") or mount.target
     if base is not None:

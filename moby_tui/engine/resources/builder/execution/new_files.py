@@ -37,11 +37,13 @@ class NewFiles:
         self.paths.append(os.fsencode(name))
         return self._folder / name
 
-    async def fetch(self, url: str, checksum: str, *, to_folder: bool) -> None:
-        """Raises ``InvalidArgument`` for another content than ``checksum`` says, and what ``Download.pieces`` does."""
+    async def fetch(self, url: str, checksum: str, *, to_folder: bool, name: str = "") -> None:
+        """``name`` is that of the file, if it is not what the address ends with.
+
+        Raises ``InvalidArgument`` for another content than ``checksum`` says, and what ``Download.pieces`` does."""
         if checksum and not _CHECKSUM.fullmatch(checksum):
             raise InvalidArgument(f"invalid checksum {checksum[:80]!r}: write it as sha256:<hex>")
-        name = unquote(posix_name(url))
+        name = name or unquote(posix_name(url))
         if name in ("", ".", "..") or "/" in name or "\0" in name:
             if to_folder:
                 raise InvalidArgument(f"cannot determine filename from url: {url[:200]}")

@@ -110,7 +110,7 @@ class _WithParents:
 
 
 @dataclass(frozen=True)
-class _Archives:
+class Archives:
     """Archives, which ADD unpacks."""
 
     root: int
@@ -157,7 +157,7 @@ class Transfer:
             digests = [await in_thread(source.digest) for source in sources if source.count]
             digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
             copy = await self._copy(sources, target)
-            unpacks = any(isinstance(source, _Archives) and source.count for source in sources)
+            unpacks = any(isinstance(source, Archives) and source.count for source in sources)
             shown = "".join(f"--{key}={self._flags[key]} " for key in _TOLD if key in self._flags)
             created_by = f"/bin/sh -c #(nop) {name} {shown}{'multi' if many else 'file'}:{digest} in {os.fsdecode(target)} "
 
@@ -268,9 +268,9 @@ class Transfer:
         paths = await in_thread(copying.select, root, words, context=not origin)
         paths = [path for path in paths if not exclude.excludes(os.fsdecode(path))]
         unpacks = self.instruction.name == "ADD" and self._flags.get("unpack") != "false"
-        archives = await in_thread(_archives, root, paths) if unpacks else []
+        archives = await in_thread(archives_in, root, paths) if unpacks else []
         digests = await self.shop.digests(origin)
-        return [_Files(root, [path for path in paths if path not in archives], exclude, digests), _Archives(root, archives)]
+        return [_Files(root, [path for path in paths if path not in archives], exclude, digests), Archives(root, archives)]
 
     def _unpacked(self, stack: AsyncExitStack, new_files: NewFiles) -> list[Source]:
         """Splits the downloads into archives and other files."""
@@ -278,8 +278,8 @@ class Transfer:
             return []
         root = new_files.open()
         stack.callback(os.close, root)
-        archives = _archives(root, new_files.paths)
-        return [_Files(root, [path for path in new_files.paths if path not in archives]), _Archives(root, archives)]
+        archives = archives_in(root, new_files.paths)
+        return [_Files(root, [path for path in new_files.paths if path not in archives]), Archives(root, archives)]
 
     async def _repository(self, stack: AsyncExitStack, word: str, checksum: str) -> Source:
         if checksum and not _COMMIT.fullmatch(checksum):
@@ -340,7 +340,7 @@ def _is_repository(word: str) -> bool:
     return not word.startswith("github.com/") and git.is_repository(word)
 
 
-def _archives(root: int, paths: list[bytes]) -> list[bytes]:
+def archives_in(root: int, paths: list[bytes]) -> list[bytes]:
     """The paths that are archives. Pipes and devices are not opened: opening can have effects. Blocking."""
     found = []
     for path in paths:

@@ -87,6 +87,10 @@ class Results:
     def add(self, result: Result) -> None:
         self._results.append(result)
 
+    def replace(self, result: Result) -> None:
+        """In place of the one result so far."""
+        self._results = [result]
+
     def attest(self, story: Story) -> None:
         """Makes the provenance of each image, if it is asked for and goes somewhere."""
         asked = self._options.provenance

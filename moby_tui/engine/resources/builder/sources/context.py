@@ -198,6 +198,34 @@ class Sources:
             own.digests = own.before
         return self._stack.enter_context(Context(own.folder, digests=own.digests)), sent.size
 
+    async def selected(
+        self, name: str, hint: str, *, include: Sequence[str], exclude: Sequence[str], follow: Sequence[str]
+    ) -> tuple[Context, int]:
+        """A part of a folder of the caller, and the bytes that were sent. ``hint`` tells folders of one name apart.
+
+        ``include`` and ``exclude`` are patterns; all is included if there are none. ``follow``: see ``folder``.
+        """
+        assert self._caller is not None
+        key = f"{self._caller.key}\0{name}\0{hint}\0{[*include]}" if self._caller.key else ""
+        own = await self._stack.enter_async_context(kept(self._places, key, self._folder))
+        sent = await self._caller.fill(name, own.folder, exclude=exclude, only=follow, include=include)
+        return self.opened(os.open(own.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)), sent.size
+
+    async def repository(self, remote: git.Remote, *, keep_git_dir: bool) -> tuple[Context, str]:
+        """The files of a repository, and the id of the commit. Raises ``InvalidArgument``, ``Unreachable``."""
+        agent = ""
+        if not remote.url.startswith(("http", "git:")):
+            agent = await self._stack.enter_async_context(self._supplies.agent("default"))
+        secrets = await self._supplies.tokens(remote.host)
+        checkout = git.checkout(remote, self._folder, secrets=secrets, agent=agent, keep_git_dir=keep_git_dir)
+        found = await self._stack.enter_async_context(checkout)
+        return self._stack.enter_context(Context(found.root)), found.commit
+
+    def opened(self, root: int) -> Context:
+        """What is in a folder; its descriptor is closed."""
+        with trees.closing(root):
+            return self._stack.enter_context(Context(root))
+
     async def files(self, name: str, only: Sequence[str]) -> tuple[Context, int]:
         """A folder with these files of a caller's folder, if they are there, and the bytes that were sent."""
         assert self._caller is not None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from moby_tui.engine.resources.builder.image import BuiltImage
 from moby_tui.engine.resources.builder.narration import Narration
 from moby_tui.engine.resources.builder.sources.context import Context, Sources
+from moby_tui.engine.resources.builder.sources.stores import Layout
 from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.store.content import ContentStore
@@ -104,7 +105,7 @@ async def gather(
         elif kind == STORED:
             found[name] = Named(image=await _stored(name, which, sources, loader, narration))
         elif kind == MADE:
-            found[name] = Named(image=_made(which, content))
+            found[name] = Named(image=made(which, content))
         elif kind == FOLDER:
             found[name] = Named(tree=await _folder(name, which, sources, narration))
         elif source.startswith(_IMAGE):
@@ -121,7 +122,7 @@ async def _tree(context: Context) -> Context:
     return context
 
 
-def _made(digest: str, content: ContentStore) -> BuiltImage:
+def made(digest: str, content: ContentStore) -> BuiltImage:
     """The image that another build has made, by the digest of its manifest. Raises ``NotFound``."""
     if not _DIGEST.fullmatch(digest) or not content.has(digest):
         raise NotFound(f"no build has made the image {digest[:80]}, or it is not there any more")
@@ -157,10 +158,14 @@ async def _stored(name: str, which: str, sources: Sources, loader: Loader, narra
     """The image in a store of the caller's, as ``STORE@DIGEST``."""
     store, _, digest = which.rpartition("@")
     with narration.step(f"[context {name}] oci-layout://{name}@{digest}"):
-        layout = sources.layout(store)
-        for blob in (await layout.open(digest)).layers:
-            await layout.fetch(blob)
-        [loaded] = await loader.images(layout)
+        return await in_layout(sources.layout(store), digest, loader)
+
+
+async def in_layout(layout: Layout, digest: str, loader: Loader) -> BuiltImage:
+    """The image with this digest in a store of the caller's, whose layers are fetched. Raises ``NotFound``, ``InvalidArgument``."""
+    for blob in (await layout.open(digest)).layers:
+        await layout.fetch(blob)
+    [loaded] = await loader.images(layout)
     return built(loaded.image)
 
 
