@@ -203,8 +203,9 @@ class SystemService:
 
     async def _prunable_build(self, filters: Filters, removed: set[str], going: set[str]) -> BuildPruned:
         """``removed`` images, and layers and blobs that go with them, are not counted again."""
-        rest = {key: values for key, values in filters.items() if key not in ("all", "keep-storage")}
-        keep = int(min(filters.get("keep-storage", ()), default="0"))
+        bounds = ("reserved-space", "max-used-space", "min-free-space")
+        rest = {key: values for key, values in filters.items() if key not in ("all", *bounds)}
+        keep = await self._builder().kept_space(*(int(min(filters.get(name, ()), default="0")) for name in bounds))
         found = await self._builder().prunable(all="all" in filters, filters=rest, gone=removed, keep_storage=keep)
         digests = self._images.unneeded(found.digests, gone=removed) - going
         size = found.size + await in_thread(self._images.measure, digests)

@@ -537,8 +537,20 @@ class Builder(Protocol):
         """
         ...
 
-    def prune(self, *, all: bool = False, filters: Filters | None = None, keep_storage: int = 0) -> BuildPruned:
-        """Removes what builds have left for later ones."""
+    def prune(
+        self,
+        *,
+        all: bool = False,
+        filters: Filters | None = None,
+        reserved_space: int = 0,
+        max_used_space: int = 0,
+        min_free_space: int = 0,
+    ) -> BuildPruned:
+        """Removes what builds have left for later ones, what was used last of all.
+
+        In bytes: the cache keeps ``reserved_space`` in any case, and at most ``max_used_space``, or less for ``min_free_space`` to be free
+        on its disk. With none of them, and if the disk has enough free space, everything goes.
+        """
         ...
 
 

@@ -68,12 +68,25 @@ class Builder(Protocol):
     @post(
         "/build/prune",
         filters("until", "unused-for"),
-        field("keep_storage", "keep-storage"),
-        extra("max-used-space", "integer", default=0),
+        field("reserved_space", "keep-storage"),
+        field("max_used_space", "max-used-space"),
+        field("min_free_space", "min-free-space"),
+        # the name of keep-storage since API 1.48
         extra("reserved-space", "integer", default=0),
-        extra("min-free-space", "integer", default=0),
         since="1.31",
     )
-    async def prune(self, *, all: bool = False, filters: Filters | None = None, keep_storage: int = 0) -> BuildPruned:
-        """Removes what builds have left for later ones."""
+    async def prune(
+        self,
+        *,
+        all: bool = False,
+        filters: Filters | None = None,
+        reserved_space: int = 0,
+        max_used_space: int = 0,
+        min_free_space: int = 0,
+    ) -> BuildPruned:
+        """Removes what builds have left for later ones, what was used last of all.
+
+        In bytes: the cache keeps ``reserved_space`` in any case, and at most ``max_used_space``, or less for ``min_free_space`` to be free
+        on its disk. With none of them, and if the disk has enough free space, everything goes.
+        """
         ...

@@ -102,12 +102,14 @@ async def _volumes(client: Client, filters: Filters) -> int:
 
 async def _builds(client: Client, filters: Filters) -> int:
     every = filters.pop("all", None) is not None
-    keep = int("".join(filters.pop("keep-storage", ())) or 0)
-    done = await client.builder.prune(all=every, filters=filters, keep_storage=keep)
+    space = {name.replace("-", "_"): int("".join(filters.pop(name, ())) or 0) for name in _SPACES}
+    done = await client.builder.prune(all=every, filters=filters, **space)
     _tell("Deleted build cache objects:", done.caches_deleted or [])
     return done.space_reclaimed
 
 
+#: What bounds a prune of the build cache, among the filters of the API's dry run.
+_SPACES = ("reserved-space", "max-used-space", "min-free-space")
 _PRUNERS = {"container": _containers, "image": _images, "volume": _volumes, "build": _builds}
 
 
@@ -180,9 +182,10 @@ def builder(options: BuilderPruneOptions) -> None:
 
     what = "all build cache" if options.all else "all dangling build cache"
     filters = parse_filters(options.filter)
-    if options.keep_storage:
-        filters["keep-storage"] = [str(parse_size(options.keep_storage))]
-        what = f"the build cache that was not used for longest, but for {options.keep_storage}"
+    for name, text in zip(_SPACES, (options.reserved_space, options.max_used_space, options.min_free_space), strict=True):
+        if text:
+            filters[name] = [str(parse_size(text))]
+            what = "the build cache that was not used for longest"
     _prune(["build"], f"This will remove {what}.", filters, force=options.force, dry_run=options.dry_run, all_images=options.all)
 
 

@@ -108,7 +108,7 @@ ONLY: dict[str, Any] = {
 REFUSED = {
     "authorization-plugins": "who may open the socket may do everything: put a proxy that decides before it",
     "bridge": "the default bridge is the engine's own: configure it by bip and default-network-opts, or use --network none",
-    "builder": "the build cache keeps itself within a tenth of the disk: bound it by moby builder prune --keep-storage",
+    "builder": "the build cache keeps itself within a tenth of the disk: bound it by moby builder prune --max-used-space",
     "containerd": "there is no containerd: the engine runs containers itself",
     "containerd-namespace": "there is no containerd: the engine runs containers itself",
     "containerd-plugin-namespace": "there is no containerd: the engine runs containers itself",

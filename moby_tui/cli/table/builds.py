@@ -86,8 +86,14 @@ class BuildOptions(TrustOptions):
 
 class BuilderPruneOptions(PruneOptions):
     all: bool = switch("-a", "--all", help="Remove what images are made of too, not just the rest")
-    keep_storage: str = value(
-        "--keep-storage", "--max-used-space", help="Bytes that may stay, of what was used last", metavar="bytes"
+    reserved_space: str = value(
+        "--reserved-space", "--keep-storage", help="Bytes that stay in any case, of what was used last", metavar="bytes"
+    )
+    max_used_space: str = value("--max-used-space", help="Bytes that may stay, of what was used last", metavar="bytes")
+    min_free_space: str = value(
+        "--min-free-space",
+        help="Bytes to be free on the disk: only what that takes goes, or all if they are free",
+        metavar="bytes",
     )
 
 
@@ -135,7 +141,8 @@ BUILDER = Noun(
         BuilderPruneOptions,
         help="Remove build cache, and what RUN --mount=type=cache kept.",
         examples=(
-            "moby builder prune --keep-storage 10g --force",
+            "moby builder prune --max-used-space 10g --force",
+            "moby builder prune --min-free-space 50g --reserved-space 2g",
             "moby builder prune --all --filter until=48h --dry-run",
         ),
         destroys=True,

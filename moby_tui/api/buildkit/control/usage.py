@@ -26,12 +26,15 @@ async def records(client: Client, filters: Iterable[str] = ()) -> list[UsageReco
 async def prune(client: Client, request: PruneRequest) -> list[UsageRecord]:
     """Prunes the build cache, and returns the records of what was removed. Raises ``NotImplementedYet`` for filters other than the age."""
     _check(request.filter)
-    if request.minFreeSpace:
-        raise NotImplementedYet("prune with a smallest free space (use --max-used-space)")
     before = {record.ID: record for record in await records(client)}
     filters = {"until": [str(time.time() - request.keepDuration / 1e9)]} if request.keepDuration else None
-    keep = request.reservedSpace or request.maxUsedSpace
-    pruned = await client.builder.prune(all=request.all, filters=filters, keep_storage=keep)
+    pruned = await client.builder.prune(
+        all=request.all,
+        filters=filters,
+        reserved_space=request.reservedSpace,
+        max_used_space=request.maxUsedSpace,
+        min_free_space=request.minFreeSpace,
+    )
     return [before.get(ident) or UsageRecord(ID=ident) for ident in pruned.caches_deleted or ()]
 
 

@@ -256,8 +256,5 @@ async def cancel(call: Call) -> web.StreamResponse:
 @table.handles(Builder.prune)
 async def prune(call: Call) -> web.StreamResponse:
     parameters = call.read()
-    if parameters["min-free-space"] > 0:
-        raise NotImplementedYet("build prune parameter min-free-space")
-    # keep-storage is the former name of reserved-space
-    keep = max(parameters["reserved-space"] or parameters["keep_storage"], parameters["max-used-space"])
-    return json(await call.client.builder.prune(all=parameters["all"], filters=parameters["filters"], keep_storage=keep))
+    reserved = parameters.pop("reserved-space") or parameters["reserved_space"]
+    return json(await call.client.builder.prune(**{**parameters, "reserved_space": reserved}))

@@ -94,26 +94,46 @@ class ImageBuilder:
             if staging.age(done) <= _BOUNDED_EVERY:
                 return
         done.touch()
-        await self.prune(keep_storage=self.room())
+        await self.prune(reserved_space=self.room())
 
     def room(self) -> int:
         """The bytes that the cache may take; layers of images do not count."""
         disk = os.statvfs(self._paths.data_root)
         return max(disk.f_blocks * disk.f_frsize // _PART_OF_DISK, _LEAST_ROOM)
 
-    async def prune(self, *, all: bool = False, filters: Filters | None = None, keep_storage: int = 0) -> BuildPruned:
+    async def prune(
+        self,
+        *,
+        all: bool = False,
+        filters: Filters | None = None,
+        reserved_space: int = 0,
+        max_used_space: int = 0,
+        min_free_space: int = 0,
+    ) -> BuildPruned:
         """Removes cached steps; those that a local image is made of are kept unless ``all``. Filters: ``until``, as
         for images, or BuildKit's word for it, ``unused-for``.
 
-        ``keep_storage``: so many bytes of the steps that were used last are kept.
+        In bytes: the steps that were used last are kept, ``reserved_space`` of them in any case, and at most ``max_used_space``, or less for
+        ``min_free_space`` to be free.
         """
-        found = await self.prunable(all=all, filters=filters, keep_storage=keep_storage)
+        room = await self.kept_space(reserved_space, max_used_space, min_free_space)
+        found = await self.prunable(all=all, filters=filters, keep_storage=room)
         digests = self._images.unneeded(found.digests)
         size = found.size + await in_thread(self._images.measure, digests)
         await in_thread(pruning.forget, self._paths.build_steps, found.steps)
         await self._images.discard(digests)
         await in_thread(pruning.empty, self._paths.build_mounts, found.mounts)
         return BuildPruned(caches_deleted=[*found.steps, *found.mounts], space_reclaimed=size)
+
+    async def kept_space(self, reserved: int, most: int, free: int) -> int:
+        """The bytes of the cache that a prune keeps, as BuildKit computes them (cache/manager.go); 0: none."""
+        if free > 0:
+            disk = os.statvfs(self._paths.data_root)
+            if (missing := free - disk.f_bavail * disk.f_frsize) > 0:
+                whole = await self.prunable(all=True)
+                total = whole.size + await in_thread(self._images.measure, self._images.unneeded(whole.digests))
+                most = min(most or total, total - missing)
+        return max(most, reserved, 0)
 
     async def prunable(
         self, *, all: bool = False, filters: Filters | None = None, gone: Collection[str] = (), keep_storage: int = 0

@@ -188,15 +188,7 @@ class Sources:
 
         ``only``: these paths, and what their symbolic links lead to; all if empty.
         """
-        assert self._caller is not None
-        key = f"{self._caller.key}\0{name}" if self._caller.key else ""
-        own = await self._stack.enter_async_context(kept(self._places, key, self._folder))
-        excluded = ignore.patterns if ignore else ()
-        sent = await self._caller.fill(name, own.folder, exclude=excluded, only=only, inventory=own.noted)
-        own.note = sent.inventory
-        if not sent.changed:
-            own.digests = own.before
-        return self._stack.enter_context(Context(own.folder, digests=own.digests)), sent.size
+        return await self._filled(name, name, exclude=ignore.patterns if ignore else (), only=only)
 
     async def selected(
         self, name: str, hint: str, *, include: Sequence[str], exclude: Sequence[str], follow: Sequence[str]
@@ -205,11 +197,20 @@ class Sources:
 
         ``include`` and ``exclude`` are patterns; all is included if there are none. ``follow``: see ``folder``.
         """
+        return await self._filled(name, f"{name}\0{hint}\0{[*include]}", exclude=exclude, only=follow, include=include)
+
+    async def _filled(
+        self, name: str, key: str, *, exclude: Sequence[str], only: Sequence[str], include: Sequence[str] = ()
+    ) -> tuple[Context, int]:
+        """A folder that is kept under this key for the caller's later builds."""
         assert self._caller is not None
-        key = f"{self._caller.key}\0{name}\0{hint}\0{[*include]}" if self._caller.key else ""
-        own = await self._stack.enter_async_context(kept(self._places, key, self._folder))
-        sent = await self._caller.fill(name, own.folder, exclude=exclude, only=follow, include=include)
-        return self.opened(os.open(own.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)), sent.size
+        whole = f"{self._caller.key}\0{key}" if self._caller.key else ""
+        own = await self._stack.enter_async_context(kept(self._places, whole, self._folder))
+        sent = await self._caller.fill(name, own.folder, exclude=exclude, only=only, include=include, inventory=own.noted)
+        own.note = sent.inventory
+        if not sent.changed:
+            own.digests = own.before
+        return self._stack.enter_context(Context(own.folder, digests=own.digests)), sent.size
 
     async def repository(self, remote: git.Remote, *, keep_git_dir: bool) -> tuple[Context, str]:
         """The files of a repository, and the id of the commit. Raises ``InvalidArgument``, ``Unreachable``."""
