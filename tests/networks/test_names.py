@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import time
+from contextlib import closing
 from ipaddress import ip_address
 from pathlib import Path
+from typing import cast
 
 import pytest
 from dnslib import QTYPE, RCODE, DNSRecord
@@ -17,8 +20,9 @@ from hypothesis import strategies as st
 
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel.loop import Loop
+from moby_tui.engine.kernel.network import netlink, netns
 from moby_tui.engine.protocol import network as protocol
-from moby_tui.engine.resources.networks.names import answers, zone
+from moby_tui.engine.resources.networks.names import answers, sockets, zone
 from moby_tui.engine.resources.networks.names.zone import Entry, Zones
 from moby_tui.engine.runtime.monitor.name_service import NameService
 from moby_tui.schema.container import ContainerCreate, EndpointSettings, HostConfig, NetworkingConfig
@@ -218,6 +222,33 @@ async def test_a_container_of_the_default_network_gets_names_when_it_comes_into_
         assert f"Address: {address}" in await lookup(engine, web.id, "data")
 
 
+class Upstream(asyncio.DatagramProtocol):
+    """A server that knows one address for each name."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        question = DNSRecord.parse(data)
+        self.transport.sendto(question.replyZone(f"{question.q.qname} 60 A 192.0.2.7").pack(), addr)
+
+
+async def test_questions_are_forwarded_while_a_network_leads_outside(engine: Engine) -> None:
+    upstream = f"127.77.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
+    for name in ("inside", "outward"):
+        await engine.networks.create(NetworkCreate(name=name, internal=name == "inside"))
+    host = HostConfig(network_mode="inside", dns=[upstream])
+    web = (await engine.containers.create(ContainerCreate(image="busybox", cmd=["sleep", "1000"], host_config=host))).id
+    await engine.containers.start(web)
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Upstream, local_addr=(upstream, 53))
+    with closing(transport):
+        seen = ["192.0.2.7" in await lookup(engine, web, "elsewhere.example")]
+        for change in (engine.networks.connect, engine.networks.disconnect, engine.networks.connect):
+            await change("outward", web)
+            seen.append("192.0.2.7" in await lookup(engine, web, "elsewhere.example"))
+    assert seen == [False, True, False, True]
+
+
 async def test_a_killed_server_comes_back(engine: Engine, roots: tuple[Path, Path]) -> None:
     await engine.networks.create(NetworkCreate(name="front"))
     web = await start(engine, "web", "front")
@@ -229,3 +260,25 @@ async def test_a_killed_server_comes_back(engine: Engine, roots: tuple[Path, Pat
     while _servers(roots[1]) in ([], [server]):
         await asyncio.sleep(0.02)
     assert len(_servers(roots[1])) == 1
+
+
+def test_the_name_sockets_of_a_namespace_replace_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a second call deletes anything: a deletion takes the kernel several milliseconds, which each start would wait for."""
+    sent: list[bool] = []
+
+    def send(family: int, data: bytes) -> None:
+        netlink.send(family, data)
+        # NFT_MSG_DELTABLE of the subsystem nftables (linux/netfilter/nf_tables.h)
+        sent.append(any(kind & 0xFF == 2 and kind >> 8 for kind, _, _ in netlink.messages(data)))
+
+    monkeypatch.setattr(sockets, "send", send)
+    namespace = netns.create()
+    opened = [sockets.open_in(namespace) for _ in range(2)]
+    assert sent == [False, True]
+    show = ["nsenter", f"--net=/proc/self/fd/{namespace}", "nft", "list", "table", "ip", "moby-names"]
+    rules = subprocess.run(show, pass_fds=[namespace], capture_output=True, text=True, check=True).stdout
+    with socket.socket(fileno=opened[1][0]) as datagrams, socket.socket(fileno=opened[1][1]) as stream:
+        ports = [one.getsockname()[1] for one in (datagrams, stream)]
+    assert [line.rpartition(":")[2] for line in rules.splitlines() if "dnat" in line] == [str(port) for port in ports]
+    for descriptor in (*opened[0], namespace):
+        os.close(descriptor)

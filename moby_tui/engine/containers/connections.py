@@ -85,6 +85,9 @@ async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = Fa
         if running:
             with suppress(Conflict), open_namespace(parts, record) as namespace:
                 await _settle_inside(parts, record, given, namespace, former)
+                if given.servers is not None:
+                    await _serve_names(parts, record, given, namespace)
+                    given.write(parts.files(record).network)
             fault.point("networks.disconnect settled")
             parts.networks.publish_connection("disconnect", network, record.id)
 
@@ -140,10 +143,10 @@ async def _connect_running(
     fault.point("connect.handed over")
     names = endpoints.names_of(made.place, container_names)
     given = NetworkState.read(files_of.network)
-    if names and not any(settings.dns_names for settings in given.endpoints.values()):
-        await _serve_names(parts, record, namespace)
     given.endpoints[network.name] = endpoints.settings_of(made.place, made.endpoint, names)
     given.interfaces[network.name] = made.endpoint.interface
+    if names or given.servers is not None:
+        await _serve_names(parts, record, given, namespace)
     given.write(files_of.network)
     return given
 
@@ -159,11 +162,14 @@ async def hand_over(parts: Parts, record: ContainerRecord, holding: Holding) -> 
     holding.close()
 
 
-async def _serve_names(parts: Parts, record: ContainerRecord, namespace: int) -> None:
-    """Has the monitor connect a container, which is now in its first user-defined network, to the name server; writes its resolv.conf."""
+async def _serve_names(parts: Parts, record: ContainerRecord, given: NetworkState, namespace: int) -> None:
+    """Has the monitor connect a container to the name server, and writes its resolv.conf, when it has come into its first user-defined
+    network. Does it anew if its questions are to be forwarded now, or no longer: only with a network that leads outside."""
     host, options = record.host_config, parts.options()
     dns = host.dns or options.dns
-    servers = files.forwarders(dns)
+    servers = files.forwarders(dns) if endpoints.gateway_of(_places_of(parts, given)) else []
+    if given.servers == servers:
+        return
     sockets = await parts.networks.sandboxes.serve_names(namespace)
     try:
         request = control.ServeNames(names=parts.networks.sandboxes.name_service(record.id, servers))
@@ -171,6 +177,7 @@ async def _serve_names(parts: Parts, record: ContainerRecord, namespace: int) ->
     finally:
         for descriptor in sockets:
             os.close(descriptor)
+    given.servers = servers
     _rewrite(
         parts.files(record).resolv_conf,
         files.served_resolv_conf(dns, host.dns_search or options.dns_search, host.dns_options or options.dns_options),
@@ -224,11 +231,15 @@ async def _settle_inside(parts: Parts, record: ContainerRecord, given: NetworkSt
 
     ``changed`` is the place that was added or removed. The routes stay as they are unless it has, or had, a gateway.
     """
-    places = [Place(parts.networks.find(settings.network_id), settings) for settings in given.endpoints.values()]
+    places = _places_of(parts, given)
     others = [place for place in places if place.network.id != changed.network.id]
     if any(place is changed for place in endpoints.gateways_of([changed, *others]).values()):
         await parts.networks.sandboxes.set_default_routes(namespace, places, given.endpoints, given.interfaces)
     _write_hosts(parts, record, given)
+
+
+def _places_of(parts: Parts, given: NetworkState) -> list[Place]:
+    return [Place(parts.networks.find(settings.network_id), settings) for settings in given.endpoints.values()]
 
 
 def _write_hosts(parts: Parts, record: ContainerRecord, given: NetworkState) -> None:

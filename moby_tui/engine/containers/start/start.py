@@ -339,7 +339,8 @@ def _write_files(files: ContainerPaths, record: ContainerRecord, sandbox: Sandbo
     _write_readable(files.hostname, record.config.hostname + "\n")
     _write_readable(files.hosts, sandbox.hosts)
     _write_readable(files.resolv_conf, sandbox.resolv_conf)
-    NetworkState(sandbox.endpoints, sandbox.ports, sandbox.interfaces).write(files.network)
+    servers = sandbox.servers if sandbox.name_sockets else None
+    NetworkState(sandbox.endpoints, sandbox.ports, sandbox.interfaces, servers=servers).write(files.network)
 
 
 def _write_readable(path: Path, text: str) -> None:

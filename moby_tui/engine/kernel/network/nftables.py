@@ -16,6 +16,7 @@ from moby_tui.engine.kernel.network.netlink import (
     NLM_F_APPEND,
     NLM_F_CREATE,
     NLM_F_DUMP,
+    NLM_F_EXCL,
     attribute,
     attributes,
     each_attribute,
@@ -102,6 +103,10 @@ class Table:
     def create(self) -> bytes:
         """One that is there stays, and is put to work where it was dormant."""
         return self._message(_NEWTABLE, NLM_F_CREATE, text(_TABLE_NAME, self.name), number(_TABLE_FLAGS, 0))
+
+    def create_new(self) -> bytes:
+        """Answered with EEXIST where there is one."""
+        return self._message(_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, text(_TABLE_NAME, self.name))
 
     def get(self) -> bytes:
         """Asks for the table, outside of a transaction; answered with ENOENT where there is none. ``is_dormant`` reads the answer."""

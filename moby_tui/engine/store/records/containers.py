@@ -313,6 +313,8 @@ class NetworkState(Struct):
     interfaces: dict[str, str] = {}
     #: for each network that is shaped, how
     shapes: dict[str, Shape] = {}
+    #: the servers to which the container's questions for names are forwarded; None until its first user-defined network: it is not served
+    servers: list[str] | None = None
 
     @staticmethod
     def read(path: Path) -> NetworkState:

@@ -43,7 +43,10 @@ def _open() -> list[int]:
 
 
 def _redirect_to(datagram_port: int, stream_port: int) -> None:
-    """Makes the table that redirects questions to these ports; one that an earlier call has left is replaced."""
+    """Makes the table that redirects questions to these ports; one that an earlier call has left is replaced.
+
+    A replacement takes the kernel several milliseconds: it waits until no processor looks into what it deletes (RCU).
+    """
     table = nft.Table(nft.IPV4, "moby-names")
     packet = rule.Packet(table.family)
     rules = [
@@ -51,4 +54,8 @@ def _redirect_to(datagram_port: int, stream_port: int) -> None:
         for protocol, port in ((socket.IPPROTO_UDP, datagram_port), (socket.IPPROTO_TCP, stream_port))
     ]
     hook = nft.Hook("nat", nft.OUTPUT, nft.PRIORITY_DSTNAT)
-    send(NETLINK_NETFILTER, nft.batch(table.create(), table.delete(), table.create(), table.new_chain("output", hook), *rules))
+    content = [table.new_chain("output", hook), *rules]
+    try:
+        send(NETLINK_NETFILTER, nft.batch(table.create_new(), *content))
+    except FileExistsError:
+        send(NETLINK_NETFILTER, nft.batch(table.delete(), table.create(), *content))
