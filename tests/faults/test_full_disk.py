@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from moby_tui.engine.containers.start import orphans
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.store.state import State
 from moby_tui.errors import MobyError
@@ -125,6 +126,56 @@ async def test_full_to_the_last_byte(engine: Engine, disk: Path, tmp_path: Path)
     filler.unlink()
     async with Engine.open(disk, tmp_path / "run") as again:
         await _remove_all(again)
+
+
+async def test_disk_that_a_log_keeps_full(engine: Engine, disk: Path, tmp_path: Path) -> None:
+    """Whatever space is given up, the container's log takes it: it can be looked at, stopped and removed all the same."""
+    talks = await _start(engine, "trap 'exit 3' TERM; while :; do echo some words to be logged; done")
+    await engine.close()
+    filler = _fill(disk)
+    for _ in range(3):
+        async with Engine.open(disk, tmp_path / "run") as looking:
+            assert [(row.id, row.state) for row in await looking.containers.list(all=True)] == [(talks, "running")]
+            (disk / "reserve").unlink(missing_ok=True)
+            _fill(disk)
+    async with Engine.open(disk, tmp_path / "run") as ending:
+        assert (await _log(ending, talks)).startswith(b"some words")
+        await ending.containers.stop(talks, timeout=20)
+        assert (await ending.containers.inspect(talks)).state.exit_code == 3
+        await _refused(_create(ending, "true"), "no space left")
+        await ending.containers.remove(talks)
+        assert not await ending.containers.list(all=True)
+        filler.unlink()
+        await _create(ending, "true")
+        await _remove_all(ending)
+
+
+async def test_removal_makes_too_little_space(
+    engine: Engine, disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program takes what the container's files leave: the container is gone all the same, and its row once there is space."""
+    ident = await _create(engine, "true")
+    await engine.close()
+    fillers = [_fill(disk)]
+
+    def remove(*folders: Path) -> None:
+        remove_files(*folders)
+        fillers.append(_fill(disk))
+
+    remove_files = orphans.remove_files
+    monkeypatch.setattr(orphans, "remove_files", remove)
+    async with Engine.open(disk, tmp_path / "run") as other:
+        (disk / "reserve").unlink(missing_ok=True)
+        fillers.append(_fill(disk))
+        await other.containers.remove(ident)
+        assert not await other.containers.list(all=True)
+        await _refused(other.containers.inspect(ident), "No such container")
+        assert set(other._parts.store.ids()) == {ident}
+    for filler in fillers:
+        filler.unlink()
+    async with Engine.open(disk, tmp_path / "run") as again:
+        assert not await again.containers.list(all=True)
+        assert not again._parts.store.ids()
 
 
 async def test_removal_makes_space(engine: Engine, disk: Path) -> None:

@@ -19,7 +19,7 @@ from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import ContainerPaths, Paths
 from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.store.state import DAMAGED, State, now
-from moby_tui.errors import Conflict, InvalidArgument, NotFound, Unavailable
+from moby_tui.errors import Conflict, InvalidArgument, NotFound, StorageFull, Unavailable
 
 if TYPE_CHECKING:
     from moby_tui.engine.events.bus import EventBus
@@ -96,7 +96,8 @@ class Parts(msgspec.Struct, frozen=True):
             record = self.store.get(ref)
             if self.paths.container(record.id).data.exists():
                 return record
-            self.forget(record)
+            if not self.forget(record):
+                raise NotFound(f"No such container: {ref}")
 
     def list(self) -> list[ContainerRecord]:
         self.forget_removed(self.store.ids())
@@ -120,10 +121,17 @@ class Parts(msgspec.Struct, frozen=True):
                 with suppress(NotFound):
                     self.forget(self.store.get(ident))
 
-    def forget(self, record: ContainerRecord) -> None:
-        """Deletes the row of a removed container, and its anonymous volumes, which its monitor cannot remove."""
-        if self.store.delete(record.id) and record.host_config.auto_remove and record.anonymous_volumes:
-            self.volumes.remove_anonymous(record.anonymous_volumes)
+    def forget(self, record: ContainerRecord) -> bool:
+        """Deletes the row of a removed container, and its anonymous volumes, which its monitor cannot remove.
+
+        Returns False where the disk is full: an engine that finds space does it.
+        """
+        try:
+            if self.store.delete(record.id) and record.host_config.auto_remove and record.anonymous_volumes:
+                self.volumes.remove_anonymous(record.anonymous_volumes)
+        except StorageFull:
+            return False
+        return True
 
     def is_free(self, name: str) -> bool:
         """True if no container has this name. The row of a container that its monitor has removed is deleted first."""

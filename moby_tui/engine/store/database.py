@@ -36,6 +36,8 @@ _NAMES = frozenset(("containers", "images", "image_references", "networks", "vol
 FILES = ("", "-wal", "-shm", "-journal")
 #: What SQLite's calls raise. The second, where the text of the error quotes a damaged schema: Python decodes it before it knows the error.
 FAILURES = (sqlite3.DatabaseError, UnicodeDecodeError)
+#: Bytes of free space without which SQLite opens no database: its index (sqlite.org/walformat.html) and some pages of its log.
+_NEEDED = 64 * 1024
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 #: What a person does about a database that is lost or damaged.
 ADVICE = "put back a good copy, or run 'moby system recover' to rebuild it from what is on disk"
@@ -59,28 +61,35 @@ class Database:
         _check_files(path)
         disk.keep_reserve(path.with_name("reserve"))
         at_rest = _is_at_rest(path)
+        self._is_writable = True
+        #: the connection before, from which other threads may be reading
+        self._superseded: sqlite3.Connection | None = None
         try:
             self.connection = _connect(path)
         except FAILURES as error:
-            raise (disk.refusal(self.root) or _unusable(path, error)) from error
+            raise (self._refusal() or _unusable(path, error)) from error
         try:
             try:
                 self._prepare(path)
             except (sqlite3.OperationalError, StorageFull, StorageReadOnly):
                 self.connection.close()
-                if not at_rest or disk.refusal(self.root) is None:
+                if not at_rest or self._refusal() is None:
                     raise
                 self.connection = _connect(path, "?immutable=1")
-                self._prepare(path, is_writable=False)
+                self._is_writable = False
+                self._prepare(path)
             self._file = _identity(path)
         except FAILURES as error:
             self.connection.close()
-            raise (disk.refusal(self.root) or _unusable(path, error)) from error
+            raise (self._refusal() or _unusable(path, error)) from error
         except MobyError:
             self.connection.close()
             raise
 
-    def _prepare(self, path: Path, *, is_writable: bool = True) -> None:
+    def _refusal(self) -> StorageFull | StorageReadOnly | None:
+        return disk.refusal(self.root, _NEEDED)
+
+    def _prepare(self, path: Path) -> None:
         """Makes the tables of a new database, and migrates that of an older format."""
         run = self.connection.execute
         run("PRAGMA foreign_keys = ON")
@@ -92,13 +101,13 @@ class Database:
         if version == 0:
             run("PRAGMA journal_mode = WAL")
             self.connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = {VERSION};COMMIT;")
-        elif version < VERSION and is_writable:
+        elif version < VERSION and self._is_writable:
             # imported here, since a data root is migrated once
             from moby_tui.engine.store.migrations import migration
 
             migration.migrate(self.connection, path)
         elif version < _READABLE:
-            raise disk.refusal(path.parent) or MobyError(f"data root {path.parent} is of an older format and cannot be migrated")
+            raise self._refusal() or MobyError(f"data root {path.parent} is of an older format and cannot be migrated")
 
     def last_boot(self) -> str:
         """The boot in which an engine last found all in order; empty where none has said so."""
@@ -136,7 +145,23 @@ class Database:
         """
         self._check_in_place()
         with self._writing:
+            if not self._is_writable:
+                self._try_to_write()
             yield from self._transact()
+
+    def _try_to_write(self) -> None:
+        """Opens it anew where it could only be read, for lack of space. Raises ``MobyError`` where that is still so."""
+        reading = self.connection
+        self._is_writable = True
+        try:
+            self.connection = _connect(self.path)
+            self._prepare(self.path)
+        except (*FAILURES, MobyError) as error:
+            if self.connection is not reading:
+                self.connection.close()
+            self.connection, self._is_writable = reading, False
+            raise (self._refusal() or MobyError(f"database: {error}")) from error
+        self._superseded = reading
 
     def _transact(self) -> Iterator[sqlite3.Connection]:
         try:
@@ -171,10 +196,12 @@ class Database:
             return damaged(self.path, _cause(error))
         if code == sqlite3.SQLITE_FULL:
             return disk.full(self.root)
-        return disk.refusal(self.root) or MobyError(f"database: {error}")
+        return self._refusal() or MobyError(f"database: {error}")
 
     def close(self) -> None:
         self.connection.close()
+        if self._superseded is not None:
+            self._superseded.close()
 
 
 def _cause(error: Exception) -> str:
@@ -223,8 +250,12 @@ def _connect(path: Path, how: str = "") -> sqlite3.Connection:
 
 
 def _is_at_rest(path: Path) -> bool:
-    """Whether all of it is in the one file: nobody has it open, and nobody who had it was killed (sqlite.org/wal.html)."""
-    return path.exists() and not path.with_name(f"{path.name}-wal").exists()
+    """Whether all of it is in the one file: its log is empty or missing (sqlite.org/wal.html). Who finds no space to open it leaves an empty
+    one."""
+    try:
+        return path.exists() and path.with_name(f"{path.name}-wal").stat().st_size == 0
+    except FileNotFoundError:
+        return True
 
 
 def _check_files(path: Path) -> None:

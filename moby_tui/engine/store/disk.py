@@ -31,12 +31,12 @@ def refusals_told(*roots: Path) -> Iterator[None]:
         raise (told[0] if told else guessed(roots[0] if roots else None)) from error
 
 
-def refusal(root: Path) -> StorageFull | StorageReadOnly | None:
-    """Why nothing can be written now, where that is so (statvfs(3))."""
+def refusal(root: Path, needed: int = 0) -> StorageFull | StorageReadOnly | None:
+    """Why nothing, or not as much as ``needed`` bytes, can be written now, where that is so (statvfs(3))."""
     status = os.statvfs(root)
     if status.f_flag & os.ST_RDONLY:
         return read_only(root)
-    return full(root) if status.f_bavail == 0 else None
+    return full(root) if status.f_bavail * status.f_frsize <= needed else None
 
 
 def keep_reserve(path: Path) -> None:

@@ -20,7 +20,7 @@ from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.store.state import State
 from moby_tui.engine.tasks import in_own_thread
-from moby_tui.errors import Conflict, NotFound, NotModified, Unavailable
+from moby_tui.errors import Conflict, NotFound, NotModified, StorageFull, Unavailable
 
 if TYPE_CHECKING:
     from moby_tui.engine.events.bus import Subscription
@@ -224,10 +224,12 @@ async def _remove_stopped(parts: Parts, record: ContainerRecord, *, force: bool,
         fault.point("remove.data removed")
         if told:
             parts.event("destroy", record)
-        parts.store.delete(record.id)
-        fault.point("remove.row deleted")
-        if record.anonymous_volumes and (volumes or record.host_config.auto_remove):
-            parts.volumes.remove_anonymous(record.anonymous_volumes)
+        # on a disk that is still full, an engine that finds space deletes the row of a container without files
+        with suppress(StorageFull):
+            parts.store.delete(record.id)
+            fault.point("remove.row deleted")
+            if record.anonymous_volumes and (volumes or record.host_config.auto_remove):
+                parts.volumes.remove_anonymous(record.anonymous_volumes)
         fault.point("remove.volumes removed")
         await in_own_thread(orphans.remove_files, files.run)
         fault.point("remove.done")
