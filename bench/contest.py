@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
@@ -13,6 +15,7 @@ from bench.peers import moby
 from bench.peers.crun import Crun
 from bench.peers.dashboard import Dashboard
 from bench.peers.docker import Docker
+from bench.peers.driven import SETTLED, DockerDriven
 from bench.peers.images import Images
 from bench.peers.networks import Networks
 from bench.peers.podman import Podman
@@ -96,6 +99,23 @@ class Contest:
     def dashboard(self) -> Dashboard:
         few, many = (self._stage(name, moby.Daemon.cgroups) for name in ("few", "many"))
         return Dashboard(moby.Daemon(few, self._archive), moby.Daemon(many, self._archive))
+
+    def pull_memory_of_ours(self) -> float:
+        return self._pull_memory(moby.Daemon.cgroups, lambda stage: moby.Daemon(stage, self._archive))
+
+    def pull_memory_of_docker(self) -> float:
+        return self._pull_memory(Docker.cgroups, lambda stage: Docker(stage, self._archive, self._docker_root))
+
+    def _pull_memory(self, cgroups: tuple[str, ...], make: Callable[[Stage], DockerDriven]) -> float:
+        """The growth of a daemon that was just started, on a stage of its own: an older one has memory of what it did before."""
+        folder = self._base / "fresh"
+        try:
+            with Stage(folder, cgroups=cgroups) as stage:
+                images = make(stage).images(self._registry)
+                time.sleep(SETTLED)
+                return images.pull_memory()
+        finally:
+            shutil.rmtree(folder)
 
     def versions(self) -> list[str]:
         """Of all who were asked anything."""
@@ -325,8 +345,8 @@ def _image_rows(c: Contest) -> list[Row]:
         "pull-memory",
         "peak memory of that pull, growth of the daemon's PSS",
         "dockerd + containerd",
-        lambda: c.our_images.pull_memory(),
-        lambda: c.docker_images.pull_memory(),
+        c.pull_memory_of_ours,
+        c.pull_memory_of_docker,
         target=1.0,
         runs=4,
         scale=MEBIBYTE,
