@@ -57,7 +57,7 @@ class Bridge:
         await stream.send_message(pb.SolveResponse(ref=frontend.id, result=_result(frontend.id, images)))
 
     async def evaluate(self, stream: Any) -> None:
-        """A result is made before its client knows it."""
+        """Answers at once: a client learns of a result only after the result is made."""
         await stream.recv_message()
         await stream.send_message(pb.EvaluateResponse())
 
