@@ -43,7 +43,7 @@ def config_file(folder: str | Path | None = None) -> Path:
 
 
 def find(domain: str, folder: str | Path | None = None) -> RegistryAuth | None:
-    """The stored login of a registry, or None; ``folder`` as in ``config_file``. Raises ``MobyError`` where file or helper cannot be
+    """The stored login of a registry, or None; ``folder`` as in ``config_file``. Raises ``MobyError`` if file or helper cannot be
     understood."""
     file = config_file(folder)
     configuration = read_configuration(file)
@@ -76,7 +76,7 @@ def store(domain: str, auth: RegistryAuth, folder: str | Path | None = None) -> 
         _run_helper(file, helper, "store", json.dumps({"ServerURL": _key(domain), "Username": user, "Secret": secret}))
         auths[_key(domain)] = {}
     else:
-        # podman and skopeo see no token where there is no user beside it
+        # podman and skopeo see no token if there is no user beside it
         password, token = ("", {"identitytoken": auth.identitytoken}) if auth.identitytoken else (auth.password, {})
         auths[_key(domain)] = {"auth": base64.b64encode(f"{auth.username}:{password}".encode()).decode()} | token
     write_configuration(file, configuration)
@@ -84,7 +84,7 @@ def store(domain: str, auth: RegistryAuth, folder: str | Path | None = None) -> 
 
 
 def erase(domain: str, folder: str | Path | None = None) -> bool:
-    """Forgets a login; False where there was none. Raises ``MobyError``."""
+    """Forgets a login; False if there was none. Raises ``MobyError``."""
     file = config_file(folder)
     configuration = read_configuration(file)
     auths = configuration.get("auths") or {}
@@ -153,7 +153,7 @@ def _ask_helper(file: Path, name: str, server: str) -> RegistryAuth | None:
 
 
 def _run_helper(file: Path, name: str, action: str, text: str) -> str | None:
-    """The answer of the helper that ``file`` names; None where it knows no login. Raises ``MobyError``."""
+    """The answer of the helper that ``file`` names; None if it knows no login. Raises ``MobyError``."""
     import subprocess
 
     program = f"docker-credential-{name}"

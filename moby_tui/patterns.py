@@ -185,7 +185,7 @@ class Ignore:
 
 
 def _tree(pattern: str) -> _Matcher:
-    """``**`` is any number of folders, at the end also of names; what a pattern names it names with all that is below."""
+    """Matches what a pattern matches, and everything below it. ``**`` stands for any number of folders; at the end, for any path."""
     parts: list[str] = []
     rest = pattern
     if rest.startswith("**") and not rest.startswith("**/") and not has_wildcard(rest[2:]):

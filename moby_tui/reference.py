@@ -77,11 +77,11 @@ class Reference(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """How the store knows it: by digest where there is one, else by tag."""
+        """How the store knows it: by digest if there is one, else by tag."""
         return f"{self.repository}@{self.digest}" if self.digest else self.canonical
 
     def tagged(self) -> Reference:
-        """Itself, with ``latest`` where it has neither tag nor digest."""
+        """Itself, with ``latest`` if it has neither tag nor digest."""
         return self if self.tag or self.digest else msgspec.structs.replace(self, tag=DEFAULT_TAG)
 
     def at(self, digest: str) -> Reference:

@@ -76,10 +76,10 @@ class Runs:
     ) -> bytes | str:
         """Runs a command in a new container and returns what it wrote to its standard output; with ``detach``, at once, the id.
 
-        ``image`` is a reference, or the whole configuration; the image is pulled where it is not here. ``command`` goes before the
+        ``image`` is a reference, or the whole configuration; the image is pulled if it is not here. ``command`` goes before the
         configuration's. With ``remove`` the container goes with its end, as with ``docker run --rm``. A call that is cancelled
-        kills its container. Raises ``ContainerFailed`` where the command ends with another status than 0, ``CommandNotFound`` or
-        ``CommandNotInvocable`` where it cannot be executed, and what create, pull and start raise.
+        kills its container. Raises ``ContainerFailed`` if the command ends with another status than 0, ``CommandNotFound`` or
+        ``CommandNotInvocable`` if it cannot be executed, and what create, pull and start raise.
         """
         config = _configuration(image, command, remove=remove, detach=detach)
         container = await _create(self, config, name, platform)

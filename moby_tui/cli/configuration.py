@@ -76,7 +76,7 @@ def _environment(options: CreateOptions) -> list[str] | None:
 
 
 def _pairs(option: str, specs: list[str], files: list[str] | None = None) -> dict[str, str] | None:
-    """The keys and values of an option that is given as ``key=value``; None where there are none."""
+    """The keys and values of an option that is given as ``key=value``; None if there are none."""
     if not specs and not files:
         return None
     from moby_tui.cli.values.environment import pairs
@@ -270,7 +270,7 @@ def _resources(options: CreateOptions) -> dict[str, Any]:
 
 
 def _size(text: str) -> int:
-    """In bytes; 0 where none was given."""
+    """In bytes; 0 if none was given."""
     if not text:
         return 0
     from moby_tui.cli.values import units
@@ -335,7 +335,7 @@ def update_request(options: UpdateOptions) -> ContainerUpdate:
 
 
 def port_changes(options: UpdateOptions) -> PortChanges | None:
-    """The ports that are to be published and withdrawn; None where there are none. Raises ``InvalidArgument``."""
+    """The ports that are to be published and withdrawn; None if there are none. Raises ``InvalidArgument``."""
     if not options.publish_add and not options.publish_rm:
         return None
     from moby_tui.cli.values import ports

@@ -181,7 +181,7 @@ def _parameter(name: str, option: Option) -> inspect.Parameter:
 
 
 def _shows_default(option: Option) -> bool:
-    """False where there is none, and where the help says it."""
+    """False if there is none, and if the help says it."""
     if option.is_flag:
         return bool(option.negations)
     return not option.is_list and option.default not in ("", None, 0)

@@ -33,7 +33,7 @@ class Foreground(msgspec.Struct, frozen=True):
 
 
 def require_terminal(*, tty: bool, stdin: bool) -> None:
-    """Raises ``InvalidArgument`` where a terminal's input is wanted and the caller has none."""
+    """Raises ``InvalidArgument`` if a terminal's input is wanted and the caller has none."""
     if tty and stdin and not os.isatty(0):
         raise InvalidArgument("cannot attach standard input to a terminal: the input device is not a TTY; leave out -t")
 

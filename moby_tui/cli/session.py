@@ -54,7 +54,7 @@ class Session:
         ``login_folder`` has the logins and the user's own settings, empty: as ``logins.config_file`` says.
         ``engine`` makes the options of the engine, which not every command opens; ``preset`` are those of its fields that come from
         environment variables, and are for an engine in this process only."""
-        #: as a person wrote it, empty where a context or nothing says it
+        #: as a person wrote it, empty if a context or nothing says it
         self.named_host = host
         self._choose = choose or (lambda: (host, None))
         self._chosen: tuple[str, Tls | None] | None = None
@@ -88,7 +88,7 @@ def use(session: Session) -> None:
 
 
 def current() -> Session:
-    """The global options of this invocation; the defaults where nobody gave any."""
+    """The global options of this invocation; the defaults if nobody gave any."""
     return _session.get(Session())
 
 

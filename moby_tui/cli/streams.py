@@ -15,7 +15,7 @@ _CHUNK = 1 << 20
 
 
 async def chunks_of(source: str) -> AsyncIterator[bytes]:
-    """The bytes of a file, or of standard input for ``-``. Raises ``InvalidArgument`` where it cannot be read."""
+    """The bytes of a file, or of standard input for ``-``. Raises ``InvalidArgument`` if it cannot be read."""
     try:
         file: BinaryIO = sys.stdin.buffer if source == "-" else open(source, "rb")  # noqa: SIM115 - standard input is not ours to close
     except OSError as error:

@@ -21,7 +21,7 @@ class Choice(NamedTuple):
 
 
 def name_of_context(contexts: Store) -> str:
-    """``DOCKER_CONTEXT``, or the one in use; ``default`` for none. Raises ``NotFound`` where the one in use is gone."""
+    """``DOCKER_CONTEXT``, or the one in use; ``default`` for none. Raises ``NotFound`` if the one in use is gone."""
     if name := os.environ.get("DOCKER_CONTEXT"):
         return name
     name = contexts.current()

@@ -90,7 +90,7 @@ def _resolved(target: str) -> str:
 async def extract(chunks: AsyncIterator[bytes], folder: str, *, name: str, owners: bool) -> None:
     """Unpacks into ``folder``, the root of the archive (its first entry) under the given name; ``owners`` keeps user and group.
 
-    Nothing is written outside of ``folder``. Raises ``InvalidArgument`` where the archive would, and ``MobyError``.
+    Nothing is written outside of ``folder``. Raises ``InvalidArgument`` if the archive would, and ``MobyError``.
     """
     await _unpacked(chunks, folder, adapt=_under(name), owners=owners)
 

@@ -13,7 +13,7 @@ _CHUNK = 1 << 20
 
 
 async def chunks_of(source: str) -> AsyncIterator[bytes]:
-    """The bytes of a file. Raises ``InvalidArgument`` where it cannot be read."""
+    """The bytes of a file. Raises ``InvalidArgument`` if it cannot be read."""
     try:
         file = open(source, "rb")  # noqa: SIM115 - what goes wrong later is not the name's fault
     except OSError as error:
@@ -26,7 +26,7 @@ async def chunks_of(source: str) -> AsyncIterator[bytes]:
 async def write_whole(chunks: AsyncIterator[bytes], target: str) -> None:
     """Writes a file, which appears when it is whole; what is there and is no file (a device, a pipe) is written to as it is.
 
-    Raises ``InvalidArgument`` where it cannot be written.
+    Raises ``InvalidArgument`` if it cannot be written.
     """
     if os.path.exists(target) and not os.path.isfile(target):
         await _into(target, chunks)

@@ -108,7 +108,7 @@ class Engine:
         return cls(settled(options, data_root=data_root, exec_root=exec_root))
 
     async def __aenter__(self) -> Engine:
-        """Raises ``Forbidden`` without root, ``InvalidArgument`` for bad options, ``MobyError`` where the folders cannot be used."""
+        """Raises ``Forbidden`` without root, ``InvalidArgument`` for bad options, ``MobyError`` if the folders cannot be used."""
         if os.geteuid() != 0:
             raise Forbidden("moby needs root here: run it with sudo, or point it at a daemon with -H")
         self.check_options()
@@ -225,7 +225,7 @@ class Engine:
     async def recover(
         data_root: str | Path | None = None, exec_root: str | Path | None = None, *, options: EngineOptions | None = None
     ) -> Recovered:
-        """Rebuilds a lost or damaged database from what is on disk. Raises ``MobyError`` where that is not ours to do."""
+        """Rebuilds a lost or damaged database from what is on disk. Raises ``MobyError`` if that is not ours to do."""
         if os.geteuid() != 0:
             raise Forbidden("moby needs root here: run it with sudo")
         from moby_tui.engine.recovery import rebuild as recovery

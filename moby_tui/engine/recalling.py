@@ -66,7 +66,7 @@ class HistoryService:
             yield KeptLine(time=line.time, stream=line.stream, text=line.text.decode("utf-8", "replace").removesuffix("\n"))
 
     def _journal(self) -> HistoryJournal:
-        """One that was kept before can be read though none is kept now."""
+        """The history's journal; if no history is kept now, that of an earlier time, which can still be read."""
         kept = log_tail.open_journal(self._parts)
         return kept or HistoryJournal(self._parts.paths.history, max_bytes=64 << 20, max_age=0)
 
@@ -140,7 +140,7 @@ def _rows(records: Iterator[Record], identifier: str) -> Iterator[tuple[int, Row
 
 
 def _figure(time: int, row: Row, before: tuple[int, Row] | None) -> Figures:
-    """With the rates since the sample before; 0 where there is none, and where a total shrank: the container has started anew."""
+    """With the rates since the sample before; 0 if there is none, and if a total shrank: the container has started anew."""
     figure = Figures(time=time / SECOND, memory=row.memory, limit=row.limit, processes=row.processes)
     if before is None or not 0 < time - before[0] <= _GAP or row.cpu < before[1].cpu:
         return figure

@@ -137,7 +137,7 @@ class Recorder:
 
 
 def _take_lock(parts: Parts) -> int | None:
-    """A descriptor that holds the recorder's lock; None while another engine has it, or where there is no room for it."""
+    """A descriptor that holds the recorder's lock; None while another engine has it, or if there is no room for it."""
     try:
         parts.paths.history.mkdir(mode=0o700, exist_ok=True)
         fd = os.open(parts.paths.history / RECORDER_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

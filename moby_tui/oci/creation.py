@@ -284,7 +284,7 @@ def open_user_namespace(linux: Linux) -> int:
 
 
 def host_user(spec: Configuration, process: Process | None = None) -> int:
-    """The host's id of the user that the process will be. Raises ``MobyError`` where that is not mapped."""
+    """The host's id of the user that the process will be. Raises ``MobyError`` if that is not mapped."""
     uid = (process or spec.process).user.uid
     try:
         return ids.to_host(joining.id_maps(spec)[0], uid)

@@ -27,7 +27,7 @@ _REFUSALS = {"stopped": "cannot exec a container that has stopped", "paused": "c
 
 
 def execute(store: Store, options: Options) -> int:
-    """Returns the exit code; 0 at once where it is detached."""
+    """Returns the exit code; 0 at once if it is detached."""
     ident, *command = options.words
     container = store.get(ident)
     if (refusal := _REFUSALS.get(container.status())) is not None:

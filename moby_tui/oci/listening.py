@@ -45,7 +45,7 @@ class Listener:
 
     @classmethod
     def of(cls, linux: Linux) -> Listener | None:
-        """None where the filter asks nobody."""
+        """None if the filter asks nobody."""
         seccomp = Seccomp.from_values(linux.seccomp or {})
         return cls(seccomp) if any(rule.action == _NOTIFY for rule in seccomp.syscalls) else None
 

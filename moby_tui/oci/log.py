@@ -14,7 +14,7 @@ class _Log:
 
 
 def use(path: str, form: str) -> None:
-    """Raises ``OSError`` where the file cannot be opened."""
+    """Raises ``OSError`` if the file cannot be opened."""
     _Log.path, _Log.as_json = path, form == "json"
     if path:
         os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644))

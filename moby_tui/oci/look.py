@@ -44,7 +44,7 @@ def _print_table(rows: list[tuple[str, ...]]) -> None:
 
 
 def processes(store: Store, ident: str, form: str, options: list[str]) -> None:
-    """The processes of a container, through ps(1) where a table is asked for."""
+    """The processes of a container, through ps(1) if a table is asked for."""
     pids = sorted(store.get(ident).cgroup.pids())
     if form == "json":
         print(json.dumps(pids))

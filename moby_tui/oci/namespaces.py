@@ -59,7 +59,7 @@ class Joined:
         self._back: list[tuple[int, int]] = []
 
     def __enter__(self) -> None:
-        """Raises ``MobyError`` where a path is no namespace of its type."""
+        """Raises ``MobyError`` if a path is no namespace of its type."""
         for kind, name, flag in _KINDS:
             path = self._asked.get(kind)
             if path:

@@ -34,7 +34,7 @@ def parse_signal(text: str) -> int:
 
 
 def send(container: Container, number: int, *, everybody: bool = False) -> None:
-    """Raises ``MobyError`` where it does not run, in the words that containerd looks for."""
+    """Raises ``MobyError`` if it does not run, in the words that containerd looks for."""
     if everybody:
         for pid in container.cgroup.pids():
             _send_one(pid, number)

@@ -23,7 +23,7 @@ _REFUSALS = {
 
 
 def start(store: Store, ident: str) -> None:
-    """Raises ``MobyError`` in any state but created, ``StartFailure`` where the program cannot be executed, ``HookFailure``."""
+    """Raises ``MobyError`` in any state but created, ``StartFailure`` if the program cannot be executed, ``HookFailure``."""
     with store.locked(ident) as container:
         status = container.status()
         if status != "created":

@@ -88,7 +88,7 @@ class Store:
         self.root = os.path.abspath(root)
 
     def new(self, ident: str, bundle: str, config: Configuration, cgroup: str) -> Container:
-        """The folder of a container that is being made. Raises ``MobyError`` where there is one of that name."""
+        """The folder of a container that is being made. Raises ``MobyError`` if there is one of that name."""
         if not _ID.fullmatch(ident) or ident in (".", ".."):
             raise MobyError(f"invalid container id {ident!r}: use letters, digits and _ + - .")
         os.makedirs(self.root, 0o700, exist_ok=True)

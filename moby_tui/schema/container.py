@@ -285,7 +285,7 @@ class PortChanges(Wire, kw_only=True):
 
 
 class PortsChanged(Wire, kw_only=True):
-    """What is published then; nothing where the container does not run."""
+    """What is published then; nothing if the container does not run."""
 
     ports: dict[str, list[PortBinding] | None] = field(default_factory=dict)
 
@@ -368,7 +368,7 @@ BRIDGE_FIELDS = (
 
 
 class NetworkSettings(Wire, kw_only=True):
-    """``ports`` maps ``80/tcp`` to its host bindings, or to null where the port is exposed only."""
+    """``ports`` maps ``80/tcp`` to its host bindings, or to null if the port is exposed only."""
 
     sandbox_id: str = field(default="", name="SandboxID")
     sandbox_key: str = ""

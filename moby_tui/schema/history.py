@@ -20,7 +20,7 @@ class HistoryStatus(Struct, kw_only=True):
 
 
 class Remembered(Struct, kw_only=True):
-    """A container of which the history has something. Times are Unix seconds; ``removed`` is 0 while it exists, or where it is not known.
+    """A container of which the history has something. Times are Unix seconds; ``removed`` is 0 while it exists, or if it is not known.
 
     ``first`` and ``last`` are the times of its samples, 0 without any. ``log``: the end of its log is kept. ``exit_code`` is that at its
     removal, None before.

@@ -31,7 +31,7 @@ class Signature(Wire, kw_only=True):
 
 
 class Verification(Wire, kw_only=True):
-    """``digest`` is the manifest's that is signed: the index's where there is one."""
+    """``digest`` is the manifest's that is signed: the index's if there is one."""
 
     reference: str
     digest: str
@@ -41,7 +41,7 @@ class Verification(Wire, kw_only=True):
 class Attestation(Wire, kw_only=True):
     """A statement about an image. ``source`` tells how it is attached: ``index`` (BuildKit), ``cosign`` (a tag) or ``referrer``.
 
-    ``statement`` is the in-toto statement, or another document (a bill of materials as it is); None where it was not asked for, or
+    ``statement`` is the in-toto statement, or another document (a bill of materials as it is); None if it was not asked for, or
     where it is none that can be shown. Nothing says that it is true: ``signed`` tells whether somebody vouches for it at all.
     """
 

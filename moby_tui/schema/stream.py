@@ -108,7 +108,7 @@ class Stream:
     async def hand_over(self, connection: socket.socket, early: bytes) -> bool:
         """Lets the process's side use a client's connection itself, so that nothing passes through here any more.
 
-        ``early`` is input of the client that was read already. False where it cannot be done: the caller then carries the bytes.
+        ``early`` is input of the client that was read already. False if it cannot be done: the caller then carries the bytes.
         After True this stream is closed, and so is to be the caller's own descriptor of the connection.
         """
         return False

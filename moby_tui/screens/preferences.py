@@ -74,7 +74,7 @@ def preferences_path() -> Path:
 
 
 def load() -> Preferences:
-    """What is remembered; the defaults where there is nothing. Raises ``ValueError`` on a file that does not say what it should."""
+    """What is remembered; the defaults if there is nothing. Raises ``ValueError`` on a file that does not say what it should."""
     try:
         return msgspec.json.decode(preferences_path().read_bytes(), type=Preferences)
     except FileNotFoundError:

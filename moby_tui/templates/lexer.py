@@ -65,7 +65,7 @@ def line_of(text: str, position: int) -> int:
 
 
 class Lexer:
-    """Reads one template's text. Iterating raises ``TemplateError`` where a token cannot be."""
+    """Reads one template's text. Iterating raises ``TemplateError`` if a token cannot be."""
 
     def __init__(self, name: str, text: str) -> None:
         self._name, self._text = name, text

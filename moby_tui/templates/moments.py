@@ -21,7 +21,7 @@ _TEXT = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(
 class Moment:
     """``seconds`` is the wall clock in whole seconds, with its zone; ``nanoseconds`` what is beyond it, below 10**9.
 
-    ``utc`` is true where the text named UTC by its letter, which Go then prints by name.
+    ``utc`` is true if the text named UTC by its letter, which Go then prints by name.
     """
 
     seconds: datetime
@@ -146,7 +146,7 @@ def format_moment(text: str, layout: str) -> str:
 
 
 def _fraction(nanoseconds: int, pattern: str) -> str:
-    """``.000``: as many digits; ``.999``: as many, less the zeros at the end, and nothing where all are zeros."""
+    """``.000``: as many digits; ``.999``: as many, less the zeros at the end, and nothing if all are zeros."""
     digits = f"{nanoseconds:09}"[: len(pattern) - 1].ljust(len(pattern) - 1, "0")
     if pattern[1] == "9":
         digits = digits.rstrip("0")

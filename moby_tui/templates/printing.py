@@ -135,6 +135,7 @@ def sprintf(format: str, values: Sequence[Any]) -> str:
 
 
 def _directive(match: re.Match[str], arguments: _Arguments) -> str:
+    """What one directive of a format prints; for a wrong one the complaint that Go prints."""
     verb = match["verb"]
     if verb is None:
         return "%!(NOVERB)"

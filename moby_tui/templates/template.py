@@ -12,7 +12,7 @@ from moby_tui.templates.parser import parse
 
 
 class Template:
-    """Raises ``TemplateError`` where it cannot be parsed. ``functions`` are known beside Go's own."""
+    """Raises ``TemplateError`` if it cannot be parsed. ``functions`` are known beside Go's own."""
 
     def __init__(self, text: str, *, name: str = "", functions: Mapping[str, Function] | None = None) -> None:
         self._name, self._text = name, text

@@ -133,7 +133,7 @@ class Map(dict[str, Any]):
 class Struct:
     """A Go struct: fields in their order, by Go's names, and methods.
 
-    ``json_names`` says what a field is called in JSON where that differs, or None where it is left out.
+    ``json_names`` says what a field is called in JSON where that differs, or None if it is left out.
     """
 
     def __init__(

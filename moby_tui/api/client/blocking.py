@@ -102,7 +102,7 @@ class Containers(Protocol):
     ) -> bytes:
         """Creates, starts and awaits: what the command wrote to its standard output, or the id with ``detach``.
 
-        See ``moby_tui.running``, which is every client's. Raises ``ContainerFailed`` where the command does not end with 0.
+        See ``moby_tui.running``, which is every client's. Raises ``ContainerFailed`` if the command does not end with 0.
         """
         ...
 
@@ -559,7 +559,7 @@ class Events(Protocol):
         self, *, since: float | None = None, until: float | None = None, filters: Filters | None = None
     ) -> Iterator[Event]:
         """Past events from ``since`` (Unix seconds), then live ones until ``until`` (None: for ever); no gap, no repeat. Without
-        ``since``: all past ones where there is an ``until``, else none."""
+        ``since``: all past ones if there is an ``until``, else none."""
         ...
 
 
@@ -641,7 +641,7 @@ class Registry(Protocol):
     def remove(self, reference: str, *, auth: RegistryAuth | None = None) -> str:
         """By digest a manifest with all its tags, by tag the tag alone; what is deleted.
 
-        Raises ``Forbidden`` where the registry does not let that be done."""
+        Raises ``Forbidden`` if the registry does not let that be done."""
         ...
 
 

@@ -65,7 +65,7 @@ class RemoteBuilder(Remote):
         contexts: Mapping[str, AsyncIterator[bytes]] | None = None,
         caller: Caller | None = None,
     ) -> AsyncIterator[Progress]:
-        """Raises ``InvalidArgument`` where the far engine has no place for an option, ``Forbidden`` where a secret could be overheard."""
+        """Raises ``InvalidArgument`` if the far engine has no place for an option, ``Forbidden`` if a secret could be overheard."""
         options = options or BuildOptions()
         if caller is not None:
             raise NotImplementedYet("a build whose caller supplies files while it runs, with an engine elsewhere")

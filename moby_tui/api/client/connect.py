@@ -29,7 +29,7 @@ def connect(
 
     ``options`` are those of the engine in this process. The other keywords are fields of them, and stand in their place.
     Use as ``async with connect(host) as client``. Raises ``InvalidArgument`` for a host that is none, and for options with a host:
-    that engine has its own. Entering raises ``Unavailable`` where nobody answers.
+    that engine has its own. Entering raises ``Unavailable`` if nobody answers.
     """
     keywords = {
         "data_root": data_root,

@@ -124,13 +124,13 @@ class Session:
     async def ask(
         self, method: str, path: str, kind: type[T], query: Mapping[str, object] | None = None, document: object = None
     ) -> T:
-        """A request with a JSON answer, and with a JSON body where there is a document."""
+        """A request with a JSON answer, and with a JSON body if there is a document."""
         if document is None:
             return await self.read(await self.open(method, path, query), kind)
         return await self.read(await self.open_json(method, path, query, document), kind)
 
     async def send(self, method: str, path: str, query: Mapping[str, object] | None = None, document: object = None) -> None:
-        """A request whose answer says nothing more than its status, with a JSON body where there is a document."""
+        """A request whose answer says nothing more than its status, with a JSON body if there is a document."""
         if document is None:
             exchange = await self.open(method, path, query)
         else:

@@ -40,7 +40,7 @@ class RemoteImages(RemoteArchives):
         self, reference: str, *, all_tags: bool = False, platform: str = "", auth: RegistryAuth | None = None
     ) -> AsyncIterator[Progress]:
         name, tag = split(reference)
-        # the header is wanted even where there is no login to send
+        # the header is wanted even if there is no login to send
         return self._steps(
             "push", {"reference": name, "tag": "" if all_tags else tag, "platform": platform, "auth": auth or RegistryAuth()}
         )

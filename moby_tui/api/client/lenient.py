@@ -136,6 +136,8 @@ def _takes_none(info: inspect.Type) -> bool:
 
 
 def _of_list(inner: _Shape, forgiving: bool) -> _Shape:
+    """Lists whose items ``inner`` shapes. What is no list is left to the decoder to refuse; with ``forgiving`` it raises ``Misfit``."""
+
     def shape(value: Any) -> Any:
         if not isinstance(value, list):
             if forgiving:

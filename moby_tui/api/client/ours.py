@@ -13,7 +13,7 @@ _UNKNOWN = frozenset(("page not found", "404 page not found", "Not Found", "not 
 
 @contextmanager
 def ours(what: str) -> Iterator[None]:
-    """Raises ``OtherEngine`` where the engine does not know the address."""
+    """Raises ``OtherEngine`` if the engine does not know the address."""
     try:
         yield
     except NotFound as error:

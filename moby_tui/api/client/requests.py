@@ -48,7 +48,7 @@ def login_of(operation: Operation, values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def split(reference: str) -> tuple[str, str]:
-    """``name:tag`` or ``name@digest`` in two; the tag is ``latest`` where there is none."""
+    """``name:tag`` or ``name@digest`` in two; the tag is ``latest`` if there is none."""
     name, at, digest = reference.partition("@")
     if at:
         return name, digest

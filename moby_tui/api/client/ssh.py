@@ -20,7 +20,7 @@ _MOST_TEXT = 500
 
 
 def command(address: Address) -> list[str]:
-    """What is executed here. Over there it is `moby` that answers, and `docker` where there is no moby."""
+    """What is executed here. Over there it is `moby` that answers, and `docker` if there is no moby."""
     words = ["--host", f"unix://{address.path}"] if address.path else []
     script = 'exec "$(command -v moby || echo docker)" ' + shlex.join([*words, "system", "dial-stdio"])
     user = ["-l", address.user] if address.user else []

@@ -111,7 +111,7 @@ class Containers(Protocol):
     ) -> bytes:
         """Creates, starts and awaits: what the command wrote to its standard output, or the id with ``detach``.
 
-        See ``moby_tui.running``, which is every client's. Raises ``ContainerFailed`` where the command does not end with 0.
+        See ``moby_tui.running``, which is every client's. Raises ``ContainerFailed`` if the command does not end with 0.
         """
         ...
 

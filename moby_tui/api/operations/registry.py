@@ -64,5 +64,5 @@ class Registry(Protocol):
     async def remove(self, reference: str, *, auth: RegistryAuth | None = None) -> str:
         """By digest a manifest with all its tags, by tag the tag alone; what is deleted.
 
-        Raises ``Forbidden`` where the registry does not let that be done."""
+        Raises ``Forbidden`` if the registry does not let that be done."""
         ...

@@ -38,7 +38,7 @@ class Events(Protocol):
         self, *, since: float | None = None, until: float | None = None, filters: Filters | None = None
     ) -> AsyncIterator[Event]:
         """Past events from ``since`` (Unix seconds), then live ones until ``until`` (None: for ever); no gap, no repeat. Without
-        ``since``: all past ones where there is an ``until``, else none."""
+        ``since``: all past ones if there is an ``until``, else none."""
         ...
 
 

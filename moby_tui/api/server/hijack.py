@@ -93,8 +93,8 @@ class Taken:
             self.writer.transport.resume_reading()  # type: ignore[attr-defined]
         return self._reader
 
-    async def heard(self) -> None:
-        """Until the client has read the headers, or has had the time for it.
+    async def headers_read(self) -> None:
+        """Waits until the client has read the headers, or has had the time for it.
 
         Some clients (docker-py) read headers through a buffer and what follows past it: they lose what comes with the headers. A
         unix socket tells what its peer has not taken yet (SIOCOUTQ); of TCP the kernel knows less.
@@ -167,9 +167,9 @@ def _head(kind: str, *, upgraded: bool) -> bytes:
 
 
 async def pump(stream: Stream, taken: Taken, *, stdin: bool = True) -> None:
-    """Joins client and process: hands the connection over to the process's side or, where that cannot be, carries the bytes."""
+    """Joins client and process: hands the connection over to the container's monitor or, if it cannot be handed over, carries the bytes."""
     try:
-        await taken.heard()
+        await taken.headers_read()
         handed = await _hand_over(stream, taken)
     except BaseException:
         stream.close()
@@ -212,7 +212,7 @@ async def _carry(stream: Stream, taken: Taken, *, stdin: bool) -> None:
 async def say(taken: Taken, text: bytes) -> None:
     """Sends ``text`` as all there is, and closes."""
     try:
-        await taken.heard()
+        await taken.headers_read()
         taken.writer.write(text)
         await _part(taken.begin(), taken.writer)
     except ConnectionError:

@@ -56,7 +56,8 @@ class Listener:
 def listen(host: str, *, group: int | None = None, tls: Tls | None = None) -> list[Listener]:
     """Opens what ``host`` names; a unix socket is given to ``group``, or else stays root's alone. On TCP sockets ``tls`` is spoken.
 
-    Raises ``InvalidArgument``, ``Conflict`` where somebody else answers there, ``Unavailable``."""
+    Raises ``InvalidArgument``, ``Conflict`` if another process listens there, ``Unavailable``.
+    """
     scheme, found, rest = host.partition("://")
     if scheme == "unix" and found:
         return [_unix(rest, group)]

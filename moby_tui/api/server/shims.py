@@ -88,7 +88,7 @@ def container_inspect(container: ContainerInspect, version: ApiVersion) -> dict[
 
 
 def container_summaries(rows: list[ContainerSummary], version: ApiVersion) -> list[dict[str, Any]]:
-    """Sizes are there only where they were asked for, addresses only where a port is published."""
+    """Sizes are there only if they were asked for, addresses only if a port is published."""
     result: list[dict[str, Any]] = [to_builtins(row) for row in rows]
     for row in result:
         omitted.drop(row, "ContainerSummary")

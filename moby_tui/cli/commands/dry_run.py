@@ -26,7 +26,7 @@ _ANONYMOUS = "com.docker.volume.anonymous"
 
 
 class Removed(NamedTuple):
-    """``size`` is in bytes, None where none come back on this machine."""
+    """``size`` is in bytes, None if none come back on this machine."""
 
     kind: str
     name: str

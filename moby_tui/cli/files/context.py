@@ -13,7 +13,7 @@ from moby_tui.patterns import Ignore
 
 
 def _ignore_file(context: str, dockerfile: str) -> Ignore:
-    """The Dockerfile's own ignore file where there is one, else the context's."""
+    """The Dockerfile's own ignore file if there is one, else the context's."""
     names = [f"{dockerfile}.dockerignore"] if dockerfile else []
     for name in (*names, ".dockerignore"):
         try:

@@ -54,4 +54,5 @@ class Delivery:
 
 
 def open_delivery(wanted: Wanted) -> Delivery:
+    """The place that a build's result is written to: a folder into which an archive is unpacked, or a file."""
     return Delivery(wanted.destination, folder=wanted.output.kind in FOLDERS or wanted.unpacked)

@@ -126,7 +126,7 @@ def _map(value: dict[str, Any] | None, hint: Any) -> Map:
 
 
 def _zero(kind: Any) -> Any:
-    """What Go has where there is nothing."""
+    """What Go has if there is nothing."""
     return (
         {str: "", int: 0, bool: False, float: 0.0, Any: None}[kind]
         if kind in (str, int, bool, float, Any)

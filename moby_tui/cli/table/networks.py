@@ -131,7 +131,7 @@ NETWORK = Noun(
         NetworkDoctorOptions,
         help="Tell what blocks or breaks the traffic of containers on this host, and what to do.",
         about=(
-            "One line for each finding. The exit code is 1 where there is an error, 0 where there is none or a warning "
+            "One line for each finding. The exit code is 1 if there is an error, 0 if there is none or a warning "
             "only. Nothing is changed."
         ),
         examples=(

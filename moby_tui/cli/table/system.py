@@ -57,7 +57,7 @@ SYSTEM = Noun(
         Options,
         help="Proxy standard input and output to the engine's API: what ssh:// hosts run at the far end.",
         about=(
-            "It is the engine that -H or the context names, or the daemon of this machine; where none runs, the engine in "
+            "It is the engine that -H or the context names, or the daemon of this machine; if none runs, the engine in "
             "this process answers."
         ),
         examples=("ssh root@web.example moby system dial-stdio",),

@@ -19,7 +19,7 @@ FILES = ("tar", "oci", "docker")
 
 @dataclass(frozen=True)
 class Wanted:
-    """An output, and where it goes here: a folder, a file, or ``-`` for standard output; empty where it goes nowhere here."""
+    """An output, and where it goes here: a folder, a file, or ``-`` for standard output; empty if it goes nowhere here."""
 
     output: Output
     destination: str = ""

@@ -10,7 +10,7 @@ from moby_tui.errors import InvalidArgument
 
 
 def _file_entries(path: str) -> list[str]:
-    """The lines that say something. Raises ``InvalidArgument`` where the file cannot be read or a name is malformed."""
+    """The lines that are neither empty nor comments. Raises ``InvalidArgument`` if the file cannot be read or a name is malformed."""
     try:
         text = Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:

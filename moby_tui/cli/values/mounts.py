@@ -13,7 +13,7 @@ from moby_tui.schema.container import BindOptions, ImageMountOptions, Mount, Tmp
 
 #: The types that have options of their own.
 _FAMILIES = ("volume", "bind", "image", "tmpfs")
-#: The keys that mean true where no value is given.
+#: The keys that mean true if no value is given.
 _BARE = frozenset(("readonly", "ro", "volume-nocopy", "bind-nonrecursive", "bind-create-src", "idmap"))
 _OCTAL = re.compile(r"[0-7]{1,10}", re.ASCII)
 #: As Go's strconv.ParseBool reads them.

@@ -98,7 +98,7 @@ def parse_network(spec: str) -> tuple[str, EndpointSettings | None]:
 def networks(specs: Sequence[str], **shared: Sequence[str]) -> tuple[str, dict[str, EndpointSettings | None]]:
     """All ``--network``: the network mode, and the endpoints. ``shared`` (``alias=…``, ``ip=…``) belong to the first one.
 
-    Raises ``InvalidArgument`` where a network comes twice.
+    Raises ``InvalidArgument`` if a network comes twice.
     """
     endpoints: dict[str, EndpointSettings | None] = {}
     for spec in specs:

@@ -35,7 +35,7 @@ def pieces_of(file: Path) -> Iterator[bytes]:
 
 
 def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The plain bytes of a gzip, bzip2, xz, zstd or uncompressed stream. Raises ``InvalidArgument`` where it is damaged,
+    """The plain bytes of a gzip, bzip2, xz, zstd or uncompressed stream. Raises ``InvalidArgument`` if it is damaged,
     or becomes larger than ``limits.MOST_UNPACKED``.
     """
     source = iter(chunks)

@@ -75,7 +75,7 @@ async def put(
     """Unpacks an archive (tar, plain or gzip, bzip2, xz, zstd) into an existing directory.
 
     ``no_overwrite_dir_non_dir`` refuses to put a directory in place of something else or the reverse. All that is made belongs to
-    the user and group ``belonging_to``; where none is given, to whom the archive says.
+    the user and group ``belonging_to``; if none is given, to whom the archive says.
     Raises ``NotFound``, ``InvalidArgument`` and ``StorageFull``; what was unpacked until then stays.
     """
     from moby_tui.engine.archive.incoming import consume

@@ -244,7 +244,7 @@ class Reader:
 
 
 def clean(name: bytes) -> bytes:
-    """A member's name relative to the root, ``b""`` for the root itself. Raises ``InvalidArgument`` where it leads above it."""
+    """A member's name relative to the root, ``b""`` for the root itself. Raises ``InvalidArgument`` if it leads above it."""
     parts: list[bytes] = []
     for part in name.split(b"/"):
         if part == b"..":
@@ -257,7 +257,7 @@ def clean(name: bytes) -> bytes:
 
 
 def write_file(fd: int, entry: Entry, data: Iterator[memoryview]) -> None:
-    """A regular member's data into an empty file; where it is sparse, with holes between its extents. Raises ``OSError``."""
+    """A regular member's data into an empty file; if it is sparse, with holes between its extents. Raises ``OSError``."""
     if entry.extents is None:
         for chunk in data:
             _write(fd, chunk)

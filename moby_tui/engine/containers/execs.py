@@ -250,7 +250,7 @@ def inspect(parts: Parts, ident: str) -> ExecInspect:
 
 
 def _encoded_keys(keys: str) -> str:
-    """The bytes that detach, in base64, as Go encodes bytes; empty where the request names none."""
+    """The bytes that detach, in base64, as Go encodes bytes; empty if the request names none."""
     import base64  # imported here, since only who inspects an exec reads them
 
     return base64.b64encode(bytes(attachment.parse_detach_keys(keys))).decode() if keys else ""

@@ -19,7 +19,7 @@ _IMAGE = "limited.img"
 def limit(files: ContainerPaths, options: dict[str, str]) -> ContainerPaths:
     """Limits the layer of a new container, whose folders are empty. Returns where it lies now.
 
-    Blocking. Raises ``InvalidArgument`` where that cannot be had.
+    Blocking. Raises ``InvalidArgument`` if that cannot be had.
     """
     size = quota.of_storage_options(options)
     # what overlayfs prepares in the one it moves to the other: both are one project

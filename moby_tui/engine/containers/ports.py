@@ -48,7 +48,7 @@ class _Unwanted(NamedTuple):
 async def change(parts: Parts, record: ContainerRecord, asked: PortChanges) -> PortsChanged:
     """Withdraws ports, then publishes others; where these cannot be had, what was withdrawn is published again.
 
-    Raises ``InvalidArgument``, ``NotFound`` for a port that is not published, and what a start raises where a port is taken.
+    Raises ``InvalidArgument``, ``NotFound`` for a port that is not published, and what a start raises if a port is taken.
     """
     unwanted = [_read(text) for text in asked.withdraw]
     _check(record, asked)
@@ -96,7 +96,10 @@ def _check(record: ContainerRecord, asked: PortChanges) -> None:
 
 
 def _without(record: ContainerRecord, given: NetworkState, unwanted: list[_Unwanted]) -> Bindings:
-    """The port bindings of the container's record without those to withdraw. Raises ``NotFound``."""
+    """The port bindings of the container's record without those to withdraw.
+
+    Raises ``NotFound`` for one that it does not have, ``InvalidArgument`` for one that ``--publish-all`` publishes.
+    """
     kept = {name: [*(bindings or [PortBinding()])] for name, bindings in (record.host_config.port_bindings or {}).items()}
     for one in unwanted:
         if not any(_drop(kept, given, name, one) for name in kept):

@@ -19,9 +19,9 @@ def shapes(parts: Parts, container: str) -> list[api.Shape]:
 
 
 async def shape(parts: Parts, container: str, requested: api.Shape) -> None:
-    """Shapes one network of a running container, or each where none is named; what asks for nothing undoes it.
+    """Shapes one network of a running container, or each if none is named; what asks for nothing undoes it.
 
-    Raises ``NotFound``, ``Conflict`` where it does not run, ``InvalidArgument``, ``MobyError`` where the kernel cannot.
+    Raises ``NotFound``, ``Conflict`` if it does not run, ``InvalidArgument``, ``MobyError`` if the kernel cannot.
     """
     shaping.check(wire.shape_to_keep(requested))
     async with changing(parts, parts.get(container)) as record:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from moby_tui.errors import InvalidArgument
 
-#: Seconds from the signal to the kill where nobody has said.
+#: Seconds from the signal to the kill if nobody has said.
 DEFAULT_STOP_SECONDS = 10
 
 

@@ -46,7 +46,7 @@ class EventBus:
 
     def stream(self, *, since: float | None = None, until: float | None = None, filters: Filters | None = None) -> Subscription:
         """Past events from ``since`` (Unix seconds), then live ones until ``until`` (None: for ever). Without ``since``: all past ones
-        where there is an ``until``, else none; so does dockerd.
+        if there is an ``until``, else none; so does dockerd.
 
         Without gap or repetition. The position is taken at this call, not at the first iteration.
 

@@ -102,7 +102,7 @@ def _answer(value: int) -> list[bytes]:
 def filter_devices(cgroup: int, rules: list[dict[str, object]]) -> None:
     """Replaces the rules of a control group (given as a descriptor), without a moment in which none is in force.
 
-    Raises ``OSError`` where the kernel does not let us (CAP_SYS_ADMIN or CAP_BPF is missing), ``ValueError`` for a bad rule.
+    Raises ``OSError`` if the kernel does not let us (CAP_SYS_ADMIN or CAP_BPF is missing), ``ValueError`` for a bad rule.
     """
     old = _attached(cgroup)
     program = _load(compile_rules(rules))

@@ -4,7 +4,7 @@ Off unless ``MOBY_FAULT`` names a file when the process starts; a point then cos
 point appends ``pid name`` to ``<file>.hits``, and does what the file asks of it, once (light imports: it runs in every monitor).
 
 The file is one JSON object: ``point``, its name; ``hit``, at which passing (1 is the first); ``action``, ``kill`` (SIGKILL to
-``victim``, a pid or the name of a process, this one where none is given), ``raise`` (an ``OSError`` with ``errno``) or ``wait``
+``victim``, a pid or the name of a process, this one if none is given), ``raise`` (an ``OSError`` with ``errno``) or ``wait``
 (until ``<file>.go`` is there).
 """
 

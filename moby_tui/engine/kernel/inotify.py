@@ -82,7 +82,7 @@ def _parse(data: bytes) -> list[Change]:
 
 
 def watching(folder: str, mask: int) -> Inotify | None:
-    """An instance that watches one folder; None where there are no more to be had: inotify(7) allows a user 128 by default.
+    """An instance that watches one folder; None if there are no more to be had: inotify(7) allows a user 128 by default.
 
     Raises ``OSError`` for what else goes wrong.
     """

@@ -33,7 +33,7 @@ def open_of(pid: int, started: int, kinds: list[str]) -> list[int]:
     """Descriptors of a process's namespaces; ``started`` is its start time (``process.start_time``).
 
     A pid may be used again: the pidfd says that the process still lives after everything has been opened, so all of it is that
-    very process's. Raises ``ProcessLookupError`` where it is gone.
+    very process's. Raises ``ProcessLookupError`` if it is gone.
     """
     opened: list[int] = []
     pidfd = os.pidfd_open(pid)

@@ -184,6 +184,6 @@ def mount_id(fd: int) -> str:
 
 
 def sync_file_system(fd: int) -> None:
-    """Writes everything of the file system that holds ``fd`` to its disk (syncfs(2)); raises ``OSError`` where that failed."""
+    """Writes everything of the file system that holds ``fd`` to its disk (syncfs(2)); raises ``OSError`` if that failed."""
     if _syncfs(fd) != 0:
         raise OSError(ctypes.get_errno(), "syncfs: " + os.strerror(ctypes.get_errno()))

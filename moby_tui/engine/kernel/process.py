@@ -109,7 +109,7 @@ def prctl(option: int, argument: int = 0) -> None:
 
 
 def trim_heap() -> None:
-    """Gives the kernel back the memory that the allocator keeps for later (malloc_trim(3)); does nothing where the C library has none."""
+    """Gives the kernel back the memory that the allocator keeps for later (malloc_trim(3)); does nothing if the C library has none."""
     trim = getattr(_libc, "malloc_trim", None)
     if trim is not None:
         trim(c_size_t(0))
@@ -121,7 +121,7 @@ def set_name(name: str) -> None:
 
 
 def set_oom_score(score: int, pid: int | str = "self") -> bool:
-    """Sets ``oom_score_adj``, -1000 to 1000 (proc_pid_oom_score_adj(5)); False where the kernel refuses.
+    """Sets ``oom_score_adj``, -1000 to 1000 (proc_pid_oom_score_adj(5)); False if the kernel refuses.
 
     A lower score than the process began with needs CAP_SYS_RESOURCE. A process with that capability also sets the lowest score that it may
     go back to without it.

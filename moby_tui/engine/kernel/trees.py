@@ -52,7 +52,7 @@ class Meter:
             return 0
 
     def below(self, folder: str | os.PathLike[str], skip: Container[bytes] = ()) -> int:
-        """As ``of`` a directory, without the directory itself. Raises ``OSError`` where it cannot be opened."""
+        """As ``of`` a directory, without the directory itself. Raises ``OSError`` if it cannot be opened."""
         total = 0
         with closing(os.open(folder, _OPEN_DIRECTORY)) as top:
             directories = [b"."]

@@ -36,7 +36,7 @@ def connect(path: str, timeout: float | None = None, kind: int = socket.SOCK_STR
 
 
 def listening_process(connection: socket.socket) -> int:
-    """The pid of the process that listened where this socket has connected to (SO_PEERCRED, unix(7)); 0 where it is not in sight."""
+    """The pid of the process that listened where this socket has connected to (SO_PEERCRED, unix(7)); 0 if it is not in sight."""
     pid, _, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
     return int(pid)
 

@@ -51,7 +51,7 @@ def enabled() -> bool:
 def resolve(asked: str | None, *, privileged: bool) -> tuple[str, str]:
     """The profile's name (empty: unconfined) and a warning (empty: none). ``asked`` is the value of ``--security-opt apparmor=``.
 
-    Raises ``InvalidArgument`` for a profile that is not loaded, ``MobyError`` where the default one cannot be loaded.
+    Raises ``InvalidArgument`` for a profile that is not loaded, ``MobyError`` if the default one cannot be loaded.
     """
     if asked == "unconfined" or (asked is None and privileged):
         return "", ""
@@ -69,7 +69,7 @@ def resolve(asked: str | None, *, privileged: bool) -> tuple[str, str]:
 
 
 def is_loaded(name: str) -> bool:
-    """Whether the kernel knows the profile. Lines of the list are ``name (mode)``."""
+    """Whether the kernel knows the profile. Lines of the list are ``name (mode)``. Raises ``OSError`` without AppArmor."""
     return any(line.rpartition(" (")[0] == name for line in _PROFILES.read_text().splitlines())
 
 

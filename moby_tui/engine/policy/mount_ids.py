@@ -40,6 +40,7 @@ class MountIds(Struct, frozen=True):
 
 
 def is_option(word: str) -> bool:
+    """True for ``idmap`` and ``idmap=MAP`` among the options of a mount."""
     return word == OPTION or word.startswith(f"{OPTION}=")
 
 

@@ -15,7 +15,7 @@ _DEFAULT_USER = "dockremap"
 
 
 class Remap:
-    """What containers get that say nothing of user namespaces; ``mode`` is empty where that is the host's."""
+    """What containers get that say nothing of user namespaces; ``mode`` is empty if that is the host's."""
 
     def __init__(self, options: EngineOptions) -> None:
         """Raises ``InvalidArgument``."""

@@ -160,7 +160,7 @@ class Affinity(Part):
 
 
 class Process(Part):
-    """``executable`` is of this engine's own: the file to execute where that is not what the first argument says."""
+    """``executable`` is of this engine's own: the file to execute if that is not what the first argument says."""
 
     KEYS = {
         "console_size": "consoleSize",
@@ -214,7 +214,7 @@ class Mount(Part):
 
 
 class Device(Part):
-    """A device node; ``mode`` is 0666 where it is not named."""
+    """A device node; ``mode`` is 0666 if it is not named."""
 
     KEYS = {"mode": "fileMode"}
 

@@ -202,7 +202,7 @@ def read_request(data: bytes) -> Request:
 
 
 def check_process(process: Process, where: str) -> None:
-    """Raises ``MalformedMessage`` where a process says not what it runs, or as whom."""
+    """Raises ``MalformedMessage`` if a process says not what it runs, or as whom."""
     if not process.args:
         raise MalformedMessage(f"{where}: args is missing")
     user = process.user

@@ -18,7 +18,7 @@ class Descriptors:
 
     @classmethod
     def received(cls, names: list[str], descriptors: list[int]) -> Descriptors:
-        """What came beside a message that names them. Raises ``MalformedMessage`` where there are more names than descriptors, or fewer."""
+        """What came beside a message that names them. Raises ``MalformedMessage`` if there are more names than descriptors, or fewer."""
         if len(names) != len(descriptors):
             raise MalformedMessage(f"{len(names)} descriptors are named and {len(descriptors)} were received")
         received = cls()
@@ -42,7 +42,7 @@ class Descriptors:
         return [descriptor for _, descriptor in self._named]
 
     def take(self, name: str) -> int:
-        """The descriptor of this name, from now on the caller's. Raises ``MalformedMessage`` where there is none."""
+        """The descriptor of this name, from now on the caller's. Raises ``MalformedMessage`` if there is none."""
         for entry in self._named:
             if entry[0] == name:
                 self._named.remove(entry)

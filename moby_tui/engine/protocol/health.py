@@ -8,7 +8,7 @@ STARTING, HEALTHY, UNHEALTHY = "starting", "healthy", "unhealthy"
 
 
 class ProbeResult(Message):
-    """One probe: its times in RFC 3339, its exit code (-1 where it did not end by itself, or did not begin) and the end of its output."""
+    """One probe: its times in RFC 3339, its exit code (-1 if it did not end by itself, or did not begin) and the end of its output."""
 
     KEYS = {"start": "Start", "end": "End", "exit_code": "ExitCode", "output": "Output"}
 

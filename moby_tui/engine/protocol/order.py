@@ -55,7 +55,7 @@ class Paths(Message):
 
 
 class Streams(Message):
-    """The standard streams of the first process; ``console_size`` is rows and columns, zeros where nobody has said."""
+    """The standard streams of the first process; ``console_size`` is rows and columns, zeros if nobody has said."""
 
     tty: bool = False
     open_stdin: bool = False
@@ -131,16 +131,16 @@ class Order(Message):
     exit_events: list[ExitEvent] = []
     #: how to mount the root anew
     root: RootMount | None = None
-    #: None where it is never started again
+    #: None if it is never started again
     restart: RestartPolicy | None = None
     health: HealthSettings | None = None
-    #: the program of the OCI runtime that makes the container; None where that is this engine
+    #: the program of the OCI runtime that makes the container; None if that is this engine
     runtime: str | None = None
     #: where volumes are mounted that are unmounted when their last container has ended, and the locks that tell
     volumes: dict[str, str] = {}
     #: the records of volumes that plug-ins have mounted for it, and unmount when it has ended
     plugin_mounts: list[str] = []
-    #: None where it is in no network that has names
+    #: None if it is in no network that has names
     names: NameService | None = None
     #: what the descriptors are that are handed over once the order was taken, in their order
     descriptors: list[str] = []

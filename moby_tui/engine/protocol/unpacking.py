@@ -23,7 +23,7 @@ class UnpackRequest(Message):
 
 
 class UnpackResult(Message):
-    """How it went: all is None where it went well. ``error`` names a class of ``moby_tui.errors``, ``errno`` is the kernel's, 0 for none."""
+    """How it went: all is None if it went well. ``error`` names a class of ``moby_tui.errors``, ``errno`` is the kernel's, 0 for none."""
 
     error: str | None = None
     errno: int | None = None

@@ -54,6 +54,7 @@ def find(sources: Sources, found: Found) -> None:
 
 
 def keep(paths: Paths, found: Found) -> None:
+    """Writes the record of each container beside its files."""
     for record in found.containers.values():
         record_files.keep_container(paths.data_root, record.id, record.name, msgspec.json.encode(record))
 
@@ -91,7 +92,7 @@ def _settle_names(sources: Sources, found: Found) -> None:
 
 
 def _of_files(paths: Paths, ident: str) -> ContainerRecord:
-    """Enough to find what runs of it, and to remove it."""
+    """A record for a container that has lost its own, made of its bundle: enough to find its processes, and to remove it."""
     files = paths.container(ident)
     made = os.stat(files.data).st_mtime
     bundle = _Bundle(_Process())

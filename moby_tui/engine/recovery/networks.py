@@ -26,7 +26,10 @@ def is_readable(old: Salvage) -> bool:
 
 
 def restore(paths: Paths, database: Database, sources: Sources, found: Found) -> None:
-    """Raises ``MobyError`` where the new database cannot be written."""
+    """Writes the rows of the predefined networks, and of those whose records were found.
+
+    Raises ``MobyError`` if the new database cannot be written.
+    """
     _restore_predefined(paths, database, sources, found)
     _restore_recorded(paths, database)
 

@@ -39,7 +39,7 @@ class Recovered(msgspec.Struct, kw_only=True):
 
 
 async def recover(paths: Paths) -> Recovered:
-    """Raises ``MobyError`` where the database is that of a newer moby, ``Unavailable`` while somebody else recovers it."""
+    """Raises ``MobyError`` if the database is that of a newer moby, ``Unavailable`` while somebody else recovers it."""
     if not paths.data_root.is_dir():
         raise MobyError(f"data root {paths.data_root} does not exist; name it with --data-root")
     paths.make()
@@ -120,7 +120,7 @@ def _write_records(paths: Paths, found: Found) -> None:
 
 
 def _set_aside(path: Path) -> str:
-    """Gives the former database and what belongs to it another name; that, or nothing where nothing was there."""
+    """Gives the former database and what belongs to it another name; that, or nothing if nothing was there."""
     stem = f"{path}.damaged-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid()}"
     # one process can rebuild several times in a second
     candidates = (f"{stem}-{number}" for number in itertools.count())

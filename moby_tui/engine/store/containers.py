@@ -47,7 +47,7 @@ class ContainerStore:
     def get(self, ref: str) -> ContainerRecord:
         """The container with this id, this name (with or without slash), or the only one whose id begins so.
 
-        Raises ``NotFound``, or ``InvalidArgument`` where several ids begin so.
+        Raises ``NotFound``, or ``InvalidArgument`` if several ids begin so.
         """
         rows = self._database.query("SELECT name, record FROM containers WHERE id = ?", ref)
         rows = rows or self._database.query("SELECT name, record FROM containers WHERE name = ?", ref.removeprefix("/"))

@@ -110,7 +110,7 @@ class Database:
             raise self._refusal() or MobyError(f"data root {path.parent} is of an older format and cannot be migrated")
 
     def last_boot(self) -> str:
-        """The boot in which an engine last found all in order; empty where none has said so."""
+        """The boot in which an engine last found all in order; empty if none has said so."""
         rows = self.query("SELECT value FROM engine WHERE key = 'boot'")
         return str(rows[0]["value"]) if rows else ""
 
@@ -141,7 +141,7 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """A write transaction: all of it or nothing.
 
-        Raises ``StorageFull`` where the disk is, ``DatabaseDamaged``, and ``sqlite3.IntegrityError`` for rows that contradict others.
+        Raises ``StorageFull`` if the disk is, ``DatabaseDamaged``, and ``sqlite3.IntegrityError`` for rows that contradict others.
         """
         self._check_in_place()
         with self._writing:

@@ -20,7 +20,7 @@ Span = tuple[int, int]
 def claim(folder: Path, pool: Iterable[Span], size: int) -> tuple[int, int]:
     """The first of ``size`` ids that nobody has, out of the spans ``(first, count)``, and the descriptor that holds them.
 
-    Raises ``Unavailable`` where there is no room.
+    Raises ``Unavailable`` if there is no room.
     """
     with _guarded(folder):
         taken = sorted(_taken(folder))
@@ -35,7 +35,7 @@ def claim(folder: Path, pool: Iterable[Span], size: int) -> tuple[int, int]:
 
 
 def share(folder: Path, first: int, size: int) -> int | None:
-    """Holds a range that a running container has, for another in the same user namespace; None where it is not one of ours."""
+    """Holds a range that a running container has, for another in the same user namespace; None if it is not one of ours."""
     with _guarded(folder):
         try:
             return _hold(folder / f"{first}-{size}", 0)

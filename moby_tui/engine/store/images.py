@@ -68,7 +68,7 @@ class ImageRows:
         self._keep(changed)
 
     def tag(self, reference: str, image_id: str) -> bool:
-        """Points a reference to an image; False where the image is gone."""
+        """Points a reference to an image; False if the image is gone."""
         try:
             with self._database.transaction() as run:
                 changed = {image_id, *_owners(run, [reference])}

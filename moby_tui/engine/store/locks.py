@@ -13,7 +13,7 @@ _PROBE_RETRY = 0.002
 
 
 class FileLock:
-    """A lock on a file, which is created where it is not there: exclusive, or held by all who want it ``shared``. Not re-entrant.
+    """A lock on a file, which is created if it is not there: exclusive, or held by all who want it ``shared``. Not re-entrant.
 
     A child made by fork holds it too, until it closes the descriptor or executes something.
     """
@@ -33,7 +33,7 @@ class FileLock:
         return self._fd
 
     def try_acquire(self) -> bool:
-        """Takes the lock if nobody has it. Raises ``FileNotFoundError`` where the folder is gone."""
+        """Takes the lock if nobody has it. Raises ``FileNotFoundError`` if the folder is gone."""
         if self._attempt():
             return True
         time.sleep(_PROBE_RETRY)  # it may have been no holder but somebody's ``is_held``
@@ -96,7 +96,7 @@ class FileLock:
 
 
 def is_held(path: str | os.PathLike[str]) -> bool:
-    """Whether some process holds the lock on this file; false where there is no such file.
+    """Whether some process holds the lock on this file; false if there is no such file.
 
     It looks by taking the lock shared for an instant, which ``try_acquire`` allows for.
     """

@@ -44,7 +44,7 @@ class Strays(msgspec.Struct):
 
 
 def check_present(paths: Paths) -> None:
-    """To be called before a database is made. Raises ``DatabaseLost`` where there is none, and the data root is not new.
+    """To be called before a database is made. Raises ``DatabaseLost`` if there is none, and the data root is not new.
 
     Also where the folder of the containers is gone while the database is there: a disk that is not mounted.
     """
@@ -101,7 +101,7 @@ def find_strays(paths: Paths, database: Database) -> Strays:
 
 
 def check_complete(paths: Paths, database: Database) -> list[str]:
-    """Raises ``DatabaseLost`` where the data root holds what an older or a new database cannot know. Returns the unborn containers."""
+    """Raises ``DatabaseLost`` if the data root holds what an older or a new database cannot know. Returns the unborn containers."""
     strays = find_strays(paths, database)
     if strays.any:
         raise DatabaseLost(f"database {paths.database} is new or older than the data root: it does not know {strays}; {ADVICE}")

@@ -30,7 +30,7 @@ sagan shannon somerville tesla thales thompson torvalds turing volta watt wiles 
 
 
 def check_name(name: str) -> str:
-    """The name, without a leading slash. Raises ``InvalidArgument`` where a container cannot be called so."""
+    """The name, without a leading slash. Raises ``InvalidArgument`` if a container cannot be called so."""
     bare = name.removeprefix("/")
     if not re.fullmatch(_NAME, bare):
         raise InvalidArgument(f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")

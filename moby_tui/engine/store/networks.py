@@ -70,7 +70,7 @@ def add_missing(database: Database, networks: Iterable[NetworkRecord]) -> None:
 def insert(database: Database, make: Callable[[list[NetworkRecord]], NetworkRecord]) -> NetworkRecord:
     """Adds a network; ``make`` sees all that there are, so that two processes choose no overlapping subnets.
 
-    Raises ``Conflict`` where the name is taken."""
+    Raises ``Conflict`` if the name is taken."""
     load(database)
     with database.transaction() as connection:
         there = [_network(row) for row in connection.execute(_SELECT)]

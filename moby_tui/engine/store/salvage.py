@@ -42,7 +42,7 @@ class Salvage(msgspec.Struct):
 def salvage(path: Path, folder: Path) -> Salvage:
     """Reads a copy, which is made in ``folder``: SQLite changes what it opens. Nothing where nothing is there, or all of it is damaged.
 
-    Raises ``MobyError`` where the disk does not take the copy.
+    Raises ``MobyError`` if the disk does not take the copy.
     """
     if not path.is_file() or not path.stat().st_size:
         return Salvage()

@@ -78,7 +78,7 @@ class State(Message):
 
     @classmethod
     def read(cls, path: str) -> State:
-        """The state; that of a new container where there is no file yet. A file that is damaged has the status ``damaged``."""
+        """The state; that of a new container if there is no file yet. A file that is damaged has the status ``damaged``."""
         try:
             return cls.from_values(_read_whole(path), path)
         except FileNotFoundError:
@@ -154,7 +154,7 @@ def _write_anew(path: str, data: bytes) -> None:
 def _write_over(path: str, data: bytes, *, longest: float = math.inf) -> bool:
     """One write within the file's first block, which it has already; what was longer ends in blanks, which JSON allows.
 
-    False where there is no regular file yet, or one that is longer than ``longest`` bytes."""
+    False if there is no regular file yet, or one that is longer than ``longest`` bytes."""
     try:
         fd = _open_regular(path, os.O_WRONLY)
     except (FileNotFoundError, ValueError):

@@ -97,7 +97,7 @@ class Place:
     # Engines that list no folder
 
     async def _find_another_way(self, error: OtherEngine) -> None:
-        """Through the archive of a container; of a volume, of one that has it mounted. Raises the error where there is none."""
+        """Through the archive of a container; of a volume, of one that has it mounted. Raises the error if there is none."""
         if self.kind == "image":
             raise error
         if self.kind == "container":
@@ -138,7 +138,7 @@ class Place:
     # What ``copying`` needs: it is ``Archives``
 
     def _at(self, path: str) -> tuple[str, str]:
-        """The container's id, and a path in it, where a path is reached so."""
+        """The container through which a path is read, and the path in it; without such a container what the page shows, and the path."""
         return (self._through[0], self._through[1] + "/" + path.lstrip("/")) if self._through else (self.ref, path)
 
     async def inspect(self, ref: str) -> object:

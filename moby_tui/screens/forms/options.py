@@ -29,7 +29,7 @@ Pair = tuple[str, str | None]
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 _SHM = 64 * 1024 * 1024
 _NANO = 1_000_000_000
-#: The drivers that an engine takes where none was asked for, if they have no options.
+#: The drivers that an engine takes if the request names none; the form leaves them out unless they have options.
 _LOG_DRIVERS = ("", "json-file", "journald", "k8s-file")
 _BRIDGES = ("", "default", "bridge")
 #: Names of runtimes that mean the engine's own.

@@ -335,7 +335,7 @@ class ImagesPage(ResourcePage[Image], RunningPage, TransfersPage):
         )
 
     async def _remove(self, row: Image) -> None:
-        """At once with all its tags, or not at all: by id, which needs force where there are several (dockerd 28.5)."""
+        """At once with all its tags, or not at all: by id, which needs force if there are several (dockerd 28.5)."""
         images = self.session.client.images
         several = len((await images.inspect(row.id)).repo_tags) > 1
         await images.remove(row.id, force=several or bool(self._used.get(row.id)))

@@ -172,6 +172,7 @@ class ListPage(Page, Generic[R]):
             panel.styles.width, panel.styles.height = (f"{part}fr", "1fr") if beside else ("1fr", f"{part}fr")
 
     def _is_beside(self, size: Size) -> bool:
+        """True if the details stand beside the list: as the person chose, else on a broad screen."""
         return size.width >= BROAD if self._beside is None else self._beside
 
     def action_resize(self, step: int) -> None:

@@ -140,7 +140,7 @@ class Page(Screen[None]):
         event.refresh_styles = event.refresh_styles and self._was_left
 
     def _compositor_refresh(self) -> None:
-        """Textual makes a picture here even where it is not shown."""
+        """Textual makes a picture here even if it is not shown."""
         if not self.workspace.guide.holds_screen:
             super()._compositor_refresh()
 

@@ -55,6 +55,7 @@ class Activity:
         return iter(self._deeds)
 
     def get(self, identifier: str) -> Deed | None:
+        """The action of an id; None if it is forgotten."""
         return next((deed for deed in self._deeds if deed.id == identifier), None)
 
     def begin(self, title: str, command: str, now: float) -> str:

@@ -41,7 +41,7 @@ _CONTROLS = {
 
 
 def encode(event: events.Key, *, application_cursor: bool) -> bytes:
-    """The bytes of a key; empty where no terminal would send any. ``application_cursor`` is DEC mode 1."""
+    """The bytes of a key; empty if no terminal would send any. ``application_cursor`` is DEC mode 1."""
     *modifiers, key = event.key.split("+") if event.key != "+" else ["+"]
     held = sum({_MODIFIERS.get(modifier, 0) for modifier in modifiers})
     if key in _LETTERS:

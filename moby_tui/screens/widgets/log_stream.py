@@ -85,7 +85,7 @@ class LogStream(ScrollView, can_focus=True):
     wrap = reactive(True)
     times = reactive(Times.LOCAL)
     following = reactive(True)
-    #: None: names are shown where there is more than one container.
+    #: None: names are shown if there is more than one container.
     show_names: reactive[bool | None] = reactive(None)
     #: Fields that have columns of their own; empty: lines are shown as they are.
     columns: reactive[tuple[str, ...]] = reactive(())

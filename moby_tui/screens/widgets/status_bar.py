@@ -53,7 +53,7 @@ class StatusBar(Widget):
             self.refresh()
 
     def _states_of(self, connection: Connection) -> list[Text]:
-        """``● 4/7 running · moby 0.1.0``, then what is said where there is less room. Before a new engine has answered, what is shown is
+        """``● 4/7 running · moby 0.1.0``, then what is said if there is less room. Before a new engine has answered, what is shown is
         stale.
         """
         model = self._session.model

@@ -69,7 +69,7 @@ class Bridge:
         return pb.SolveResponse(ref=graph.id, result=pb.Result(ref=ref))
 
     async def evaluate(self, stream: Any) -> None:
-        """A result is made before its client knows it."""
+        """Answers at once: a client learns of a result only after the result is made."""
         await stream.recv_message()
         await stream.send_message(pb.EvaluateResponse())
 

@@ -66,7 +66,7 @@ MALFORMED = (DecodeError, binascii.Error, UnicodeError)
 class Details(StatusDetailsCodecBase):
     """Encodes and decodes ``grpc-status-details-bin``: messages whose type is told by their full name.
 
-    ``GRPCError.details`` is a sequence of messages where we fail, and of ``Any`` where the peer does.
+    ``GRPCError.details`` is a sequence of messages if we fail, and of ``Any`` if the peer does.
     """
 
     def encode(self, status: Status, message: str | None, details: Any) -> bytes:

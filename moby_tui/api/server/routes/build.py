@@ -153,7 +153,7 @@ def _options(parameters: dict[str, Any], logins: str | None) -> BuildOptions:
 
 
 def _check_builder(parameters: dict[str, Any]) -> None:
-    """What dockerd's builders can be asked to be, and what they refuse."""
+    """Raises ``InvalidArgument``, with dockerd's texts, for parameters of builders that dockerd does not have on Linux."""
     if parameters["squash"]:
         raise InvalidArgument("squash is only supported with experimental mode")
     if parameters["isolation"].lower() not in ("", "default"):

@@ -26,7 +26,7 @@ async def list_(call: Call) -> web.StreamResponse:
 
 @table.handles(Networks.inspect)
 async def inspect(call: Call) -> web.StreamResponse:
-    """Of several of a name the ``scope`` chooses one. Verbose answers are the same where there is no cluster."""
+    """Of several of a name the ``scope`` chooses one. Verbose answers are the same if there is no cluster."""
     arguments = call.read()
     network = await call.client.networks.inspect(arguments["ref"])
     if arguments["scope"] and arguments["scope"] != network.scope:

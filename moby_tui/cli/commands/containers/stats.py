@@ -44,7 +44,7 @@ def stats(options: ContainerStatsOptions, containers: list[str]) -> None:
 
 
 async def _show(client: Client, refs: Sequence[str], *, all: bool, format: str, once: bool, truncate: bool) -> None:
-    """One sample of every container, again and again; what comes and goes is followed where none was named."""
+    """One sample of every container, again and again; what comes and goes is followed if none was named."""
     import asyncio
     import sys
 

@@ -68,6 +68,6 @@ def _facts(info: Info) -> list[tuple[str, Any]]:
 
 
 def _address_pools(info: Info) -> list[tuple[str, object]]:
-    """As docker has them; nothing where the daemon was given none."""
+    """As docker has them; nothing if the daemon was given none."""
     pools = info.default_address_pools or []
     return [("Default Address Pools", ""), *(("  Base", f"{pool.base}, Size: {pool.size}") for pool in pools)] if pools else []

@@ -31,7 +31,7 @@ def tui(options: TuiOptions, *, container: str) -> int:
 
 
 def _check_place(options: TuiOptions) -> None:
-    """Raises ``InvalidArgument`` where the dashboard cannot be shown."""
+    """Raises ``InvalidArgument`` if the dashboard cannot be shown."""
     if options.web:
         return
     for given, name in (

@@ -30,7 +30,7 @@ def version(options: FormatOptions) -> None:
 
 
 def _show(facts: dict[str, Any], indent: str, api: str) -> None:
-    """The facts in docker's lines; one that is not known has none."""
+    """Prints the facts in docker's lines; an unknown fact has no line."""
     for title, fact in (
         ("Version", facts["Version"]),
         ("API version", api),

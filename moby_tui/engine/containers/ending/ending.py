@@ -90,7 +90,7 @@ async def _signal(parts: Parts, record: ContainerRecord, state: State, signal: i
 async def _end_with_monitor(parts: Parts, record: ContainerRecord, *, purpose: str) -> None:
     """Kills a monitor that does not answer, and with it the container, which is not started again for it.
 
-    Raises ``Unavailable`` where the monitor does not even die: it waits in the kernel.
+    Raises ``Unavailable`` if the monitor does not even die: it waits in the kernel.
     """
     lock = await parts.acquire(record)
     try:
@@ -107,7 +107,7 @@ async def _end_with_monitor(parts: Parts, record: ContainerRecord, *, purpose: s
 async def stop(parts: Parts, record: ContainerRecord, timeout: int | None, signal: str, *, purpose: str = BY_HAND) -> None:
     """Asks the container to end, and kills it after ``timeout`` seconds (negative: never), or at once where its monitor does not answer.
 
-    One that was not stopped by hand is started again by the next daemon, as its policy says. Raises ``NotModified`` where it does not
+    One that was not stopped by hand is started again by the next daemon, as its policy says. Raises ``NotModified`` if it does not
     run, ``Unavailable`` where its monitor does not answer and it is not to be killed.
     """
     await _stop(parts, record, timeout, signal, purpose=purpose)
@@ -118,7 +118,7 @@ async def stop(parts: Parts, record: ContainerRecord, timeout: int | None, signa
 async def stop_to_run_again(parts: Parts, record: ContainerRecord, timeout: int | None, signal: str) -> None:
     """As ``stop``; then its monitor starts it again, so that one that goes with its end does not go. Returns when it runs.
 
-    Raises ``Conflict`` where it does not start, and so is gone.
+    Raises ``Conflict`` if it does not start, and so is gone.
     """
     begun = parts.bus.subscribe(filters={"type": ["container"], "container": [record.id], "event": ["start", "destroy"]})
     try:

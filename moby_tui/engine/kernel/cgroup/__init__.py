@@ -20,7 +20,7 @@ def open_cgroup(path: str, layout: Layout | None = None) -> Cgroup:
     """The group of this path (``/moby/<id>``), which need not exist yet; v1 or v2 as the machine has it.
 
     Give ``layout`` if it is known, and it is not looked for again. Raises ``ValueError`` for a path that is not one below the root,
-    ``FileNotFoundError`` where no control groups are mounted.
+    ``FileNotFoundError`` if no control groups are mounted.
     """
     _check(path)
     layout = layout or detect()

@@ -28,7 +28,7 @@ _NO_WEIGHTS = "no disk scheduler of this kernel knows weights; leave the block I
 
 
 def limit_v1(folder: str, asked: Section) -> None:
-    """Writes what is asked for. Raises ``OSError``, and ``ValueError`` where the kernel has no weights."""
+    """Writes what is asked for. Raises ``OSError``, and ``ValueError`` if the kernel has no weights."""
     _weigh(folder, asked, ("blkio.bfq.weight", "blkio.weight"), "blkio.{}weight_device", int)
     for key, (file, _) in THROTTLES.items():
         for device in _devices(asked, key):

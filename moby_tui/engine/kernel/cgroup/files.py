@@ -36,7 +36,7 @@ def read_number(path: str, default: int = 0) -> int:
 
 
 def read_table(path: str) -> dict[str, int]:
-    """A file of ``key number`` lines; empty where it is missing."""
+    """A file of ``key number`` lines; empty if it is missing."""
     try:
         text = read(path)
     except OSError:
@@ -66,7 +66,7 @@ def write(path: str, value: object) -> None:
 def make(root: str, path: str) -> None:
     """Makes the group ``path`` and those above it. Another engine may be removing an empty one above at the same moment.
 
-    Raises ``FileExistsError`` where the group itself is there already.
+    Raises ``FileExistsError`` if the group itself is there already.
     """
     for _ in range(100):
         folder = root

@@ -9,7 +9,7 @@ from moby_tui.engine.kernel.cgroup.layout import Layout, detect
 
 
 def is_frozen(pid: int) -> bool:
-    """Whether the process is in a group that is frozen, or about to be. False where it is gone, or there are no control groups."""
+    """Whether the process is in a group that is frozen, or about to be. False if it is gone, or there are no control groups."""
     with suppress(OSError, ValueError):
         layout = detect()
         return _is_frozen_by_v1(pid, layout) or _is_frozen_by_v2(pid, layout)
@@ -17,7 +17,7 @@ def is_frozen(pid: int) -> bool:
 
 
 def is_group_frozen(path: str) -> bool:
-    """The same of a group; ``path`` is relative to the root of its tree. False where there is no such group."""
+    """The same of a group; ``path`` is relative to the root of its tree. False if there is no such group."""
     with suppress(OSError, ValueError):
         layout = detect()
         return _is_group_frozen_by_v1(path, layout) or _is_group_frozen_by_v2(path, layout)

@@ -25,7 +25,6 @@ KNOWN = {
     "pids": frozenset({"limit"}),
     "blockIO": frozenset({"weight", "weightDevice", *THROTTLES}),
 }
-#: A group above a container's with a name that begins so is an engine's own and goes with its last container; any other is the user's.
 
 
 class Cgroup:
@@ -39,13 +38,14 @@ class Cgroup:
 
     @property
     def owns_parent(self) -> bool:
+        """True if the group above it is an engine's own, and goes with its last container; any other is the user's (``--cgroup-parent``)."""
         return self.path.startswith(CGROUP_PARENT)
 
     def create(self, resources: Resources) -> None:
         """Makes the group, empty, with its limits and its device filter in force before the first process is in it.
 
-        A group of this name that an earlier container left is removed first. Raises ``OSError`` where it still
-        holds processes or the kernel refuses a value, ``ValueError`` where a limit cannot be had on this machine.
+        A group of this name that an earlier container left is removed first. Raises ``OSError`` if it still
+        holds processes or the kernel refuses a value, ``ValueError`` if a limit cannot be had on this machine.
         """
         raise NotImplementedError
 
@@ -54,7 +54,7 @@ class Cgroup:
         raise NotImplementedError
 
     def rename(self, path: str) -> bool:
-        """Gives the group another name, with the processes that are in it. False where the kernel cannot: version 2, or another parent."""
+        """Gives the group another name, with the processes that are in it. False if the kernel cannot: version 2, or another parent."""
         return False
 
     def make_birthplace(self) -> int | None:
@@ -62,7 +62,7 @@ class Cgroup:
         return self.descriptor()
 
     def descriptor(self) -> int | None:
-        """A descriptor of the v2 folder for CLONE_INTO_CGROUP, valid until ``remove``; None where no v2 is mounted."""
+        """A descriptor of the v2 folder for CLONE_INTO_CGROUP, valid until ``remove``; None if no v2 is mounted."""
         raise NotImplementedError
 
     def entrances(self) -> list[str]:
@@ -90,7 +90,7 @@ class Cgroup:
         raise NotImplementedError
 
     def frozen(self) -> bool:
-        """Whether its processes are stopped. Raises ``OSError`` where the group is gone."""
+        """Whether its processes are stopped. Raises ``OSError`` if the group is gone."""
         raise NotImplementedError
 
     def exists(self) -> bool:
@@ -167,7 +167,7 @@ def section(resources: Resources, name: str) -> dict[str, object]:
 
 
 def devices(resources: Resources) -> list[dict[str, object]] | None:
-    """The device rules; None where none are given, which is not the same as an empty list."""
+    """The device rules; None if none are given, which is not the same as an empty list."""
     found = resources.get("devices")
     return found if isinstance(found, list) else None
 

@@ -65,7 +65,7 @@ class Layout:
 
 
 def detect() -> Layout:
-    """The layout as this process sees it. Raises ``FileNotFoundError`` where no control group file system is mounted."""
+    """The layout as this process sees it. Raises ``FileNotFoundError`` if no control group file system is mounted."""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
         layout = parse(file.read(), _visible)
     if layout.unified is not None:

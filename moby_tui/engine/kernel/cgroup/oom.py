@@ -21,7 +21,7 @@ class OomWatch:
 
     @classmethod
     def of_v1(cls, folder: str, kills: Callable[[], int]) -> OomWatch | None:
-        """None where the kernel has no such events (PREEMPT_RT)."""
+        """None if the kernel has no such events (PREEMPT_RT)."""
         event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         try:
             control = os.open(f"{folder}/memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
@@ -40,7 +40,7 @@ class OomWatch:
 
     @classmethod
     def of_v2(cls, path: str, kills: Callable[[], int]) -> OomWatch | None:
-        """None where the group has no memory controller."""
+        """None if the group has no memory controller."""
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:

@@ -26,7 +26,7 @@ class Listener(NamedTuple):
 
 
 def listeners(pid: int) -> list[Listener]:
-    """Those of the network namespace that a process is in. Raises ``OSError`` where the process is gone."""
+    """Those of the network namespace that a process is in. Raises ``OSError`` if the process is gone."""
     found = []
     for protocol, state in _STATES.items():
         for version in ("", "6"):

@@ -109,7 +109,7 @@ class Table:
         return self._message(_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, text(_TABLE_NAME, self.name))
 
     def get(self) -> bytes:
-        """Asks for the table, outside of a transaction; answered with ENOENT where there is none. ``is_dormant`` reads the answer."""
+        """Asks for the table, outside of a transaction; answered with ENOENT if there is none. ``is_dormant`` reads the answer."""
         return self._message(_GETTABLE, 0, text(_TABLE_NAME, self.name))
 
     def delete(self) -> bytes:
@@ -128,7 +128,7 @@ class Table:
         return self._message(_NEWCHAIN, NLM_F_CREATE, *attributes)
 
     def get_chain(self, chain: str) -> bytes:
-        """Asks for a chain, outside of a transaction; answered with ENOENT where there is none."""
+        """Asks for a chain, outside of a transaction; answered with ENOENT if there is none."""
         return self._message(_GETCHAIN, 0, text(_CHAIN_TABLE, self.name), text(_CHAIN_NAME, chain))
 
     def list_chains(self) -> bytes:
@@ -207,7 +207,7 @@ class Table:
         return self._elements(_NEWSETELEM, NLM_F_CREATE, name, _intervals(subnets, address.packed))
 
     def list_elements(self, name: str) -> bytes:
-        """Asks for the elements of a set or map, outside of a transaction; answered with ENOENT where there is none."""
+        """Asks for the elements of a set or map, outside of a transaction; answered with ENOENT if there is none."""
         return self._message(_GETSETELEM, NLM_F_DUMP, text(_ELEMENTS_TABLE, self.name), text(_ELEMENTS_SET, name))
 
     def delete_keys(self, name: str, keys: Iterable[bytes]) -> bytes:
@@ -257,7 +257,7 @@ def chain_of(answer: bytes) -> tuple[str, str]:
 
 
 def base_of(answer: bytes) -> tuple[bytes, bytes, bytes]:
-    """Type, hook and policy in the body of an answer about a chain, as the kernel has them; empty where it is no base chain."""
+    """Type, hook and policy in the body of an answer about a chain, as the kernel has them; empty if it is no base chain."""
     found = attributes(answer[4:])
     return found.get(_CHAIN_TYPE, b""), found.get(_CHAIN_HOOK, b""), found.get(_CHAIN_POLICY, b"")
 

@@ -104,7 +104,7 @@ def set_up(index: int) -> bytes:
 
 
 def delete_link(name: str) -> bytes:
-    """Deletes an interface (of a veth pair: both ends). Answered with ENODEV where there is none."""
+    """Deletes an interface (of a veth pair: both ends). Answered with ENODEV if there is none."""
     return message(_RTM_DELLINK, 0, _link_header(), text(_IFLA_IFNAME, name))
 
 
@@ -122,14 +122,14 @@ def new_address(index: int, address: Interface, *, scope_link: bool = False) -> 
 
 
 def delete_address(index: int, address: Interface) -> bytes:
-    """Takes an address from an interface. Answered with EADDRNOTAVAIL where it does not have it."""
+    """Takes an address from an interface. Answered with EADDRNOTAVAIL if it does not have it."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     parts = [attribute(_IFA_LOCAL, address.ip.packed), attribute(_IFA_ADDRESS, address.ip.packed)]
     return message(_RTM_DELADDR, 0, _IFADDR.pack(family, address.network.prefixlen, 0, 0, index), *parts)
 
 
 def new_default_route(index: int, gateway: Address | None, *, version: int = 4) -> bytes:
-    """The default route by an interface: over a gateway, or straight where there is none (then of IP ``version``)."""
+    """The default route by an interface: over a gateway, or straight if there is none (then of IP ``version``)."""
     family = socket.AF_INET if (gateway.version if gateway else version) == 4 else socket.AF_INET6
     scope = _RT_SCOPE_UNIVERSE if gateway else _RT_SCOPE_LINK
     via = [attribute(_RTA_GATEWAY, gateway.packed)] if gateway else []
@@ -143,7 +143,7 @@ def new_default_route(index: int, gateway: Address | None, *, version: int = 4) 
 
 
 def delete_default_route(version: int) -> bytes:
-    """Answered with ESRCH where there is none."""
+    """Answered with ESRCH if there is none."""
     family = socket.AF_INET if version == 4 else socket.AF_INET6
     header = _RTMSG.pack(family, 0, 0, 0, _RT_TABLE_MAIN, 0, 255, 0, 0)
     return message(_RTM_DELROUTE, 0, header)

@@ -25,7 +25,7 @@ def load() -> ModuleType:
     """pyseccomp, on the library that a one-file binary brings along, or on the system's.
 
     pyseccomp asks ``find_library`` where the library is, which runs ldconfig and a compiler (60 ms) and cannot see a bundled
-    one; it is told the answer. Raises ``MobyError`` where there is none.
+    one; it is told the answer. Raises ``MobyError`` if there is none.
     """
     import ctypes.util
 
@@ -44,7 +44,7 @@ def load() -> ModuleType:
 def version() -> str:
     """The library's version as ``2.5.4``: another version may make another program of the same profile.
 
-    Raises ``MobyError`` where there is none.
+    Raises ``MobyError`` if there is none.
     """
     try:
         ask = ctypes.CDLL(_path()).seccomp_version

@@ -17,10 +17,10 @@ _LONGEST = 500
 
 @contextmanager
 def announced(publish: Publish, options: BuildOptions) -> Iterator[Callable[[Progress], None]]:
-    """Around a build; the function takes its progress, of which the image's id is told at the end.
+    """Publishes the events of the build that the block carries out: ``start``, then ``finish``, ``fail`` or ``cancel``.
 
-    The actor is ``options.id``, or an id of its own. Attributes: ``name`` (the tags), ``dockerfile``, ``target``; at the end ``image``, or
-    ``error``.
+    Yields a function that takes each line of the build's progress; it looks for the image's id, which the last event tells. The actor is
+    ``options.id``, or an id of its own. Attributes: ``name`` (the tags), ``dockerfile``, ``target``; at the end ``image``, or ``error``.
     """
     ident = options.id or os.urandom(16).hex()
     attributes = {"name": ", ".join(options.tags), "dockerfile": options.dockerfile, "target": options.target}

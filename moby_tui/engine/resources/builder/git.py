@@ -120,8 +120,8 @@ async def checkout(
 ) -> AsyncIterator[Checkout]:
     """Fetches the files of one commit into a folder of ``scratch``, which is deleted at the end of the block.
 
-    ``agent`` is the socket of an ssh agent for ssh. Raises ``InvalidArgument`` where the repository has no such ref or folder,
-    ``Unreachable`` where it cannot be fetched, ``MobyError`` where git is not installed. A caller that is cancelled ends git.
+    ``agent`` is the socket of an ssh agent for ssh. Raises ``InvalidArgument`` if the repository has no such ref or folder,
+    ``Unreachable`` if it cannot be fetched, ``MobyError`` if git is not installed. A caller that is cancelled ends git.
     """
     folder = scratch / f"git-{os.urandom(8).hex()}"
     await in_thread(folder.mkdir)

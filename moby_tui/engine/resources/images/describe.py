@@ -41,7 +41,7 @@ def labels(record: ImageRecord) -> dict[str, str]:
 
 
 def created(text: str | None) -> int:
-    """Unix seconds of an RFC 3339 time; 0 where there is none or none that can be read."""
+    """Unix seconds of an RFC 3339 time; 0 if there is none or none that can be read."""
     try:
         return int(datetime.fromisoformat(text).timestamp()) if text else 0
     except (ValueError, OverflowError):

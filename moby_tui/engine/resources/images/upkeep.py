@@ -37,7 +37,7 @@ def is_of_this_boot(paths: Paths) -> bool:
 
 
 def note_boot(paths: Paths) -> None:
-    """What a power cut may have taken has been looked for."""
+    """Notes that, since the machine was started, an engine has repaired what a power cut damaged."""
     (paths.cache / "boot").write_text(boot_id())
 
 

@@ -54,6 +54,7 @@ class BridgeOptions(msgspec.Struct, kw_only=True, frozen=True):
     sources: dict[int, Address] = {}
 
     def mode(self, version: int) -> str:
+        """``nat``, ``nat-unprotected``, ``routed`` or ``isolated``: how packets of an IP version pass between the network and others."""
         return self.modes.get(version, "nat")
 
     def masquerades(self, version: int) -> bool:

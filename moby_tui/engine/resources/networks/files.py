@@ -70,7 +70,7 @@ def resolv_conf(
     """/etc/resolv.conf: the host's, each kind of line replaced by what was asked of it.
 
     In a namespace of its own a container reaches neither the host's loopback nor an IPv6 server; those are left out.
-    ``shared``: the container is in the host's namespace. Raises ``InvalidArgument`` where a server is no address.
+    ``shared``: the container is in the host's namespace. Raises ``InvalidArgument`` if a server is no address.
     """
     for server in servers:
         _parse_address(server)
@@ -114,7 +114,7 @@ def forwarders(servers: Sequence[str]) -> list[str]:
 
 
 def served_resolv_conf(servers: Sequence[str], search: Sequence[str], options: Sequence[str]) -> str:
-    """/etc/resolv.conf where the name service answers, as Docker writes it. Raises ``InvalidArgument`` where a server is no address."""
+    """/etc/resolv.conf where the name service answers, as Docker writes it. Raises ``InvalidArgument`` if a server is no address."""
     for server in servers:
         _parse_address(server)
     lines = _read(_RESOLV_CONF).splitlines()

@@ -89,6 +89,7 @@ class Leases:
             return set()
 
     def _link(self, address: Address, owner: str) -> bool:
+        """Takes an address for an owner by making its link; False if it is taken. A missing folder is made. Raises ``OSError``."""
         path = self.path(address)
         for _ in range(2):
             try:

@@ -16,7 +16,7 @@ _NONCE_BYTES = 12
 
 
 def read_key(path: Path) -> bytes:
-    """Raises ``FileNotFoundError``, and ``MobyError`` where the file does not hold a key."""
+    """Raises ``FileNotFoundError``, and ``MobyError`` if the file does not hold a key."""
     key = path.read_bytes()
     if len(key) != _KEY_BYTES:
         raise MobyError(
@@ -38,7 +38,7 @@ def encrypt(key: bytes, data: bytes, bound_to: bytes) -> tuple[bytes, bytes]:
 
 
 def decrypt(key: bytes, nonce: bytes, data: bytes, bound_to: bytes) -> bytes:
-    """Raises ``ValueError`` where the data was changed, belongs to something else, or was encrypted with another key."""
+    """Raises ``ValueError`` if the data was changed, belongs to something else, or was encrypted with another key."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 

@@ -95,7 +95,7 @@ class SecretManager:
         """Puts a file in memory (memfd_create(2)) into ``opened`` for each target: it holds the secret, with the owner and mode asked for.
 
         The maps are those of the container's user namespace. The descriptors are the caller's, also those of a call that fails.
-        Blocking. Raises ``NotFound``, ``InvalidArgument`` for an owner without an id on the host, ``MobyError`` where it cannot
+        Blocking. Raises ``NotFound``, ``InvalidArgument`` for an owner without an id on the host, ``MobyError`` if it cannot
         be decrypted.
         """
         for reference in references:

@@ -78,7 +78,7 @@ class SecretStore:
             self._write(self._path(secret.id), msgspec.json.encode(stored))
 
     def data(self, ident: str) -> bytes:
-        """What the secret holds. Raises ``NotFound``, and ``MobyError`` where it cannot be decrypted."""
+        """What the secret holds. Raises ``NotFound``, and ``MobyError`` if it cannot be decrypted."""
         stored = self._read(ident)
         try:
             return encryption.decrypt(encryption.read_key(self._key), stored.nonce, stored.data, stored.bound_to)
@@ -110,7 +110,7 @@ class SecretStore:
             raise MobyError(f"the file of a secret is damaged: restore {path} from a backup, or delete it") from None
 
     def _key_to_write(self) -> bytes:
-        """The key; made where there is no secret yet."""
+        """The key; made if there is no secret yet."""
         try:
             return encryption.read_key(self._key)
         except FileNotFoundError:

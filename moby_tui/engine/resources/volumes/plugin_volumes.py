@@ -95,6 +95,7 @@ class PluginVolumes:
 
     @staticmethod
     def _get(plugin: VolumeDriver, name: str) -> Found | None:
+        """A volume of a plug-in; None if the plug-in has none of this name. Raises ``PluginFailure``."""
         try:
             found = plugin.get(name)
         except failure.Refused:

@@ -140,6 +140,7 @@ class _Copy:
         self._first_names: dict[tuple[int, int], tuple[bytes, bytes]] = {}
 
     def run(self) -> None:
+        """Copies everything, then sets owners, modes and times of directories. Raises ``OSError``."""
         directories = [b"."]
         for directory in directories:  # the loop appends to the list that it walks
             with closing(open_below(self._source, directory)) as source, closing(open_below(self._target, directory)) as target:

@@ -182,7 +182,7 @@ class Standby:
 def stand_by(layout: Layout | None, foreign: list[int]) -> Standby | None:
     """Makes one. ``foreign`` are descriptors of the launcher's that it must not keep, ``layout`` is what ``look_ahead`` found.
 
-    None where it cannot be made ahead, as on a machine whose control groups cannot be renamed; if something is broken, the start will
+    None if it cannot be made ahead, as on a machine whose control groups cannot be renamed; if something is broken, the start will
     say so. All the work is the new process's: whatever this one writes to, of its interpreter too, it pays for as long as it lives.
     """
     if layout is None:
@@ -300,7 +300,7 @@ def _receive_descriptors(channel: socket.socket, size: int) -> tuple[bytes, list
 
 
 def _receive(channel: socket.socket, size: int) -> bytes:
-    """Raises ``MalformedMessage`` where less comes."""
+    """Raises ``MalformedMessage`` if less comes."""
     data = bytearray()
     while len(data) < size:
         piece = channel.recv(size - len(data))

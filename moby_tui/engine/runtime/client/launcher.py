@@ -62,7 +62,7 @@ class Launcher:
     async def start(self, order: Order, path: Path, descriptors: Descriptors) -> int:
         """Has a monitor forked for the order; returns the container's pid.
 
-        Raises what the start failed with, ``MonitorKilled``, and ``Unavailable`` where no launcher answers, or none can.
+        Raises what the start failed with, ``MonitorKilled``, and ``Unavailable`` if no launcher answers, or none can.
         """
         order.descriptors = descriptors.names
         message = LauncherRequest(order=order).encode()
@@ -217,7 +217,7 @@ def _send_descriptors(connection: socket.socket, descriptors: list[int]) -> None
 
 
 async def _taken_by(ours: socket.socket) -> int | None:
-    """The pid of the process that has taken the order; 0 where whoever was to was killed, None where nobody has in time."""
+    """The pid of the process that has taken the order; 0 if whoever was to was killed, None if nobody has in time."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             # one small write: it is there whole

@@ -33,7 +33,7 @@ _NOT_TAKEN = "the monitor of the container did not take over its network; try ag
 
 
 def read_answer(line: bytes) -> Answer:
-    """What a monitor has answered. Raises what it says has failed, and ``MobyError`` where it is no answer."""
+    """What a monitor has answered. Raises what it says has failed, and ``MobyError`` if it is no answer."""
     try:
         answer = Answer.decode(line, "answer of the container's monitor")
     except MalformedMessage as error:
@@ -46,7 +46,7 @@ def read_answer(line: bytes) -> Answer:
 async def request(path: Path, patience: float, message: Request) -> None:
     """Asks the monitor for something that has no stream.
 
-    Raises ``Conflict`` where there is no monitor, ``Unavailable`` where it does not answer for ``patience`` seconds.
+    Raises ``Conflict`` if there is no monitor, ``Unavailable`` if it does not answer for ``patience`` seconds.
     """
     _, writer = await _open(path, message, patience)
     writer.close()
@@ -65,7 +65,7 @@ async def hand_over(path: Path, patience: float, descriptors: list[int], message
 
 
 async def _take_over(path: Path, patience: float, descriptors: list[int], message: Request) -> bool:
-    """Whether the monitor has the descriptors; ``False`` if they came too late for it. Raises what it refuses them with."""
+    """Sends descriptors to a monitor. False if they came too late for it. Raises the error with which the monitor refuses."""
     reader, writer = await _open(path, message, patience)
     try:
         with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as ours:

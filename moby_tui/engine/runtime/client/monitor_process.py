@@ -20,7 +20,7 @@ def is_alive(lock: Path) -> bool:
 
 
 def end(pid: int, lock: str | os.PathLike[str]) -> bool:
-    """Kills the monitor with this pid, if that process is one: it holds the monitor's lock. False where it does not, and nothing was done.
+    """Kills the monitor with this pid, if that process is one: it holds the monitor's lock. False if it does not, and nothing was done.
 
     A pid that was written down may be a stranger's by now; the descriptor that is opened first names the process that is looked at
     for good (pidfd_open(2)).
@@ -52,7 +52,7 @@ def end(pid: int, lock: str | os.PathLike[str]) -> bool:
 
 
 def find(lock: str | os.PathLike[str]) -> int:
-    """The pid of the monitor that holds this lock, for when it is not written down; 0 where there is none. Looks at all processes."""
+    """The pid of the monitor that holds this lock, for when it is not written down; 0 if there is none. Looks at all processes."""
     pids = (int(name) for name in os.listdir("/proc") if name.isdecimal())
     return next((pid for pid in pids if _holds(pid, lock) or is_cut_off(pid, lock)), 0)
 
@@ -71,7 +71,7 @@ def is_cut_off(pid: int, lock: str | os.PathLike[str]) -> bool:
 
 
 def send(pid: int, started: int, number: int) -> bool:
-    """Sends a signal to the process that has this pid and start time; False where it is gone."""
+    """Sends a signal to the process that has this pid and start time; False if it is gone."""
     try:
         process = os.pidfd_open(pid)
     except (OSError, ValueError, OverflowError):

@@ -29,7 +29,7 @@ _NETWORK_FIELDS = 16
 def sample(cgroup: Cgroup, pid: int, previous: Stats | None, name: str, id: str) -> Stats:
     """One sample; ``previous`` gives the CPU half that rates are reckoned from. ``pid`` is the container's first process.
 
-    Raises ``OSError`` where the container has ended meanwhile.
+    Raises ``OSError`` if the container has ended meanwhile.
     """
     usage = cast("dict[str, dict[str, Any]]", cgroup.usage())
     pids, memory, io = usage["pids"], usage["memory"], usage["io"]
@@ -73,13 +73,13 @@ def _cpu(usage: dict[str, Any]) -> CpuStats:
 
 def _block_stats(io: dict[str, Any], *, legacy: bool) -> BlkioStats:
     """As Docker, whose lists are empty on cgroup version 1 where they are null on version 2."""
-    told = BlkioStats(
+    stats = BlkioStats(
         io_service_bytes_recursive=_block_io(io.get("bytes")), io_serviced_recursive=_block_io(io.get("operations"))
     )
     if legacy:
-        for name in told.__struct_fields__:
-            setattr(told, name, getattr(told, name) or [])
-    return told
+        for name in stats.__struct_fields__:
+            setattr(stats, name, getattr(stats, name) or [])
+    return stats
 
 
 def _block_io(entries: list[tuple[int, int, str, int]] | None) -> list[BlkioEntry] | None:
@@ -101,7 +101,7 @@ def host_memory() -> int:
 
 
 def networks(pid: int) -> dict[str, NetworkStats] | None:
-    """The counters of the interfaces a process sees, without loopback; None where it has none, or the host's."""
+    """The counters of the interfaces a process sees, without loopback; None if it has none, or the host's."""
     if os.stat(f"/proc/{pid}/ns/net").st_ino == os.stat("/proc/self/ns/net").st_ino:
         return None
     with open(f"/proc/{pid}/net/dev", encoding="utf-8", errors="replace") as file:

@@ -36,7 +36,7 @@ class Isolation(msgspec.Struct, kw_only=True):
     #: the maps of its user namespace; empty in the host's
     uids: IdMap = []
     gids: IdMap = []
-    #: the network namespace that belongs to its user namespace; -1 where none was made
+    #: the network namespace that belongs to its user namespace; -1 if none was made
     network: int = -1
     #: whether the network namespace, joined or not, is one that its user namespace owns
     owns_network: bool = True
@@ -45,7 +45,7 @@ class Isolation(msgspec.Struct, kw_only=True):
 
     @property
     def user(self) -> int | None:
-        """The user namespace through which its files are seen; None where every id is what it is."""
+        """The user namespace through which its files are seen; None if every id is what it is."""
         return None if is_identity(self.uids) and is_identity(self.gids) else self.joined["user"]
 
     @property
@@ -59,7 +59,7 @@ class Isolation(msgspec.Struct, kw_only=True):
         return taken
 
     def check_user(self, uid: int, groups: list[int]) -> None:
-        """Raises ``InvalidArgument`` where one that the process is to be has no id on the host."""
+        """Raises ``InvalidArgument`` if one that the process is to be has no id on the host."""
         for ids, ident, what in ((self.uids, uid, "user"), *((self.gids, group, "group") for group in groups)):
             try:
                 to_host(ids, ident)

@@ -244,7 +244,7 @@ def _encode(values: dict[str, str]) -> str:
 
 
 def _tag(template: str, subject: Subject) -> str:
-    """``{{.Name}}`` and its like, replaced; the short id where nothing is asked for (Docker, "Customize log driver output")."""
+    """``{{.Name}}`` and its like, replaced; the short id if nothing is asked for (Docker, "Customize log driver output")."""
     values = {
         "ID": subject.id[:12],
         "FullID": subject.id,
@@ -269,6 +269,7 @@ def _tag(template: str, subject: Subject) -> str:
 
 
 def _parse_size(key: str, text: str, base: int) -> int:
+    """The bytes that ``10m`` means; ``base`` is 1000 or 1024. Raises ``InvalidArgument``."""
     match = re.fullmatch(_SIZE, text, flags=re.IGNORECASE)
     size = int(float(match[1]) * base ** _UNITS.index(match[2].lower())) if match else -1
     if size < 0:

@@ -121,7 +121,7 @@ def _check_ids(name: str, uid: int, gids: list[int]) -> None:
 
 
 def _number(text: str) -> int:
-    """A field's id: 0 where it is no number. Digits beyond reason are a number that is out of range."""
+    """A field's id: 0 if it is no number. Digits beyond reason are a number that is out of range."""
     return int(text[:_MOST_DIGITS]) if re.fullmatch(_NUMBER, text) else 0
 
 

@@ -32,7 +32,7 @@ def compiler(machine: str) -> str:
 
 
 def version(machine: str) -> str:
-    """What the compiler calls itself. Raises ``OSError`` where there is none."""
+    """What the compiler calls itself. Raises ``OSError`` if there is none."""
     return subprocess.run([compiler(machine), "-dumpfullversion"], capture_output=True, check=True, text=True).stdout.strip()
 
 

@@ -135,7 +135,7 @@ def _stand_by(engine: socket.socket, tell: int, layout: Layout | None, launcher:
 
 
 def _take_descriptors(reply: int) -> list[int] | None:
-    """What the engine gives once it has heard that its order was taken; None where it no longer waits: nothing is to be done then."""
+    """What the engine gives once it has heard that its order was taken; None if it no longer waits: nothing is to be done then."""
     descriptors: list[int] = []
     follows = True
     with socket.socket(fileno=os.dup(reply)) as connection:
@@ -160,7 +160,7 @@ def _refuse(reply: int, error: Exception) -> None:
 
 
 def _say(fd: int, message: Message) -> bool:
-    """False where nobody is there to read it."""
+    """False if nobody is there to read it."""
     try:
         os.write(fd, message.encode_line())
     except OSError:
@@ -227,7 +227,7 @@ def _become_monitor(request: LauncherRequest, reply: int, standby: Standby | Non
 
 
 def _read_order(request: LauncherRequest) -> Order:
-    """Raises ``MalformedMessage``, and ``OSError`` or ``ValueError`` where the file of a long one cannot be read."""
+    """Raises ``MalformedMessage``, and ``OSError`` or ``ValueError`` if the file of a long one cannot be read."""
     if request.file is not None:
         with open(request.file, "rb") as file:
             request = LauncherRequest.decode(file.read(), "order")

@@ -18,7 +18,7 @@ _spawned: list[int] = []
 
 def prefork(*, spare: bool) -> None:
     """Starts the launcher now, so that it gets ready while the caller imports; ``spare``: after each start it makes ready for another
-    before it is asked. Does nothing where it was done already; where no process can be made just now, ``connect`` tries again.
+    before it is asked. Does nothing if it was done already; where no process can be made just now, ``connect`` tries again.
     """
     global _preforked
     if _preforked is None:

@@ -224,6 +224,7 @@ class Control:
         _done(connection)
 
     def _freeze(self, connection: socket.socket, _: protocol.Freeze) -> None:
+        """Freezes the processes (cgroups(7)), and stops the health checks. Raises ``OSError``."""
         monitor = self._monitor
         monitor.run.freeze()
         if monitor.health is not None:
@@ -277,7 +278,7 @@ class Control:
 
 
 def _await_request(connection: socket.socket) -> None:
-    """Raises ``TimeoutError`` where whoever waits at the other end is stopped, or says nothing for ten seconds."""
+    """Raises ``TimeoutError`` if whoever waits at the other end is stopped, or says nothing for ten seconds."""
     waiting = unix_socket.listening_process(connection)
     for _ in range(int(_SILENT_SECONDS / _LOOK_SECONDS)):
         if wait_readable(connection.fileno(), seconds=_LOOK_SECONDS):

@@ -39,7 +39,7 @@ _GONE = Failed(0, "the container has ended")
 class Execution:
     """``container`` is the container's configuration.
 
-    ``record`` is the file whose replacement tells others how it stands, empty where nobody asks; ``ended`` is called when all is
+    ``record`` is the file whose replacement tells others how it stands, empty if nobody asks; ``ended`` is called when all is
     over; ``log`` takes its output.
     """
 

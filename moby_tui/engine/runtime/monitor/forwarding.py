@@ -24,7 +24,7 @@ _LARGEST_DATAGRAM = 65535
 #: As dockerd's: how long a flow of datagrams may say nothing.
 _FLOW_SECONDS = 90.0
 _MOST_FLOWS = 1024
-#: How long no connection is taken where there is no descriptor left for one.
+#: How long no connection is taken if there is no descriptor left for one.
 _PAUSE_SECONDS = 0.1
 _ANCILLARY = 256
 
@@ -33,7 +33,7 @@ class Forwarder:
     """The monitor's side, for the sockets of one holding."""
 
     def __init__(self, loop: Loop, wishes: list[Forward], descriptors: list[int]) -> None:
-        """Raises ``ValueError`` where what is asked cannot be."""
+        """Raises ``ValueError`` if what is asked cannot be."""
         self._loop = loop
         if any(wish.position >= len(descriptors) for wish in wishes):
             raise ValueError("forwards: there is no such descriptor")

@@ -33,7 +33,7 @@ class Holdings:
             self.add(holding.name, holding.teardown, descriptors.take_all(HOLDING + holding.name), holding.forwards)
 
     def add(self, name: str, teardown: Teardown, descriptors: list[int], forwards: list[Forward]) -> None:
-        """Takes one over. Raises ``ValueError`` where the name is held already."""
+        """Takes one over. Raises ``ValueError`` if the name is held already."""
         if name in self._held:
             raise ValueError(f"holding {name} is there already")
         self._held[name] = teardown, descriptors

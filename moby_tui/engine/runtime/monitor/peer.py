@@ -124,6 +124,7 @@ class Peer:
         self.watch()
 
     def _switch(self) -> None:
+        """The connection has ended: goes on with the one that takes its place, or closes if there is none."""
         self._loop.remove(self._socket.fileno())
         self._socket.close()
         if self._next is None:

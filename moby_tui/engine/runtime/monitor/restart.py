@@ -41,7 +41,7 @@ def again(monitor: Monitor) -> bool:
 
 def mount_root(recipe: RootMount | None, user_namespace: int, uids: ids.IdMap, gids: ids.IdMap) -> int:
     """The container's root as it was at its first start. The maps are those of ``user_namespace``. Raises ``OSError``, and ``ValueError``
-    where there is no recipe."""
+    if there is no recipe."""
     # imported here, since few containers restart
     from moby_tui.engine.kernel import overlay
 

@@ -350,7 +350,7 @@ class Run:
     # life
 
     def kill(self, number: int) -> None:
-        """Raises ``OSError``, as ``ProcessLookupError`` where the first process has just ended."""
+        """Raises ``OSError``, as ``ProcessLookupError`` if the first process has just ended."""
         signal.pidfd_send_signal(self.pidfd, number)
 
     def freeze(self) -> None:

@@ -108,7 +108,7 @@ class Stdio:
     def give_to(self, user: User, uids: IdMap, gids: IdMap) -> None:
         """Lets a process of that user open its own /dev/stdout. The null device is not ours to give.
 
-        The user's ids are the container's, the maps those of its user namespace. Raises ``ValueError`` where one is not mapped.
+        The user's ids are the container's, the maps those of its user namespace. Raises ``ValueError`` if one is not mapped.
         """
         uid, gid = to_host(uids, user.uid), to_host(gids, user.gid)
         group = terminal.tty_group(gids) if self.tty else gid

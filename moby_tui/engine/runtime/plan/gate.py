@@ -28,7 +28,7 @@ class Gate:
         wait, go, arrive = self.wait, self.go, self._arrive
 
         def pause() -> int:
-            # a pipe's end is seen only where nobody can write any more: not even we
+            # a pipe's end is seen only if nobody can write any more: not even we
             if go >= 0:
                 calls.close(go)
             calls.write(arrive, address, 1)
@@ -43,7 +43,7 @@ class Gate:
         os.close(self.wait)
 
     def arrived(self) -> bool:
-        """Waits until the child has come here; False where it has ended before."""
+        """Waits until the child has come here; False if it has ended before."""
         return os.read(self.arrival, 1) != b""
 
     def let_go(self) -> None:

@@ -66,6 +66,7 @@ class Program:
         return ctypes.addressof(value)  # type: ignore[arg-type]
 
     def open_slot(self) -> Slot:
+        """A place for the result of a step, which later steps take as an argument; -1 until then."""
         return Slot(-1)
 
     def run(self, report: int) -> None:

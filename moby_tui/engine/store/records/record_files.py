@@ -112,7 +112,7 @@ def read_networks(data_root: Path) -> dict[str, bytes]:
 
 
 def read(path: Path) -> Kept | None:
-    """The record; None where there is none that can be read."""
+    """The record; None if there is none that can be read."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Kept)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):

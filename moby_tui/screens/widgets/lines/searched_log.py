@@ -21,7 +21,7 @@ from moby_tui.screens.widgets.log_stream import LANGUAGE, LogStream
 
 
 class SearchedLog(Vertical):
-    """``names`` gives the containers' names by their number in the store; ``empty`` is shown where there is no line."""
+    """``names`` gives the containers' names by their number in the store; ``empty`` is shown if there is no line."""
 
     ACTIONS: ClassVar[tuple[Action, ...]] = (
         Action(id="log.search", title="Search", keys="slash", key_display="/", tooltip="Mark the lines that match"),

@@ -80,4 +80,5 @@ def shown(findings: list[Finding], name: str, text: bytes) -> str:
 
 
 def counted(findings: list[Finding]) -> str:
+    """``1 warning``, ``2 warnings``."""
     return f"{len(findings)} warning{'' if len(findings) == 1 else 's'}"

@@ -152,6 +152,7 @@ def _declared(instruction: Instruction, escape: str) -> list[str]:
 
 
 def _platform(instruction: Instruction, platform: str) -> Findings:
+    """The rules RedundantTargetPlatform and FromPlatformFlagConstDisallowed, for the ``--platform`` of a FROM."""
     if platform.strip("\"'") in ("$TARGETPLATFORM", "${TARGETPLATFORM}"):
         text = f"Setting platform to predefined {platform} in FROM is redundant as this is the default behavior"
         yield Finding(instruction.line, "RedundantTargetPlatform", text)

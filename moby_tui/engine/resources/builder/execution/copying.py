@@ -199,7 +199,7 @@ def copy(
     """Copies what ``select`` found, but for what ``exclude`` names below a directory. A destination with a slash at its end is a
     directory to copy into. Blocking.
 
-    Raises ``InvalidArgument`` where the destination is in the way, ``StorageFull``.
+    Raises ``InvalidArgument`` if the destination is in the way, ``StorageFull``.
     """
     with refusals_told(), explained("COPY", destination):
         for path in paths:

@@ -53,7 +53,7 @@ class Difference:
         self.size = 0
 
     def pieces(self) -> Iterator[bytes]:
-        """The plain tar; nothing at all where nothing changed. Blocking.
+        """The plain tar; nothing at all if nothing changed. Blocking.
 
         Raises ``InvalidArgument`` for a name that no layer can hold.
         """

@@ -43,7 +43,7 @@ class Layering:
 
     @asynccontextmanager
     async def mounted(self, image: BuiltImage) -> AsyncIterator[int]:
-        """A descriptor of the image's root file system, read-only. Raises ``MobyError`` where it has no layer."""
+        """A descriptor of the image's root file system, read-only. Raises ``MobyError`` if it has no layer."""
         with self.opened(image) as root:
             yield root
 
@@ -84,7 +84,7 @@ class Layering:
             return layer
 
     async def layer(self, pieces: Iterator[bytes]) -> Layer | None:
-        """Packs a plain tar and unpacks it into the layer store; None where there are no pieces."""
+        """Packs a plain tar and unpacks it into the layer store; None if there are no pieces."""
         async with self._packed(pieces) as (packed, layer):
             if layer is not None:
                 await self._layers.make(decompress(pieces_of(packed)), layer.diff_id)
@@ -92,7 +92,7 @@ class Layering:
 
     @asynccontextmanager
     async def _packed(self, pieces: Iterator[bytes]) -> AsyncIterator[tuple[Path, Layer | None]]:
-        """The blob of a plain tar, which the content store has after the block; None where there are no pieces."""
+        """The blob of a plain tar, which the content store has after the block; None if there are no pieces."""
         async with staging.claim(self._staging, f"build-{os.urandom(16).hex()}") as folder:
             packed = folder / "layer"
             layer = await in_thread(_pack, pieces, packed)

@@ -124,7 +124,7 @@ def execution(
     )
     asked = messages.ExecOp(
         meta=meta,
-        # BuildKit once did not count mounts, and counts none where there is the root alone
+        # BuildKit once did not count mounts, and counts none if there is the root alone
         mounts=[*placed, *given] if mounts else [],
         network=_NETWORKS[network],
         security=int(insecure),

@@ -288,6 +288,7 @@ class Results:
         return save.layout(top, bodies, [digest for result in self._results for digest in result.record.blobs], self._content)
 
     def _root_file_system(self, image: BuiltImage) -> Iterator[bytes]:
+        """A tar of all files of an image, piece by piece."""
         if not image.config.rootfs.diff_ids:
             yield _END
             return

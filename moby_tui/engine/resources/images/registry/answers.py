@@ -41,7 +41,7 @@ async def read(response: ClientResponse, limit: int, what: str) -> bytes:
 
 
 async def registry_error(response: ClientResponse) -> tuple[str, str]:
-    """Code and message of the first error in the body, made one printable line; empty where there is none."""
+    """Code and message of the first error in the body, made one printable line; empty if there is none."""
     try:
         first = json.loads(await read(response, _ERROR_LIMIT, "error"))["errors"][0]
         code, message = str(first.get("code", "")), str(first.get("message", ""))

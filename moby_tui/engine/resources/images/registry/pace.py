@@ -21,7 +21,7 @@ def least() -> int:
 async def body(response: ClientResponse) -> AsyncIterator[bytes]:
     """Yields the body as it comes. Only the time spent waiting for it counts, not the time in which the caller uses it.
 
-    Raises ``Unreachable`` where it is too slow, ``TimeoutError`` where nothing comes at all.
+    Raises ``Unreachable`` if it is too slow, ``TimeoutError`` if nothing comes at all.
     """
     patience, enough = limits.value(limits.PATIENCE), least()
     waited, came = 0.0, 0

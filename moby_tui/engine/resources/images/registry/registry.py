@@ -219,7 +219,7 @@ class Registry:
         await self._connection.ask("PUT", f"{self._base}/manifests/{which}", headers, (201,), body=lambda: body)
 
     async def delete_manifest(self, which: str) -> bool:
-        """By digest a manifest with all its tags, by tag the tag alone; False where the registry does not let that be done."""
+        """By digest a manifest with all its tags, by tag the tag alone; False if the registry does not let that be done."""
         answer = await self._connection.ask("DELETE", f"{self._base}/manifests/{which}", {}, (202, 400, 405))
         return answer.status == 202
 

@@ -41,7 +41,7 @@ class Upload:
         self._sent = 0
 
     async def run(self) -> None:
-        """Raises ``MobyError`` where the registry does not take it."""
+        """Raises ``MobyError`` if the registry does not take it."""
         if self._descriptor.size > _CHUNK:
             try:
                 await self._connection.persist(self._in_chunks, lambda: self._sent)

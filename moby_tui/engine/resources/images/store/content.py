@@ -138,7 +138,7 @@ class Ingest:
                 self._watcher[0](self.size)
 
     def verify(self, digest: str, size: int) -> None:
-        """Ends the transfer. Raises ``MobyError`` where the content is not what was promised."""
+        """Ends the transfer. Raises ``MobyError`` if the content is not what was promised."""
         if self.size != size:
             raise MobyError(f"content {digest} has {self.size} bytes where its manifest says {size}; try again or another source")
         if (actual := "sha256:" + self._hash.hexdigest()) != digest:

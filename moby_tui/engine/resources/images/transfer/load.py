@@ -70,7 +70,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class _Described:
-    """An image of an archive before anything of it is stored; ``manifest`` is None where one is to be made."""
+    """An image of an archive before anything of it is stored; ``manifest`` is None if one is to be made."""
 
     config: oci.ImageConfig
     config_body: bytes
@@ -129,7 +129,7 @@ class Archive:
                 self._links[name] = os.fsdecode(tar.clean(os.fsencode(base) + entry.link))
 
     def member(self, name: str) -> Member:
-        """Raises ``InvalidArgument`` where there is none."""
+        """Raises ``InvalidArgument`` if there is none."""
         found = self.find(name)
         if found is None:
             raise InvalidArgument(f"invalid archive: {name[:200]!r} is missing in it")
@@ -162,7 +162,7 @@ class Loader:
     async def images(self, archive: Archive) -> list[Loaded]:
         """Every image of the archive, of one name that for this machine last, so that the name means it.
 
-        Raises ``InvalidArgument`` where it holds none, or none of a platform that is wanted, before anything of it is stored.
+        Raises ``InvalidArgument`` if it holds none, or none of a platform that is wanted, before anything of it is stored.
         """
         described = await self._described(archive)
         self._check_platforms([one.config for one in described])

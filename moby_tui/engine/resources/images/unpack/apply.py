@@ -56,7 +56,7 @@ def apply(chunks: Iterable[bytes], root: int) -> Applied:
     """Unpacks a plain tar stream into the empty directory open as ``root``.
 
     Blocking: run it in a thread. Raises ``InvalidArgument`` for an archive that is damaged or would reach outside,
-    ``StorageFull`` where the disk is. The caller deletes what was unpacked before the failure.
+    ``StorageFull`` if the disk is. The caller deletes what was unpacked before the failure.
     """
     layer = _Layer(root)
     try:

@@ -151,7 +151,7 @@ class Unpackers:
 
 
 def _raise(message: bytes) -> None:
-    """What a child says that has failed. Raises ``MobyError``, also where it says nothing that is understood, and ``OSError``."""
+    """What a child says that has failed. Raises ``MobyError``, also if it says nothing that is understood, and ``OSError``."""
     try:
         result = UnpackResult.decode(message, "answer of the unpacker")
     except MalformedMessage as error:

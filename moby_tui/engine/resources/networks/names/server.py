@@ -133,6 +133,7 @@ class Client:
         self._remembered_at = -1
 
     def begin(self) -> None:
+        """Registers with the loop: for the end of the monitor's connection, and for questions over UDP and TCP."""
         loop = self._server.loop
         loop.watch(self._connection.fileno(), READ, lambda _: self._end())
         loop.watch(self._datagrams.fileno(), READ, lambda events: self._receive(events))

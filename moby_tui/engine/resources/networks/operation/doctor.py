@@ -227,7 +227,7 @@ def _places(ward: Ward) -> Counter[str]:
 
 
 def _sysctl(name: str) -> int:
-    """A parameter of this network namespace; -1 where the kernel has none."""
+    """A parameter of this network namespace; -1 if the kernel has none."""
     with suppress(OSError, ValueError):
         return int((_SYSCTL / name).read_text())
     return -1

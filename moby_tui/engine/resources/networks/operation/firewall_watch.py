@@ -34,7 +34,7 @@ class Mender(Protocol):
 
 class FirewallWatch:
     """``begin`` it where an event loop runs, and ``close`` it there. ``networks`` is the folder of the engine's records; ``manager`` is
-    asked for where there is something to look at."""
+    asked for if there is something to look at."""
 
     def __init__(self, networks: Path, manager: Callable[[], Mender]) -> None:
         self._networks = networks

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def open_log(path: str, settings: LogSettings, loop: Loop, room: Callable[[], None]) -> ContainerLog | None:
-    """The log that a monitor writes; None for the driver ``none``. Raises ``OSError`` where it cannot be opened.
+    """The log that a monitor writes; None for the driver ``none``. Raises ``OSError`` if it cannot be opened.
 
     ``room`` is called when a log that was behind (``ContainerLog.behind``) has caught up.
     """

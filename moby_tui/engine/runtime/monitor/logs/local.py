@@ -70,7 +70,7 @@ class LocalFile:
 
 
 def record_at(fd: int, position: int) -> tuple[int, int, int] | None:
-    """Of the record that begins at ``position``: its end, time and flags. None where the file ends before its head does."""
+    """Of the record that begins at ``position``: its end, time and flags. None if the file ends before its head does."""
     head = os.pread(fd, HEAD.size, position)
     if len(head) < HEAD.size:
         return None

@@ -30,7 +30,7 @@ class Apart(ContainerLog):
     def __init__(
         self, loop: Loop, open_driver: Callable[[], ContainerLog], settings: LogSettings, room: Callable[[], None]
     ) -> None:
-        """Forks the driver's process, which calls ``open_driver``. Raises ``OSError``, also where the driver itself cannot begin."""
+        """Forks the driver's process, which calls ``open_driver``. Raises ``OSError``, also if the driver itself cannot begin."""
         self._loop = loop
         self._room = room
         self._bound = settings.buffer

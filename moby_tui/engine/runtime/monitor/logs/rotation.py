@@ -20,7 +20,7 @@ class RotatedFile:
     """Errors of the disk are not raised: entries that cannot be written are dropped whole, and counted."""
 
     def __init__(self, path: str, *, max_size: int, max_files: int, compress: bool, head: bytes = b"") -> None:
-        """Opens the file to append to it; each begins with ``head``. Raises ``OSError`` where even opening fails."""
+        """Opens the file to append to it; each begins with ``head``. Raises ``OSError`` if even opening fails."""
         self._path = path
         self._bound = max_size or sys.maxsize
         self._max_files = max_files
@@ -73,7 +73,7 @@ class RotatedFile:
         os.close(self._fd)
 
     def _rotate(self) -> bool:
-        """Returns false where the disk does not let it."""
+        """Returns false if the disk does not let it."""
         self._await_compressor()
         fresh = f"{self._path}.new"
         try:
@@ -170,7 +170,7 @@ def identity_comment(status: os.stat_result) -> bytes:
 
 
 def read_identity(fd: int) -> bytes:
-    """What ``compress_file`` wrote of a compressed file's origin; empty where another program made it."""
+    """What ``compress_file`` wrote of a compressed file's origin; empty if another program made it."""
     head = os.pread(fd, 64, 0)
     if head[:3] != b"\x1f\x8b\x08" or len(head) < _GZIP_HEADER.size or head[3] != _GZIP_COMMENT:
         return b""

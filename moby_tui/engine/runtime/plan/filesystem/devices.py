@@ -35,7 +35,7 @@ class Devices:
         self._owner = ids.to_host(uids, ids.first(uids)), ids.to_host(gids, ids.first(gids))
 
     def _host_ids(self, uid: int, gid: int) -> tuple[int, int]:
-        """The host's ids of a device's owner; its root's where that is not mapped."""
+        """The host's ids of a device's owner; its root's if that is not mapped."""
         try:
             return ids.to_host(self._ids[0], uid), ids.to_host(self._ids[1], gid)
         except ValueError:

@@ -40,7 +40,7 @@ def open_own(
     maps: Maps,
     open_folder: Callable[[int], tuple[int, bool]],
 ) -> tuple[int, bool]:
-    """The tree, and whether it is a directory. Raises ``OSError`` where the subpath is not there, or leads out of what it is in.
+    """The tree, and whether it is a directory. Raises ``OSError`` if the subpath is not there, or leads out of what it is in.
 
     ``open_folder`` makes the tree of the part of a volume that a descriptor is open for (``source.open_bind_source``)."""
     subpath = mount.subpath

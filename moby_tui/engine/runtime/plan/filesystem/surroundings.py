@@ -8,7 +8,7 @@ from moby_tui.engine.runtime.plan.gate import Gate
 
 
 class Surroundings:
-    """What the monitor has opened for the container before it is cloned. All are descriptors, -1 where there is none."""
+    """What the monitor has opened for the container before it is cloned. All are descriptors, -1 if there is none."""
 
     def __init__(self) -> None:
         self.root = -1
@@ -19,7 +19,7 @@ class Surroundings:
         self.may_set_groups = True
         self.devpts = -1
         self.terminal = -1
-        #: standard input, output and error where there is no terminal
+        #: standard input, output and error if there is no terminal
         self.streams = (-1, -1, -1)
         #: a procfs of the pid namespace that is joined, detached, for each destination
         self.procfs: dict[str, int] = {}

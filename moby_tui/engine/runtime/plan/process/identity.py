@@ -324,7 +324,7 @@ def execute(program: Program, arguments: list[str], environment: list[str], path
     """execve(2), along PATH where the command has no slash; the last step of every program.
 
     As a shell does: a place where there is nothing is passed over, one that may not be executed is remembered.
-    ``executable`` is the file where it is not what the first argument says.
+    ``executable`` is the file if it is not what the first argument says.
     """
     argv = _string_array(program, arguments)
     envp = _string_array(program, environment)
@@ -332,7 +332,7 @@ def execute(program: Program, arguments: list[str], environment: list[str], path
 
 
 def check_executable(program: Program, command: str, path: str) -> None:
-    """Fails as ``execute`` would where there is no such program, or the user may not execute it."""
+    """Fails as ``execute`` would if there is no such program, or the user may not execute it."""
     found = Label()
     _try_each(program, command, path, calls.access, (os.X_OK,), found)
     program.place(found)

@@ -102,7 +102,7 @@ def enter_for_exec(program: Program, container: Configuration, process: Process,
 
 
 def may_set_groups(spec: Configuration) -> bool:
-    """False where the user namespace was made so that nobody in it may: see ``kernel.user_namespace.may_not_set_groups``."""
+    """False if the user namespace was made so that nobody in it may: see ``kernel.user_namespace.may_not_set_groups``."""
     return ids.count(id_maps(spec)[1]) != 1
 
 
