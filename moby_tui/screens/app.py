@@ -34,6 +34,7 @@ from moby_tui.screens.pages.registry import PAGES, Entry, tabs
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.preferences import Preferences
 from moby_tui.screens.problems.watch import ProblemWatch
+from moby_tui.screens.reading import place
 from moby_tui.screens.session.engines import Engines, OneEngine
 from moby_tui.screens.session.session import ClientFactory, Connection, Session
 from moby_tui.screens.session.stats_feed import StatsFeed
@@ -275,6 +276,12 @@ class Dashboard(App[None]):
         if action == "own_command":
             return isinstance(self.screen, Page) and not isinstance(self.focused, (AllKeys, Input))
         return not (isinstance(self.focused, AllKeys) and action in _OF_THE_APPLICATION)
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        """Textual moves the terminal's cursor with each picture: to the row that keys act on, for screen readers."""
+        if (here := place(self.focused)) is not None:
+            self.cursor_position = here
+        super()._display(screen, renderable)
 
     def copy_to_clipboard(self, text: str) -> None:
         """By OSC 52. What is copied came from a container, and goes where a person pastes it."""

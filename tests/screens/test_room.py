@@ -126,9 +126,18 @@ async def test_switches_tell_their_state_without_colours_and_the_mouse_ends_what
     open_dashboard: Open, eventually: Eventually
 ) -> None:
     async with open_dashboard(lambda: FakeEngine(), size=(80, 24)) as (app, pilot):
+
+        def line_of_terminal_cursor() -> str:
+            """What a screen reader reads."""
+            return "".join(piece.text for piece in app.screen._compositor.render_strips()[app.cursor_position.y])
+
+        await eventually(pilot, lambda: "database" in line_of_terminal_cursor())
+        await pilot.press("down")
+        await eventually(pilot, lambda: "web" in line_of_terminal_cursor())
         await pilot.press("v")
         await eventually(pilot, lambda: isinstance(app.screen, Chooser) and app.screen.query(Ticks))
         choices = app.screen.query_one(Ticks)
+        await eventually(pilot, lambda: "[x] STATE" in line_of_terminal_cursor())
         assert choices.render_line(0).text.startswith("[x] STATE")
         await pilot.press("space")
         await eventually(pilot, lambda: choices.render_line(0).text.startswith("[ ] STATE"))

@@ -36,6 +36,11 @@ class FactsTable(DataTable[Text]):
         """The key of the row under the cursor; empty without one."""
         return self._keys[self.cursor_row] if self.cursor_row < len(self._keys) else ""
 
+    @property
+    def line_of_cursor(self) -> int:
+        """The line of the row under the cursor, from the first line of the widget on."""
+        return self._get_row_region(self.cursor_row).y - self.scroll_offset.y
+
     def show(self, facts: Sequence[Sequence[Cell]], keys: Sequence[str] = ()) -> None:
         """``keys`` names the rows, as ``chosen`` gives them."""
         rows = tuple(tuple(row) for row in facts)
