@@ -34,11 +34,13 @@ from moby_tui.screens.pages.registry import PAGES, Entry, tabs
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.preferences import Preferences
 from moby_tui.screens.problems.watch import ProblemWatch
+from moby_tui.screens.reading import place
 from moby_tui.screens.session.engines import Engines, OneEngine
 from moby_tui.screens.session.session import ClientFactory, Connection, Session
 from moby_tui.screens.session.stats_feed import StatsFeed
 from moby_tui.screens.session.unfinished import Unfinished, left_over
 from moby_tui.screens.stylesheet import KeptStylesheet
+from moby_tui.screens.text import clean_lines
 from moby_tui.screens.theme import CONTRAST, DARK, DARK_ANSI, LIGHT, LIGHT_ANSI, Colourless
 from moby_tui.screens.tty_driver import TtyDriver
 from moby_tui.screens.widgets.all_keys import AllKeys
@@ -274,6 +276,16 @@ class Dashboard(App[None]):
         if action == "own_command":
             return isinstance(self.screen, Page) and not isinstance(self.focused, (AllKeys, Input))
         return not (isinstance(self.focused, AllKeys) and action in _OF_THE_APPLICATION)
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        """Textual moves the terminal's cursor with each picture: to the row that keys act on, for screen readers."""
+        if (here := place(self.focused)) is not None:
+            self.cursor_position = here
+        super()._display(screen, renderable)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """By OSC 52. What is copied came from a container, and goes where a person pastes it."""
+        super().copy_to_clipboard(clean_lines(text))
 
     async def action_quit(self) -> None:
         """Removals that wait were confirmed: they are carried out first."""

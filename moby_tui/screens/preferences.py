@@ -20,15 +20,11 @@ from moby_tui.screens.actions.user_commands import UserCommand
 
 
 class LogPreferences(msgspec.Struct):
-    """``times``: local, utc, relative or off. ``columns``: fields that the log page shows in columns. ``megabytes``: what it keeps of logs.
-
-    ``clipboard``: lines may be copied to the terminal's clipboard (OSC 52).
-    """
+    """``times``: local, utc, relative or off. ``columns``: fields that the log page shows in columns. ``megabytes``: what it keeps."""
 
     times: str = "local"
     columns: list[str] = []
     megabytes: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 64
-    clipboard: bool = False
 
 
 class TerminalPreferences(msgspec.Struct):

@@ -29,6 +29,11 @@ def clean(text: str) -> str:
     return ESCAPES.sub("", text).translate(_CONTROLS) if not text.isprintable() else text
 
 
+def clean_lines(text: str) -> str:
+    """Lines as ``clean`` leaves them, with their tabs: what may be pasted. An escape sequence could end a terminal's bracketed paste."""
+    return text if text.isprintable() else "\n".join("\t".join(map(clean, line.split("\t"))) for line in text.split("\n"))
+
+
 def drawn(text: str) -> str:
     """As ``clean`` for a piece of a line whose width is settled: escape sequences only lose what makes them one."""
     return text if text.isprintable() else text.replace("\xad", "\ufffd").translate(_CONTROLS)

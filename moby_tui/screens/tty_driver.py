@@ -44,13 +44,21 @@ class _Output:
         """Nothing is held back."""
 
 
+def _terminal() -> int:
+    """What is drawn on: standard error, which is Textual's way, or standard output if errors go elsewhere (``moby tui 2>FILE``)."""
+    errors, output = sys.__stderr__, sys.__stdout__
+    assert errors is not None
+    if output is not None and output.isatty() and not errors.isatty():
+        return output.fileno()
+    return errors.fileno()
+
+
 class TtyDriver(LinuxDriver):
     """Exit codes: 128 and the signal's number; a lost terminal counts as SIGHUP."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        assert sys.__stderr__ is not None
-        self._file = cast("Any", _Output(sys.__stderr__.fileno()))
+        self._file = cast("Any", _Output(_terminal()))
         self._watched = False
         self._ending = threading.Lock()
 

@@ -178,4 +178,5 @@ async def test_nothing_from_an_engine_reaches_the_terminal_raw(open_dashboard: O
 def test_no_character_that_is_not_seen_is_left() -> None:
     assert text.clean(f"a{TAIL}") == "a31m0;ownedabcd\ufffd[@click=app.hostile]m[/][/nothing][red][[$x]"
     assert text.clean("日本 e\u0301 ❤\ufe0f") == "日本 e\u0301 ❤\ufe0f"
+    assert text.clean_lines("a\tb\x1b[201~\nrm -rf /\r\n") == "a\tb\nrm -rf /\n"
     assert text.drawn("a\x1b[31m\xadb") == "a[31m\ufffdb"

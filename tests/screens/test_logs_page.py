@@ -135,9 +135,7 @@ async def test_two_containers_in_one_stream_searched_filtered_and_written(
         assert order == [Times.UTC, Times.RELATIVE, Times.OFF, Times.LOCAL]
 
 
-async def test_marks_selection_runs_and_the_line_in_full(
-    open_dashboard: Open, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_marks_selection_runs_and_the_line_in_full(open_dashboard: Open, eventually: Eventually) -> None:
     engine = talking()
     async with open_dashboard(lambda: engine, size=(80, 24)) as (app, pilot):
         stream = await go_to_logs(app, pilot, eventually, "database", lines=40)
@@ -146,13 +144,8 @@ async def test_marks_selection_runs_and_the_line_in_full(
         await eventually(pilot, lambda: [line.marked for line in map(stream.store.line, range(5))] == marked)
         await typed(app, pilot, "G", "m")
         assert stream.cursor_number == 0
-        copied: list[str] = []
-        monkeypatch.setattr(app, "copy_to_clipboard", copied.append)
         await typed(app, pilot, "y")
-        assert copied == []
-        app.workspace.preferences.logs.clipboard = True
-        await typed(app, pilot, "y")
-        assert [json.loads(line)["ms"] for line in copied[0].splitlines()] == [0, 2, 3]
+        assert [json.loads(line)["ms"] for line in app.clipboard.splitlines()] == [0, 2, 3]
         await typed(app, pilot, "enter")
         assert isinstance(app.screen, ShowLine)
         await typed(app, pilot, "escape")

@@ -23,7 +23,7 @@ LEFT = (b"\x1b[?1049l", b"\x1b[?25h")
 class Run:
     """``moby tui`` in a pseudo terminal; its engine is not there, which it tells on the screen."""
 
-    def __init__(self, *, controlling: bool) -> None:
+    def __init__(self, *, controlling: bool, errors: int | None = None, term: str = "xterm-256color") -> None:
         self.master, slave = pty.openpty()
         self.slave = os.dup(slave)
         self.before = termios.tcgetattr(slave)
@@ -31,7 +31,13 @@ class Run:
         line = [sys.executable, "-m", "moby_tui", "-H", "unix:///run/no-engine.sock", "tui"]
         # setsid -c makes the terminal the controlling one, so that its end is told by SIGHUP, too.
         head = ["setsid", "-c"] if controlling else ["setsid"]
-        self.process = subprocess.Popen([*head, *line], stdin=slave, stdout=slave, stderr=slave)
+        self.process = subprocess.Popen(
+            [*head, *line],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave if errors is None else errors,
+            env={**os.environ, "TERM": term},
+        )
         os.close(slave)
 
     async def see(self, what: bytes) -> bytes:
@@ -69,8 +75,8 @@ class Run:
 def start() -> Iterator[type[Run]]:
     runs: list[Run] = []
 
-    def begin(*, controlling: bool = False) -> Run:
-        runs.append(Run(controlling=controlling))
+    def begin(*, controlling: bool = False, errors: int | None = None, term: str = "xterm-256color") -> Run:
+        runs.append(Run(controlling=controlling, errors=errors, term=term))
         return runs[-1]
 
     yield begin  # type: ignore[misc]
@@ -82,10 +88,16 @@ def start() -> Iterator[type[Run]]:
 
 @pytest.mark.parametrize("controlling", [True, False], ids=["hangup", "no-signal"])
 async def test_it_ends_when_its_terminal_is_closed(start: Any, controlling: Any) -> None:
-    run = start(controlling=controlling)
+    run = start(controlling=controlling, errors=None if controlling else subprocess.DEVNULL)  # without, it is drawn on the output
     await run.see(b"engine lost")
     run.close()
     assert await run.end() == 129
+
+
+async def test_a_terminal_that_writes_line_after_line_is_refused(start: Any) -> None:
+    run = start(term="dumb")
+    assert b"\x1b" not in await run.see(b"TERM=dumb")
+    assert await run.end() == 1
 
 
 async def test_a_signal_at_the_first_paint_and_then_the_terminal_goes(start: Any) -> None:

@@ -9,7 +9,7 @@ from moby_tui.screens.app import Dashboard
 from moby_tui.screens.dialogs.ask import Ask
 from moby_tui.screens.dialogs.confirm import Notice
 from moby_tui.screens.dialogs.help import Help
-from moby_tui.screens.dialogs.picker import Chooser
+from moby_tui.screens.dialogs.picker import Chooser, Picker
 from moby_tui.screens.dialogs.preview import Preview
 from moby_tui.screens.dialogs.ticks import Tick, Ticks
 from moby_tui.screens.topology.drawing import draw
@@ -122,14 +122,31 @@ async def test_forms_and_notices_keep_what_they_say_and_their_buttons_on_the_sma
         assert "Start the" in help_text and "container.start" in help_text
 
 
-async def test_switches_tell_their_state_without_colours(open_dashboard: Open, eventually: Eventually) -> None:
+async def test_switches_tell_their_state_without_colours_and_the_mouse_ends_what_only_shows(
+    open_dashboard: Open, eventually: Eventually
+) -> None:
     async with open_dashboard(lambda: FakeEngine(), size=(80, 24)) as (app, pilot):
+
+        def line_of_terminal_cursor() -> str:
+            """What a screen reader reads."""
+            return "".join(piece.text for piece in app.screen._compositor.render_strips()[app.cursor_position.y])
+
+        await eventually(pilot, lambda: "database" in line_of_terminal_cursor())
+        await pilot.press("down")
+        await eventually(pilot, lambda: "web" in line_of_terminal_cursor())
         await pilot.press("v")
         await eventually(pilot, lambda: isinstance(app.screen, Chooser) and app.screen.query(Ticks))
         choices = app.screen.query_one(Ticks)
+        await eventually(pilot, lambda: "[x] STATE" in line_of_terminal_cursor())
         assert choices.render_line(0).text.startswith("[x] STATE")
         await pilot.press("space")
         await eventually(pilot, lambda: choices.render_line(0).text.startswith("[ ] STATE"))
+        await pilot.click("#take")
+        await eventually(pilot, lambda: not app.screen.is_modal and app.workspace.preferences.lists["containers"].hidden)
+        await pilot.press("S")
+        await eventually(pilot, lambda: isinstance(app.screen, Picker) and app.screen.query("#picker"))
+        await pilot.click(offset=(1, 1))  # beside it
+        await eventually(pilot, lambda: not app.screen.is_modal)
         tick = Tick("Keep", value=True)
         assert tick._button.plain == "[x]"
         tick.value = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from moby_tui.cli import session
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
 
 
 def check_terminal() -> None:
-    """Raises ``InvalidArgument`` without a terminal."""
+    """Raises ``InvalidArgument`` without a terminal, and on one that only writes line after line (terminfo(5): dumb)."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InvalidArgument(
             "the dashboard needs a terminal on standard input and output; in scripts use moby ps, logs, stats and events"
+        )
+    if os.environ.get("TERM") == "dumb":
+        raise InvalidArgument(
+            "the dashboard cannot be drawn on this terminal (TERM=dumb): set TERM to what it is, or use moby ps, logs, stats and events"
         )
 
 

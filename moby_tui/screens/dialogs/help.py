@@ -9,8 +9,9 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from moby_tui.screens.dialogs.shown import Shown
 
 _ALWAYS = "tab next part · the mouse works · shift+drag selects in most terminals · keys are changed in {path}"
 _IN_BROWSER = (
@@ -27,7 +28,7 @@ Section = tuple[str, Sequence[tuple[str, str, str, str]]]
 NARROW = 100
 
 
-class Help(ModalScreen[None]):
+class Help(Shown[None]):
     """Made of the declarations of the actions, so it cannot be wrong. ``path`` is the file in which keys are changed.
 
     ``in_browser``: what is said below them is of ``moby tui --web``.

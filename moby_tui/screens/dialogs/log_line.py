@@ -9,17 +9,17 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from moby_tui.screens import text
+from moby_tui.screens.dialogs.shown import Shown
 from moby_tui.screens.logs import moments
 from moby_tui.screens.logs.fields import fields
 from moby_tui.screens.logs.levels import Level
 from moby_tui.screens.logs.store import LogLine
 
 
-class ShowLine(ModalScreen[None]):
+class ShowLine(Shown[None]):
     """``name`` is the name of the line's container."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "dismiss", "Close", show=False)]

@@ -8,20 +8,20 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, SelectionList, Static
+from textual.widgets import Button, Input, OptionList, SelectionList, Static
 from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
 
+from moby_tui.screens.dialogs.shown import Shown
 from moby_tui.screens.dialogs.ticks import Ticks
 
 #: More rows are not listed by a chooser: words find the others.
 MOST_ROWS = 500
 
 
-class Picker(ModalScreen[str | None]):
+class Picker(Shown[str | None]):
     """``options`` are (id, title). The answer is an id, or None. ``show`` is called with the id under the cursor."""
 
     BINDINGS = [  # noqa: RUF012
@@ -63,7 +63,7 @@ class Picker(ModalScreen[str | None]):
         self.dismiss(event.option_id)
 
 
-class Chooser(ModalScreen[tuple[str, ...] | None]):
+class Chooser(Shown[tuple[str, ...] | None]):
     """Chooses several. The answer is the ids that are chosen, in the order of the list, or None for no change.
 
     ``find`` gives the rows (id, title) that match words; for none it gives all. With a ``hint`` a line above the list takes such words,
@@ -96,7 +96,9 @@ class Chooser(ModalScreen[tuple[str, ...] | None]):
             if self._hint:
                 yield Input(placeholder=self._hint, compact=True)
             yield Ticks(compact=True)
-            yield Static("space chooses · ctrl+a all shown · enter takes it · esc leaves", classes="note")
+            with Horizontal(id="answers"):
+                yield Static("space chooses · ctrl+a all shown · esc leaves", classes="note")
+                yield Button("Take (enter)", id="take", variant="primary", compact=True)
 
     def on_mount(self) -> None:
         self.query_one("#picker").border_title = Content(self._title)
@@ -137,6 +139,10 @@ class Chooser(ModalScreen[tuple[str, ...] | None]):
             choices.deselect_all()
         else:
             choices.select_all()
+
+    @on(Button.Pressed)
+    def _pressed(self) -> None:
+        self.action_take()
 
     def action_take(self) -> None:
         chosen = self._chosen

@@ -11,10 +11,10 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.document._document import Document
-from textual.screen import ModalScreen
 from textual.widgets import Input, TextArea
 
 from moby_tui.screens import text
+from moby_tui.screens.dialogs.shown import Shown
 
 
 def as_json(value: object) -> str:
@@ -27,7 +27,7 @@ def as_yaml(value: object) -> str:
     return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=10_000))
 
 
-class Source(ModalScreen[None]):
+class Source(Shown[None]):
     """Shows it as JSON first; ``y`` changes to YAML and back."""
 
     BINDINGS = [  # noqa: RUF012

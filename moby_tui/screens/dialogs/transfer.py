@@ -7,11 +7,11 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Static
 
 from moby_tui.screens import text
+from moby_tui.screens.dialogs.shown import Shown
 from moby_tui.screens.files.transfer import Part, Transfer
 
 #: Drawn anew this often while something comes; seconds.
@@ -19,7 +19,7 @@ _EVERY = 0.2
 _BAR = 24
 
 
-class TransferView(ModalScreen[None]):
+class TransferView(Shown[None]):
     """``finish`` says how it has ended."""
 
     BINDINGS = [("escape,enter,q", "dismiss(None)", "Leave")]  # noqa: RUF012

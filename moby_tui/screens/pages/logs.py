@@ -27,7 +27,6 @@ from moby_tui.screens.logs.store import CHUNK_LINES, NOTE, LogLine, LogStore
 from moby_tui.screens.logs.terms import Everything, StreamIs, Term
 from moby_tui.screens.pages.page import Page
 from moby_tui.screens.pages.workspace import Workspace
-from moby_tui.screens.preferences import preferences_path
 from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.session import TROUBLE
 from moby_tui.screens.widgets.filter_bar import FilterBar
@@ -433,19 +432,9 @@ class LogsPage(Page):
             self.notify(f"{len(lines):,} lines are in {path}", markup=False)
 
     def action_copy(self) -> None:
-        """By OSC 52, if the person allows it: any program that can write to the terminal could put text there too."""
+        """By OSC 52; what the terminal does with it is its own affair."""
         lines = self._marked_or_selected()
         if not lines:
-            return
-        if not self._choices.clipboard:
-            self.notify(
-                f'the terminal\'s clipboard (OSC 52) is off: set "logs": {{"clipboard": true}} in {preferences_path()}; '
-                "E writes lines to a file",
-                title="Nothing copied",
-                severity="warning",
-                timeout=10,
-                markup=False,
-            )
             return
         copied = "\n".join(line.text.decode("utf-8", "replace") for line in lines)
         if len(copied) > MOST_COPIED:

@@ -28,11 +28,18 @@ class FactsTable(DataTable[Text]):
         self._empty = empty
         self._facts: tuple[tuple[Cell, ...], ...] | None = None
         self._keys: tuple[str, ...] = ()
+        #: Of each column whether its cells wrap: the last one does, and those for which there is less room than they want.
+        self._wraps: list[bool] = []
 
     @property
     def chosen(self) -> str:
         """The key of the row under the cursor; empty without one."""
         return self._keys[self.cursor_row] if self.cursor_row < len(self._keys) else ""
+
+    @property
+    def line_of_cursor(self) -> int:
+        """The line of the row under the cursor, from the first line of the widget on."""
+        return self._get_row_region(self.cursor_row).y - self.scroll_offset.y
 
     def show(self, facts: Sequence[Sequence[Cell]], keys: Sequence[str] = ()) -> None:
         """``keys`` names the rows, as ``chosen`` gives them."""
@@ -50,7 +57,9 @@ class FactsTable(DataTable[Text]):
     def _lay(self) -> None:
         place = self.cursor_row
         room = self.size.width - 2 * len(self._kinds) - 2
-        widths = _shrink([width for _, width in self._kinds[:-1]], room - LEAST)
+        asked = [width for _, width in self._kinds[:-1]]
+        widths = _shrink(list(asked), room - LEAST)
+        self._wraps = [width < whole for width, whole in zip(widths, asked, strict=True)] + [True]
         last = max(room - sum(widths), LEAST)
         with self.app.batch_update():
             self.clear(columns=True)
@@ -65,8 +74,8 @@ class FactsTable(DataTable[Text]):
 
     def _text(self, cell: Cell, column: int) -> Text:
         said, tone = cell if isinstance(cell, tuple) else (cell, "")
-        is_last = column == len(self._kinds) - 1
-        return Text(said, self._tone(tone), no_wrap=not is_last, overflow="fold" if is_last else "ellipsis")
+        wraps = self._wraps[column]
+        return Text(said, self._tone(tone), no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
 
     def _tone(self, name: str) -> str:
         value = self.app.theme_variables.get(TONES.get(name, ""), "")

@@ -71,6 +71,11 @@ class FigureTable(ScrollView, can_focus=True):
         return next((row for row in self._rows if row.id == self._chosen), None)
 
     @property
+    def line_of_cursor(self) -> int:
+        """The line of the row under the cursor, from the first line of the widget on."""
+        return 1 + self._place() - self.scroll_offset.y
+
+    @property
     def rows(self) -> Sequence[UsageRow]:
         return self._rows
 

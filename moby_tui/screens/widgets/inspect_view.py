@@ -92,6 +92,11 @@ class InspectView(Tree[Item]):
         self._value: dict[str, Any] = {}
         self._word = ""
 
+    @property
+    def line_of_cursor(self) -> int:
+        """The line of the row under the cursor, from the first line of the widget on."""
+        return max(self.cursor_line, 0) - self.scroll_offset.y
+
     def show(self, value: dict[str, Any]) -> None:
         """Shows an object as plain data; an empty one empties the tree."""
         opened = {node.data.place for node in _nodes(self.root) if node.data and node.allow_expand and node.is_expanded} or _OPEN

@@ -162,6 +162,11 @@ class ObjectTable(DataTable[Text], Generic[R]):
         return self._chosen
 
     @property
+    def line_of_cursor(self) -> int:
+        """The line of the row under the cursor, from the first line of the widget on."""
+        return self.header_height + self.cursor_row - self.scroll_offset.y
+
+    @property
     def order_of_rows(self) -> list[str]:
         """All objects in the order in which they stand."""
         return list(self._order)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import AsyncIterator, Sequence
 
 from moby_tui.copying.whole import chunks_of, write_whole
@@ -27,7 +28,7 @@ class TransfersPage(Page):
         def answered(answers: Answers | None) -> None:
             if answers:
                 name = answers["name"]
-                self._transfer(f"Pull {text.clean(name)}", self._pull(name), f"moby pull {name}")
+                self._transfer(f"Pull {text.clean(name)}", self._pull(name), shlex.join(["moby", "pull", name]))
 
         fields = (Field("name", "Image", "", "name, name:tag or name@digest", known),)
         explanation = "Without a registry in its name it comes from Docker Hub."
@@ -41,7 +42,7 @@ class TransfersPage(Page):
         def answered(answers: Answers | None) -> None:
             if answers:
                 name = answers["name"]
-                self._transfer(f"Push {name}", self._push(name), f"moby push {name}")
+                self._transfer(f"Push {name}", self._push(name), shlex.join(["moby", "push", name]))
 
         fields = (Field("name", "Name", one.tags[0], "", one.tags),)
         explanation = "The registry is the one in the name: give the image another name (t) to send it elsewhere."
@@ -54,7 +55,7 @@ class TransfersPage(Page):
             if answers:
                 path = os.path.expanduser(answers["name"])
                 steps = self.session.client.images.load(chunks_of(path))
-                self._transfer(f"Load {text.clean(path)}", steps, f"moby load -i {path}")
+                self._transfer(f"Load {text.clean(path)}", steps, shlex.join(["moby", "load", "-i", path]))
 
         fields = (Field("name", "Archive", os.getcwd() + "/"),)
         explanation = "An archive that save has made, plain or compressed."
@@ -69,7 +70,7 @@ class TransfersPage(Page):
             if answers:
                 path = os.path.expanduser(answers["name"])
                 done = f"{one.name} written to {text.clean(path)}"
-                command = f"moby save -o {path} {' '.join(refs)}"
+                command = shlex.join(["moby", "save", "-o", path, *refs])
                 self.attempt("Save", lambda: write_whole(self.session.client.images.save(refs), path), done, command=command)
 
         fields = (Field("name", "To", os.path.join(os.getcwd(), f"{name}.tar")),)
@@ -85,7 +86,7 @@ class TransfersPage(Page):
                 name = answers["name"]
                 done = f"{known} is {text.clean(name)} too"
                 tag = lambda: self.session.client.images.tag(one.id, name)  # noqa: E731
-                self.attempt("Tag", tag, done, command=f"moby tag {known} {name}")
+                self.attempt("Tag", tag, done, command=shlex.join(["moby", "tag", known, name]))
 
         fields = (Field("name", "Name", one.tags[0] if one.tags else "", "registry/name:tag"),)
         self.app.push_screen(Ask(f"Name {one.name}", "The names that it has stay.", fields, "Tag", _named), answered)

@@ -147,6 +147,11 @@ class FileTreeView(ScrollView, can_focus=True):
             parts.append(Segment(f" {shown:>{size}}" if title == "SIZE" else f" {shown:<{size}}", style))
         return self._line(parts, width, style)
 
+    @property
+    def line_of_cursor(self) -> int:
+        """The line of the row under the cursor, from the first line of the widget on."""
+        return 1 + self.tree_model.place - self.scroll_offset.y
+
     def _row(self, row: Row, width: int, *, cursor: bool) -> Strip:
         entry = row.entry
         base = self.rich_style

@@ -75,6 +75,11 @@ class LinesView(ScrollView, can_focus=True):
             if middle:
                 self.scroll_to(y=max(self.cursor - self.size.height // 2, 0), animate=False, immediate=True)
 
+    @property
+    def line_of_cursor(self) -> int:
+        """The line of the row under the cursor, from the first line of the widget on."""
+        return max(self.cursor, 0) - self.scroll_offset.y
+
     def watch_cursor(self) -> None:
         if self.cursor >= 0:
             region = Region(self.scroll_offset.x, self.cursor, 1, 1)
