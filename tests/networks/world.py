@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import secrets
 import socket
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 from moby_tui.engine.kernel.network import netns
 from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.resources.networks.sandbox import Sandbox
+from moby_tui.engine.store import networks as store
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 
@@ -126,11 +126,10 @@ class Engine:
         for sandbox in self.sandboxes:
             with contextlib.suppress(OSError):
                 sandbox.release()
+        # those of this engine alone: the engines of other workers have bridges in the same namespace
+        for name in (self.name, *(f"br-{network.id[:12]}" for network in store.load(self.database))):
+            subprocess.run(["ip", "link", "delete", name], capture_output=True)
         self.database.close()
-        subprocess.run(["ip", "link", "delete", self.name], capture_output=True)
-        for link in json.loads(run("ip -j link show type bridge")):
-            if link["ifname"].startswith("br-"):
-                subprocess.run(["ip", "link", "delete", link["ifname"]], capture_output=True)
         for family in ("ip", "ip6"):
             subprocess.run(["nft", "delete", "table", family, self.name], capture_output=True)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.resources.networks import seen
 from moby_tui.engine.resources.networks.attaching import Attaching
-from moby_tui.engine.resources.networks.drivers.bridge import BridgeDriver
+from moby_tui.engine.resources.networks.drivers.bridge import BridgeDriver, SubnetTaken
 from moby_tui.engine.resources.networks.drivers.driver import Driver, Subnet
 from moby_tui.engine.resources.networks.sandbox import Folders
 from moby_tui.engine.resources.networks.sandboxes import ENDING_SECONDS, LOOK_SECONDS, Sandboxes
@@ -152,10 +152,17 @@ class NetworkManager:
         store.insert(self._database, complete)
         fault.point("networks.row written")
         try:
-            await in_thread(lambda: driver.create(network))
+            await in_thread(lambda: self._create(driver, network))
         except BaseException:
             store.delete(self._database, network.id)
             raise
+
+    def _create(self, driver: Driver, network: NetworkRecord) -> None:
+        try:
+            driver.create(network)
+        except SubnetTaken:
+            made = self._bridges.make(network.id, self._move)
+            network.ipam, network.options = made.ipam, made.options
 
     async def remove(self, ref: str) -> None:
         """Removes a network. Raises ``NotFound``, and ``Forbidden`` for one that every engine has or that containers are in."""
@@ -314,6 +321,36 @@ class NetworkManager:
         taken = await in_thread(_routes)
         others = [other for other in store.load(self._database) if other.id != network.id]
         return store.update(self._database, network.id, lambda row: self._complete(row, others, taken))
+
+    async def ready(self, network: NetworkRecord) -> NetworkRecord:
+        """As ``completed``, with the network's bridge if it has one.
+
+        A network without a bridge, which was never used or whose bridge a reboot has removed, gets other subnets if those that the engine
+        chose are taken by now. Raises as ``completed``, and ``MobyError`` if the kernel refuses to make the bridge.
+        """
+        network = await self.completed(network)
+        if network.driver != "bridge" or self._bridges.is_there(network) or self._folders.members(network.id):
+            return network
+        try:
+            return await in_thread(lambda: self._bridges.make(network.id, self._move))
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise MobyError(f"cannot make the bridge of network {network.name}: {reason}") from error
+
+    def _move(self, network_id: str) -> NetworkRecord:
+        """Chooses other subnets for a network, in place of those that the engine chose before."""
+        taken = _routes()
+        others = [other for other in store.load(self._database) if other.id != network_id]
+
+        def move(row: NetworkRecord) -> None:
+            row.ipam.config = [pool for pool in row.ipam.config or [] if not pool.is_chosen]
+            self._with_subnets(row, others, taken)
+
+        moved = store.update(self._database, network_id, move)
+        if moved.name not in store.PREDEFINED:
+            record_files.keep_network(self._data_root, network_id, encode(moved))
+        log.info("network %s: the subnet that was chosen for it is taken on this host, and it has another", moved.name)
+        return moved
 
     async def configure_default_bridge(self) -> None:
         """Configures the default bridge network by the engine's options. Raises ``InvalidArgument``, ``Forbidden``, ``MobyError``."""

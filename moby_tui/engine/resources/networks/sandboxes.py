@@ -47,7 +47,7 @@ class Networks(Protocol):
 
     def find(self, ref: str) -> NetworkRecord: ...
     def find_for(self, mode: str) -> NetworkRecord: ...
-    async def completed(self, network: NetworkRecord) -> NetworkRecord: ...
+    async def ready(self, network: NetworkRecord) -> NetworkRecord: ...
     def publish_connection(self, action: str, network: NetworkRecord, container_id: str) -> None: ...
 
 
@@ -183,7 +183,7 @@ class Sandboxes:
 
         Raises ``NotFound``, ``InvalidArgument``, ``MobyError``.
         """
-        place = Place(await self._networks.completed(self._networks.find_for(ref)), requested)
+        place = Place(await self._networks.ready(self._networks.find_for(ref)), requested)
         endpoints.check_takes_containers(place.network)
         endpoints.check(place)
         holding, endpoint = await self._waiting_for_release(
@@ -300,10 +300,10 @@ class Sandboxes:
         """The places of a container, sorted by priority, then that of ``mode`` first, then by the networks' names."""
         first = self._networks.find_for(mode)
         if requested is None or first.name in ("host", "none"):
-            return [Place(await self._networks.completed(first), (requested or {}).get(mode) or EndpointSettings())]
+            return [Place(await self._networks.ready(first), (requested or {}).get(mode) or EndpointSettings())]
         places = [Place(self._networks.find_for(ref), settings or EndpointSettings()) for ref, settings in requested.items()]
         places.sort(key=lambda place: (-place.requested.gw_priority, place.network.id != first.id, place.network.name))
-        return [Place(await self._networks.completed(place.network), place.requested) for place in places]
+        return [Place(await self._networks.ready(place.network), place.requested) for place in places]
 
     def close(self) -> None:
         self._pool.close()

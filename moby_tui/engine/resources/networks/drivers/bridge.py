@@ -10,9 +10,10 @@ import logging
 import os
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from ipaddress import ip_interface
+from ipaddress import ip_interface, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -38,10 +39,16 @@ _SIOCGIFMTU, _SIOCGIFFLAGS, _IFF_UP = 0x8921, 0x8913, 0x1
 _SIOCETHTOOL, _ETHTOOL_GDRVINFO = 0x8946, 0x3
 _SYSCTL = Path("/proc/sys/net")
 _NAME = "com.docker.network.bridge.name"
+#: How many subnets are tried for a network, and how many seconds an engine waits at most before it chooses the next.
+_TRIES, _LONGEST_PAUSE = 10, 0.05
 #: Note in a network's row: its bridge existed before the network, and stays when that is removed.
 _FOUND = f"{NOTE}bridge_found"
 #: Note in the row of such a network: the addresses that the engine gave the bridge, removed with the network.
 _GIVEN = f"{NOTE}bridge_given"
+
+
+class SubnetTaken(MobyError):
+    """A subnet that the engine chose for a network overlaps a route of the host by another interface."""
 
 
 class BridgeDriver:
@@ -98,19 +105,48 @@ class BridgeDriver:
             network.options[_FOUND] = "true"
 
     def create(self, network: NetworkRecord) -> None:
-        options = bridge_options.read(network)
+        """Raises ``SubnetTaken`` too: another engine, or another program, has taken the subnet since the engine chose it."""
         with self._locked():
-            try:
-                given = self._make_interface(options)
-                if network.options.get(_FOUND) == "true":
-                    network.options[_GIVEN] = " ".join(map(str, given))
-                fault.point("network.bridge made")
-                self._build_missing_tables()
-                self._firewall.add(options)
-                fault.point("network.bridge admitted")
-            except BaseException:
-                self._delete(network, options)
-                raise
+            self._create(network)
+
+    def _create(self, network: NetworkRecord) -> None:
+        options = bridge_options.read(network)
+        try:
+            given = self._make_interface(options)
+            if network.options.get(_FOUND) == "true":
+                network.options[_GIVEN] = " ".join(map(str, given))
+            fault.point("network.bridge made")
+            _check_chosen(network, options.interface)
+            self._build_missing_tables()
+            self._firewall.add(options)
+            fault.point("network.bridge admitted")
+        except BaseException:
+            self._delete(network, options)
+            raise
+
+    def is_there(self, network: NetworkRecord) -> bool:
+        """True if the bridge of a network exists."""
+        return exists(bridge_options.read(network).interface)
+
+    def make(self, network_id: str, move: Callable[[str], NetworkRecord]) -> NetworkRecord:
+        """Makes the bridge of a network that no container is in, unless a process has made it meanwhile. Returns the network.
+
+        ``move`` chooses other subnets for the network and writes them down: it is called if another engine or program of this host has taken
+        the subnet while the network had no bridge. Raises ``SubnetTaken`` if that happens again and again, ``OSError``, ``MobyError``.
+        """
+        with self._locked():
+            (network,) = [network for network in self._networks() if network.id == network_id]
+            for _ in range(_TRIES):
+                if self.is_there(network):
+                    return network
+                with suppress(SubnetTaken):
+                    self._create(network)
+                    return network
+                # two engines that have chosen the same subnet at the same time both see it, and both give it up
+                time.sleep(os.urandom(1)[0] / 255 * _LONGEST_PAUSE)
+                network = move(network_id)
+            self._create(network)
+            return network
 
     def delete(self, network: NetworkRecord) -> None:
         with self._locked():
@@ -232,6 +268,27 @@ def _ignoring(*numbers: int) -> Iterator[None]:
     except OSError as error:
         if error.errno not in numbers:
             raise
+
+
+def _check_chosen(network: NetworkRecord, interface: str) -> None:
+    """Raises ``SubnetTaken`` if a subnet that the engine chose overlaps a route by another interface than the bridge.
+
+    The subnet was free when it was chosen. Engines of other data roots, and other programs, do not know of it before the bridge has it.
+    """
+    chosen = [ip_network(pool.subnet) for pool in network.ipam.config or [] if pool.is_chosen]
+    if not chosen:
+        return
+    from moby_tui.engine.resources.networks import host  # once for each bridge and boot
+
+    own = socket.if_nametoindex(interface)
+    for route in host.routes():
+        if route.interface != own and route.destination.prefixlen:
+            for subnet in chosen:
+                if subnet.version == route.destination.version and subnet.overlaps(route.destination):
+                    raise SubnetTaken(
+                        f"subnet {subnet} of network {network.name} overlaps the host's route to {route.destination}: "
+                        "name another with --subnet, or give the engine a --default-address-pool"
+                    )
 
 
 def _take_back(interface: str, given: str) -> None:
