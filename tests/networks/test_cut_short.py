@@ -27,6 +27,7 @@ CHANGES = {
     "connect": (["network", "connect", "back", "web"], Forbidden, "already exists in network back"),
     "disconnect": (["network", "disconnect", "back", "web"], MobyError, "is not connected to network back"),
     "remove": (["network", "rm", "new"], NotFound, "network new not found"),
+    "forget": (["network", "rm", "plan"], NotFound, "network plan not found"),
 }
 
 
@@ -54,8 +55,10 @@ async def make(engine: Engine, change: str) -> None:
     networks = engine.networks
     if change == "create":
         await networks.create(NetworkCreate(name="new"))
-    elif change == "remove":
-        await networks.remove("new")
+    elif change == "plan":
+        await networks.create(NetworkCreate(name="plan", config_only=True))
+    elif change in ("remove", "forget"):
+        await networks.remove("new" if change == "remove" else "plan")
     else:
         await (networks.connect if change == "connect" else networks.disconnect)("back", "web")
 
@@ -85,9 +88,9 @@ async def test_each_step_of_each_change(
             await engine.networks.create(NetworkCreate(name=name))
         await start(engine, "web", "front")
     before = left(roots)
-    undo = {"create": "remove", "remove": "create", "connect": "disconnect", "disconnect": "connect"}
+    undo = {"forget": "plan", "create": "remove", "remove": "create", "connect": "disconnect", "disconnect": "connect"}
     for change, (words, error, text) in CHANGES.items():
-        if change in ("disconnect", "remove"):
+        if change in ("disconnect", "remove", "forget"):
             async with Engine.open(*roots) as engine:
                 await make(engine, undo[change])
         found = steps(cli, plan, words)
@@ -113,7 +116,7 @@ async def test_each_step_of_each_change(
                 if change in ("create", "connect"):
                     assert left(roots) == before, (change, name, hit)
         async with Engine.open(*roots) as engine:
-            if change in ("disconnect", "remove"):
+            if change in ("disconnect", "remove", "forget"):
                 await make(engine, change)
             assert left(roots) == before, change
     async with Engine.open(*roots) as engine:

@@ -215,7 +215,7 @@ class NetworkManager:
         def drop(others: builtins.list[NetworkRecord]) -> None:
             configurations.check_unused(network, others)
             record_files.drop_network(self._data_root, network.id)
-            fault.point("networks.record dropped")
+            fault.point("networks.configuration dropped")
 
         if store.delete(self._database, network.id, drop):
             self._publish_event("destroy", network)
