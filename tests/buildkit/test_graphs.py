@@ -192,7 +192,6 @@ REFUSED: list[tuple[Callable[[Graph], Result], str]] = [
     (lambda graph: graph.file(mkfile("/f", owner=graphs.by_id(2**32 - 1))), "is nobody's number"),
     (lambda graph: graph.file(graphs.rm("/..", at=-1)), "the root of a tree cannot be removed"),
     (lambda graph: graph.file(pb.FileAction(input=-1)), "a graph's change of files is of a kind that is not known"),
-    (lambda graph: graph.diff(graph.file(mkfile("/f")), graph.file(mkfile("/g"))), "the difference (DiffOp)"),
 ]
 
 
