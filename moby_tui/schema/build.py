@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -179,11 +179,13 @@ class Examined(Struct, frozen=True):
 
 
 class Made(Struct, frozen=True):
-    """An image that a build has made, before it is exported. ``manifest`` describes it; its platform is set."""
+    """An image that a build has made, before it is exported. ``manifest`` describes it; its platform is set. ``files`` gives a descriptor of
+    its root for the block, blocking, and raises ``MobyError`` if it has no layer."""
 
     id: str
     config: oci.ImageConfig
     manifest: oci.Descriptor
+    files: Callable[[], AbstractContextManager[int]]
 
 
 class Sent(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from msgspec import UNSET, Struct, UnsetType, field
 
 from moby_tui.schema import oci
@@ -209,6 +211,17 @@ class RegistryAuth(Struct, kw_only=True, omit_defaults=True):
     serveraddress: str = ""
     identitytoken: str = ""
     registrytoken: str = ""
+
+
+class HeldLogin(RegistryAuth, kw_only=True):
+    """A login that stays with the caller, who gets tokens from token servers itself; in the same process as the engine.
+
+    ``token`` gives the token of a token server (realm) for a service and scopes, ``login`` the login itself, for a registry that takes
+    no tokens. Both raise ``MobyError``.
+    """
+
+    token: Callable[[str, str, list[str]], Awaitable[str]]
+    login: Callable[[], Awaitable[RegistryAuth | None]]
 
 
 class SearchResult(Struct, kw_only=True):

@@ -40,6 +40,9 @@ class Client:
         self.secrets = secrets or {}
         #: name and password, by registry
         self.logins: dict[str, tuple[str, str]] = {}
+        #: tokens that the client fetches itself, by registry, and what was asked for
+        self.tokens: dict[str, str] = {}
+        self.tokens_asked: list[tuple[str, ...]] = []
         self.out = folder.parent / f"{folder.name}-out"
         self.asked = 0
         self.secrets_asked: list[str] = []
@@ -79,6 +82,18 @@ class Client:
         request = await stream.recv_message()
         name, password = self.logins.get(request.Host, ("", ""))
         await stream.send_message(filesync_pb2.CredentialsResponse(Username=name, Secret=password))
+
+    async def get_token_authority(self, stream: Any) -> None:
+        request = await stream.recv_message()
+        if request.Host not in self.tokens:
+            # as buildx says that it fetches none
+            raise GRPCError(Status.UNAVAILABLE, "client side tokens disabled")
+        await stream.send_message(filesync_pb2.GetTokenAuthorityResponse(PublicKey=b"key"))
+
+    async def fetch_token(self, stream: Any) -> None:
+        request = await stream.recv_message()
+        self.tokens_asked.append((request.Realm, request.Service, *request.Scopes))
+        await stream.send_message(filesync_pb2.FetchTokenResponse(Token=self.tokens.get(request.Host, "")))
 
     async def build(
         self, attributes: Mapping[str, str] | None = None, **request: Any

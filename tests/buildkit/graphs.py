@@ -312,8 +312,33 @@ def a_difference(graph: Graph) -> Result:
     return graph.merge(other, graph.diff(base, upper))
 
 
+@case
+def a_difference_of_trees_of_their_own(graph: Graph) -> Result:
+    one = graph.file(
+        mkdir("/same", 0o711, out=-1, timestamp=10**18),
+        mkfile("/same/f", "same", at=0, out=-1, timestamp=10**18),
+        mkfile("/changed", "before", at=1, out=-1, timestamp=10**18),
+        mkfile("/content", "before", at=2, out=-1, timestamp=10**18),
+        mkfile("/gone", "", at=3, out=-1),
+        mkdir("/kind", at=4, out=-1),
+        mkfile("/kind/f", "", at=5, out=-1),
+        mkdir("/mode", 0o700, at=6),
+    )
+    two = graph.file(
+        mkdir("/same", 0o711, out=-1, timestamp=10**18),
+        mkfile("/same/f", "same", at=0, out=-1, timestamp=10**18),
+        mkfile("/changed", "changed", at=1, out=-1, timestamp=10**18),
+        mkfile("/content", "beyond", at=2, out=-1, timestamp=10**18),
+        mkfile("/new", "new", at=3, out=-1, owner=by_id(4, 5), timestamp=10**18),
+        mkfile("/kind", "a file", at=4, out=-1),
+        mkdir("/mode", 0o755, at=5),
+    )
+    below = graph.file(mkfile("/gone", "below", out=-1), mkdir("/kind", at=0, out=-1), mkfile("/kind/below", "", at=1))
+    return graph.merge(below, graph.diff(one, two))
+
+
 #: The cases that a store of images of dockerd's own cannot do.
-OF_CONTAINERD = ("a merge", "a difference")
+OF_CONTAINERD = ("a merge", "a difference", "a difference of trees of their own")
 
 
 @case

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from aiohttp import web
 
 import plug_ins
 from buildkit.frontend import BRIDGE, CONTROL, Control
@@ -22,7 +23,7 @@ from moby_tui.api.buildkit.session.files.receiving import Selection
 from moby_tui.api.buildkit.session.session import Session
 from moby_tui.engine.kernel import unix_socket
 from moby_tui.errors import NotFound
-from moby_tui.schema.image import RegistryAuth
+from moby_tui.schema.image import HeldLogin, RegistryAuth
 
 #: The folders of Debian's and Docker's packages, and that of packaging/debian-plug-ins.
 PLACES = ("/usr/local/lib/docker/cli-plugins", "/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins")
@@ -97,6 +98,10 @@ async def test_what_a_client_offers_and_what_it_takes(daemon: Daemon, context: P
     into, out = tmp_path / "into", tmp_path / "out"
     into.mkdir()
     (into / "old").write_text("from before")
+    runner = web.AppRunner(_token_server(), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    tokens = f"http://127.0.0.1:{runner.addresses[0][1]}"
 
     async def build(session: Session) -> None:
         assert session.shared_key.startswith("context:")
@@ -117,8 +122,12 @@ async def test_what_a_client_offers_and_what_it_takes(daemon: Daemon, context: P
         assert await session.secret("known") == b"\0secret"
         with pytest.raises(NotFound, match=r"^not found$"):
             await session.secret("other")
-        assert await session.credentials("docker.io") == RegistryAuth(username="me", password="password")
-        assert await session.credentials("other.example") is None
+        held = await session.credentials("docker.io")
+        assert isinstance(held, HeldLogin)
+        assert await held.login() == RegistryAuth(username="me", password="password")
+        assert await held.token(f"{tokens}/token", "here", ["repository:x:pull"]) == "fetched"
+        other = await session.credentials("other.example")
+        assert isinstance(other, HeldLogin) and await other.login() is None
         async with session.ssh("default", tmp_path / "agents") as place:
             reader, writer = await asyncio.open_unix_connection(sock=unix_socket.connect(place))
             # SSH_AGENTC_REQUEST_IDENTITIES, answered with an empty list
@@ -137,9 +146,25 @@ async def test_what_a_client_offers_and_what_it_takes(daemon: Daemon, context: P
         str(context),
     )
     server.close()
+    await runner.cleanup()
     assert done == 0, output
     assert (out / "sub/hello").read_text() == "hello" and os.readlink(out / "link") == "sub/hello"
     assert (out / "sub/hello").samefile(out / "sub/second")
+
+
+def _token_server() -> web.Application:
+    """Gives a token for the login of the client (https://distribution.github.io/distribution/spec/auth/oauth/)."""
+
+    async def give(request: web.Request) -> web.Response:
+        form = await request.post()
+        asked = [form.get(name) for name in ("username", "password", "service", "scope")]
+        if asked != ["me", "password", "here", "repository:x:pull"]:
+            return web.Response(status=401)
+        return web.json_response({"access_token": "fetched", "expires_in": 300, "scope": "repository:x:pull"})
+
+    application = web.Application()
+    application.router.add_post("/token", give)
+    return application
 
 
 async def _fake_agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from aiohttp import web
 from grpclib.exceptions import GRPCError
 
 from buildkit.client import BRIDGE_SOLVE, HISTORY, PRUNE, RETURN, SOLVE, UPDATE, USAGE, WORKERS, Client, told
@@ -226,6 +227,8 @@ async def test_an_image_is_pushed_with_the_login_of_the_client(client: Client, t
         with pytest.raises(GRPCError, match=r"(?i)login|denied|unauthorized"):
             await client.build(Exporters=[image(name=name, push="true")])
         client.logins[registry.address] = ("user", "secret")
+        # this registry takes no tokens: a client that would fetch them is asked for the login
+        client.tokens[registry.address] = "unused"
         answer, progress = await client.build(Exporters=[image(name=name, push="true")])
         names = [vertex.name for message in progress for vertex in message.vertexes]
         assert f"pushing {name}" in names and answer["image.name"] == name
@@ -235,6 +238,35 @@ async def test_an_image_is_pushed_with_the_login_of_the_client(client: Client, t
         client.logins.clear()
         with pytest.raises(GRPCError, match=r"(?i)login|denied|unauthorized"):
             await client.build({"image-resolve-mode": "pull"}, Exporters=[image(name="above")])
+
+
+async def test_a_client_that_keeps_its_login_fetches_tokens_itself(client: Client) -> None:
+    told: list[str | None] = []
+
+    async def registry(request: web.Request) -> web.Response:
+        told.append(request.headers.get("Authorization"))
+        if told[-1] is None:
+            challenge = f'Bearer realm="http://{request.host}/token",service="here"'
+            return web.Response(status=401, headers={"WWW-Authenticate": challenge})
+        return web.Response(status=404)
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", registry)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        address = f"127.0.0.1:{runner.addresses[0][1]}"
+        client.tokens[address] = "of-the-client"
+        client.logins[address] = ("user", "secret")
+        client.write(Dockerfile=f"FROM {address}/app\n")
+        with pytest.raises(GRPCError, match="app"):
+            await client.build()
+    finally:
+        await runner.cleanup()
+    assert client.tokens_asked == [(f"http://{address}/token", "here", "repository:app:pull")]
+    # the login was not sent, nor did anybody else ask for a token
+    assert set(told) == {None, "Bearer of-the-client"}
 
 
 async def test_a_base_that_cannot_be_had_is_told_in_buildkits_words(client: Client) -> None:

@@ -18,6 +18,7 @@ from buildkit.client import BRIDGE_SOLVE, RETURN, SOLVE
 from buildkit.graphs import Graph, Result, copy, mkdir, mkfile
 from buildkit.peer import Daemon
 from moby_tui.api.buildkit.control import definition
+from moby_tui.api.buildkit.grpc.client import Method
 from moby_tui.api.buildkit.wire import control_pb2, gateway_pb2
 from moby_tui.api.buildkit.wire import ops_pb2 as pb
 from moby_tui.api.server.app import make_app
@@ -109,6 +110,35 @@ async def test_progress_cache_and_configuration(client: graphs.GraphClient, engi
     assert b"".join(log.msg for message in client.progress for log in message.logs) == b"said\n"
 
 
+TREE = (
+    mkfile("/f", "first", 0o640, out=-1, owner=graphs.by_id(5, 6), timestamp=10**18),
+    mkdir("/d", at=0, out=-1),
+    graphs.symlink("/../../f", "/d/link", at=1),
+)
+READ: list[tuple[str, dict[str, Any], Callable[[Any], bool]]] = [
+    ("ReadFile", {"FilePath": "/f"}, lambda said: said.Data == b"first"),
+    ("ReadFile", {"FilePath": "d/link", "Range": {"Offset": 1, "Length": 3}}, lambda said: said.Data == b"irs"),
+    ("ReadDir", {"DirPath": "/"}, lambda said: [each.path for each in said.entries] == [b"d", b"f"]),
+    ("ReadDir", {"DirPath": "/", "IncludePattern": "f*"}, lambda said: [each.path for each in said.entries] == [b"f"]),
+    (
+        "ReadDir",
+        {"DirPath": "/d"},
+        lambda said: [(each.path, each.linkname) for each in said.entries] == [(b"link", b"/../../f")],
+    ),
+    ("StatFile", {"Path": "/d/link"}, lambda said: (said.stat.mode, said.stat.uid, said.stat.gid) == (0o640, 5, 6)),
+    ("StatFile", {"Path": "/f"}, lambda said: (said.stat.path, said.stat.size, said.stat.modTime) == (b"f", 5, 10**18)),
+    ("StatFile", {"Path": "/"}, lambda said: said.stat.mode & 0o777 == 0o755),
+]
+UNREAD: list[tuple[str, dict[str, Any], str]] = [
+    ("ReadFile", {"FilePath": "/nosuch"}, "no such file or directory"),
+    ("ReadFile", {"FilePath": "/d"}, "is no file"),
+    ("ReadDir", {"DirPath": "/f"}, "not a directory"),
+    ("ReadDir", {"DirPath": "/", "IncludePattern": "["}, "invalid pattern"),
+    ("StatFile", {"Path": "/f", "Ref": "nosuch"}, "no such result"),
+    ("StatFile", {"Path": "/f\0"}, "cannot hold a nul byte"),
+]
+
+
 async def test_a_client_directs_a_build_with_graphs(client: graphs.GraphClient, engine: Engine) -> None:
     metadata = {"buildkit-controlapi-buildid": "mine"}
     async with client.daemon.session(client.services, "one"), client.daemon.channel() as channel:
@@ -123,10 +153,20 @@ async def test_a_client_directs_a_build_with_graphs(client: graphs.GraphClient, 
             assert answer is not None
             return answer.result.ref
 
-        first = await solved(Definition=defined(lambda graph: graph.file(mkfile("/f", "first"))))
+        first = await solved(Definition=defined(lambda graph: graph.file(*TREE)))
+        for method, asked, answer in READ:
+            request_of, answer_of = (getattr(gateway_pb2, f"{method}{what}") for what in ("Request", "Response"))
+            call = Method(f"/moby.buildkit.v1.frontend.LLBBridge/{method}", request_of, answer_of)
+            said = await channel.call(call, request_of(Ref=first.id, **asked), metadata)
+            assert answer(said), (method, asked, said)
+        for method, asked, text in UNREAD:
+            request_of, answer_of = (getattr(gateway_pb2, f"{method}{what}") for what in ("Request", "Response"))
+            call = Method(f"/moby.buildkit.v1.frontend.LLBBridge/{method}", request_of, answer_of)
+            with pytest.raises(GRPCError, match=text):
+                await channel.call(call, request_of(**{"Ref": first.id, **asked}), metadata)
         # a graph takes what another has made, and a Dockerfile what a graph makes
         identifier = pb.Op.FromString(getattr(getattr(first, "def"), "def")[0]).source.identifier
-        onto = defined(lambda graph: graph.file(mkdir("/d", at=0), inputs=(graph.source(identifier),)))
+        onto = defined(lambda graph: graph.file(mkdir("/e", at=0), inputs=(graph.source(identifier),)))
         (client.folder / "Dockerfile").write_text("FROM base\nCOPY f /g\n")
         inputs = {"base": onto}
         last = await solved(Frontend="dockerfile.v0", FrontendOpt={"context:base": "input:base"}, FrontendInputs=inputs)
@@ -192,7 +232,6 @@ REFUSED: list[tuple[Callable[[Graph], Result], str]] = [
     (lambda graph: graph.file(mkfile("/f", owner=graphs.by_id(2**32 - 1))), "is nobody's number"),
     (lambda graph: graph.file(graphs.rm("/..", at=-1)), "the root of a tree cannot be removed"),
     (lambda graph: graph.file(pb.FileAction(input=-1)), "a graph's change of files is of a kind that is not known"),
-    (lambda graph: graph.diff(graph.file(mkfile("/f")), graph.file(mkfile("/g"))), "the difference (DiffOp)"),
 ]
 
 

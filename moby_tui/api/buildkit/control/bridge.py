@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from moby_tui.api.buildkit.control import failures, sources, subrequests, workers
+from moby_tui.api.buildkit.control import failures, reading, sources, subrequests, workers
 from moby_tui.api.buildkit.control.builds import Builds
 from moby_tui.api.buildkit.control.solve import Solve, config_of
 from moby_tui.api.buildkit.wire import gateway_pb2 as pb
 from moby_tui.api.client.protocol import Client
+from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
 from moby_tui.schema.build import Made
 
@@ -72,6 +73,21 @@ class Bridge:
         """Answers at once: a client learns of a result only after the result is made."""
         await stream.recv_message()
         await stream.send_message(pb.EvaluateResponse())
+
+    async def read_file(self, stream: Any) -> None:
+        request: pb.ReadFileRequest = await stream.recv_message()
+        made = await (await self._solve_of(stream)).made(request.Ref)
+        await stream.send_message(pb.ReadFileResponse(Data=await in_thread(reading.file, made, request)))
+
+    async def read_dir(self, stream: Any) -> None:
+        request: pb.ReadDirRequest = await stream.recv_message()
+        made = await (await self._solve_of(stream)).made(request.Ref)
+        await stream.send_message(pb.ReadDirResponse(entries=await in_thread(reading.directory, made, request)))
+
+    async def stat_file(self, stream: Any) -> None:
+        request: pb.StatFileRequest = await stream.recv_message()
+        made = await (await self._solve_of(stream)).made(request.Ref)
+        await stream.send_message(pb.StatFileResponse(stat=await in_thread(reading.status, made, request.Path)))
 
     def _returned(self, request: pb.ReturnRequest) -> str:
         result = request.result

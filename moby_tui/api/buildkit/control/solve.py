@@ -22,7 +22,7 @@ from moby_tui.api.buildkit.session.sessions import Sessions
 from moby_tui.api.buildkit.wire.control_pb2 import SolveRequest
 from moby_tui.api.buildkit.wire.ops_pb2 import Definition
 from moby_tui.api.client.protocol import Client
-from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
+from moby_tui.errors import InvalidArgument, MobyError, NotFound, NotImplementedYet
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
 from moby_tui.schema.build import BuildOptions, Examined, Made, Warned
@@ -157,6 +157,16 @@ class Solve:
             raise InvalidArgument(f"no such result: {ref[:80]}")
         if not self._returned.done():
             self._returned.set_result(ident)
+
+    async def made(self, ref: str) -> Made:
+        """The image with this id, of one of the builds. Raises ``NotFound``, and the error of its build."""
+        ident, _, number = ref.partition("/")
+        if ident not in self._frontends:
+            raise NotFound(f"no such result: {ref[:80]}")
+        images = await self._frontends[ident].images()
+        if number and not (number.isdecimal() and int(number) < len(images)):
+            raise NotFound(f"no such result: {ref[:80]}")
+        return images[int(number or 0)]
 
     def take_failure(self, status: int, message: str) -> None:
         """The client ends its build with an error: that of a build of it, if one has failed, else its own."""

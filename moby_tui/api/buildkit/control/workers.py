@@ -16,6 +16,7 @@ _LABELS = {"org.mobyproject.buildkit.worker.snapshotter": "overlayfs"}
 #: Capabilities of the bridge (moby/buildkit, frontend/gateway/pb/caps.go).
 BRIDGE = (
     *("solve.base", "return", "returnmap", "proto.refarray", "reference.output", "frontend.inputs", "importcaches"),
+    *("readfile", "readdir", "statfile"),
     *("gateway.solve.metadata", "gateway.solve.evaluate", "gateway.evaluate", "frontend.caps"),
 )
 #: Capabilities of sources, exporters and prunes, by which clients choose what they ask for (moby/buildkit, solver/pb/caps.go).

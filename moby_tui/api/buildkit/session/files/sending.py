@@ -126,7 +126,7 @@ def _walk(root: int) -> Iterator[Stat]:
                 status = os.stat(name, dir_fd=parent, follow_symlinks=False)
                 if stat.S_ISSOCK(status.st_mode):
                     continue
-                yield _told(path, name, parent, status, first_names)
+                yield described(path, name, parent, status, first_names)
             if not stat.S_ISDIR(status.st_mode):
                 continue
         with trees.closing(trees.open_below(root, path or b".")) as fd:
@@ -134,7 +134,16 @@ def _walk(root: int) -> Iterator[Stat]:
         pending += (path + b"/" + name if path else name for name in names)
 
 
-def _told(path: bytes, name: bytes, parent: int, status: os.stat_result, first_names: dict[tuple[int, int], bytes]) -> Stat:
+def described(
+    path: bytes,
+    name: bytes,
+    parent: int,
+    status: os.stat_result,
+    first_names: dict[tuple[int, int], bytes],
+    *,
+    attributes: bool = True,
+) -> Stat:
+    """An entry as BuildKit has it. ``first_names`` are those of files with several, by device and inode."""
     link = b""
     if stat.S_ISLNK(status.st_mode):
         link = os.readlink(name, dir_fd=parent)
@@ -152,7 +161,7 @@ def _told(path: bytes, name: bytes, parent: int, status: os.stat_result, first_n
         linkname=link,
         devmajor=os.major(device),
         devminor=os.minor(device),
-        xattrs=_attributes(parent, name, status),
+        xattrs=_attributes(parent, name, status) if attributes else [],
     )
 
 

@@ -239,7 +239,7 @@ class Placing:
                 return
             above, _, last = _behind_links(target, destination).rpartition(b"/")
             with trees.closing(make_directory(target, above, self.attributes)) as parent:
-                _copy_object(origin, name, status, parent, last, self.attributes)
+                copy_object(origin, name, status, parent, last, self.attributes)
 
     def _place_folder(
         self, origin: int, name: bytes, status: os.stat_result, target: int, destination: bytes, exclude: Excludes
@@ -257,7 +257,7 @@ class Placing:
             if is_made and not self.contents:
                 os.mkdir(last, 0o700, dir_fd=parent)
                 with trees.closing(os.open(last, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)) as made:
-                    _describe(made, top, status, self.attributes)
+                    describe(made, top, status, self.attributes)
             _copy_tree(top, b"", target, destination.rstrip(b"/"), self.attributes, exclude)
         if is_made and not self.contents:
             with trees.closing(open_in_root(target, destination, _DIRECTORY)) as made:
@@ -398,7 +398,7 @@ def _copy_tree(source: int, path: bytes, target: int, destination: bytes, attrib
                     _copy_directory(folder, name, parent[1], target, above + b"/" + name, attributes)
                     directories.append((above + b"/" + name, status))
                 else:
-                    _copy_object(folder, name, status, parent[1], name, attributes)
+                    copy_object(folder, name, status, parent[1], name, attributes)
         finally:
             if parent is not None:
                 os.close(parent[1])
@@ -415,7 +415,7 @@ def _copy_directory(source: int, name: bytes, parent: int, target: int, path: by
         trees.closing(os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=source)) as origin,
         trees.closing(open_in_root(target, path, _DIRECTORY)) as fd,
     ):
-        _describe(fd, origin, os.fstat(origin), attributes)
+        describe(fd, origin, os.fstat(origin), attributes)
 
 
 def _copy_file(source: int, path: bytes, target: int, destination: bytes, attributes: Attributes) -> None:
@@ -430,7 +430,7 @@ def _copy_file(source: int, path: bytes, target: int, destination: bytes, attrib
         trees.closing(make_directory(target, folder, attributes)) as parent,
     ):
         status = os.stat(origin_name, dir_fd=origin, follow_symlinks=False)
-        _copy_object(origin, origin_name, status, parent, name, attributes)
+        copy_object(origin, origin_name, status, parent, name, attributes)
 
 
 @contextmanager
@@ -475,7 +475,7 @@ def _is_directory(root: int, path: bytes) -> bool:
     return True
 
 
-def _copy_object(source: int, name: bytes, status: os.stat_result, parent: int, target: bytes, attributes: Attributes) -> None:
+def copy_object(source: int, name: bytes, status: os.stat_result, parent: int, target: bytes, attributes: Attributes) -> None:
     """``status``: of the object. A socket, which has no listener any more, is left out, as in every layer."""
     if stat.S_ISSOCK(status.st_mode):
         return
@@ -515,11 +515,11 @@ def _make(source: int, name: bytes, status: os.stat_result, parent: int, target:
                 data = data[os.write(fd, data) :]
             if last:
                 break
-        _describe(fd, origin, status, attributes)
+        describe(fd, origin, status, attributes)
         os.utime(fd, ns=attributes.times(status))
 
 
-def _describe(fd: int, origin: int, status: os.stat_result, attributes: Attributes) -> None:
+def describe(fd: int, origin: int, status: os.stat_result, attributes: Attributes) -> None:
     """Owner, extended attributes, mode: in this order, for a change of owner takes capabilities and set-id bits away.
 
     What is so already is left: on an overlay each change costs more than a look.

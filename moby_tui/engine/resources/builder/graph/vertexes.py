@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import msgspec
 
+from moby_tui.engine.resources.builder.execution.likeness import make_like
 from moby_tui.engine.resources.builder.graph.changes import Changes
 from moby_tui.engine.resources.builder.graph.commands import Command
 from moby_tui.engine.resources.builder.graph.origins import Origins
@@ -17,9 +18,9 @@ from moby_tui.engine.resources.builder.narration import Place, Tells
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.store.content import digest_of
 from moby_tui.engine.tasks import settled
-from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.errors import InvalidArgument
 from moby_tui.schema import oci
-from moby_tui.schema.operations import NONE, Difference, Execution, Files, Graph, Merge, Result, Source, Vertex
+from moby_tui.schema.operations import Difference, Execution, Files, Graph, Merge, Result, Source, Vertex
 
 
 class Vertexes:
@@ -75,7 +76,7 @@ class Vertexes:
                 case Merge():
                     return {0: await _merged(outputs, vertex.operation)}
                 case Difference():
-                    return {0: await _difference(outputs, vertex.operation)}
+                    return {0: await _difference(shop, outputs, vertex.operation, vertex.description)}
 
 
 async def _merged(outputs: Outputs, merge: Merge) -> Output:
@@ -87,13 +88,20 @@ async def _merged(outputs: Outputs, merge: Merge) -> Output:
     return _laid(outputs, kept, [blobs[diff_id] for diff_id in kept], "merge", images)
 
 
-async def _difference(outputs: Outputs, difference: Difference) -> Output:
-    """The layers that ``upper`` has on top of ``lower``. Raises ``NotImplementedYet`` if it is not made of that."""
+async def _difference(shop: Workshop, outputs: Outputs, difference: Difference, description: str) -> Output:
+    """The layers that ``upper`` has on top of ``lower``; if it is not made of that, a layer that makes ``upper`` of it."""
     images = [await outputs.image(outputs.at(place)) for place in (difference.lower, difference.upper)]
     lower, upper = (image.config.rootfs.diff_ids for image in images)
-    if difference.upper == NONE or upper[: len(lower)] != lower:
-        raise NotImplementedYet("the difference (DiffOp) of a tree that is not made of the other")
-    return _laid(outputs, upper[len(lower) :], images[1].blobs[len(lower) :], "diff", images)
+    whole = images[1]
+    if upper[: len(lower)] != lower:
+        async with outputs.root(outputs.at(difference.upper)) as root:
+            whole = await shop.advance(
+                images[0],
+                description,
+                produce=lambda: shop.layering.change(images[0], lambda target: make_like(target, root)),
+                content=images[1].key,
+            )
+    return _laid(outputs, whole.config.rootfs.diff_ids[len(lower) :], whole.blobs[len(lower) :], "diff", images)
 
 
 def _laid(outputs: Outputs, diff_ids: list[str], blobs: list[oci.Descriptor], operation: str, images: list[BuiltImage]) -> Output:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,7 +101,10 @@ class Results:
         self._attestations = [attest(self._descriptor(result), tags, self._options, asked, story) for result in self._results]
 
     def made(self) -> list[Made]:
-        return [Made(result.record.id, result.image.config, self._descriptor(result)) for result in self._results]
+        return [
+            Made(result.record.id, result.image.config, self._descriptor(result), partial(self._layering.opened, result.image))
+            for result in self._results
+        ]
 
     async def keep(self, trail: Mapping[str, BuiltImage], names: Mapping[str, Names]) -> None:
         """Registers and pushes images as the caller asked; reports ids and names. Raises the errors of a push.

@@ -20,7 +20,7 @@ from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import MobyError
 from moby_tui.logins import decoded, find
 from moby_tui.reference import Reference
-from moby_tui.schema.image import RegistryAuth
+from moby_tui.schema.image import HeldLogin, RegistryAuth
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
@@ -50,6 +50,7 @@ class Authorization:
         """``offline`` asks for such a token. Without ``auth`` the stored login is used, unless we are to be ``nobody`` there."""
         self._reference = reference
         self._host = host
+        self._holder = auth if isinstance(auth, HeldLogin) else None
         self._auth = decoded(auth) if auth else None
         self._login_folder = options.login_folder
         self._scopes = scopes
@@ -61,13 +62,13 @@ class Authorization:
 
     async def prepare(self) -> None:
         """Reads the stored login, perhaps from a credential helper, which may be slow."""
-        if not self._nobody:
+        if not self._nobody and self._holder is None:
             self._auth = self._auth or await in_thread(find, self._host.domain, self._login_folder)
         self.header = f"Bearer {self._auth.registrytoken}" if self._auth and self._auth.registrytoken else ""
 
     @property
     def anonymous(self) -> bool:
-        return self._auth is None
+        return self._auth is None and self._holder is None
 
     @property
     def renewable(self) -> bool:
@@ -85,6 +86,8 @@ class Authorization:
                 if scheme.lower() == "bearer" and "realm" in parameters:
                     self.header = f"Bearer {await self._token(session, parameters, refusal)}"
                     return
+                if scheme.lower() == "basic" and self._holder is not None:
+                    self._auth = await self._holder.login()
                 if scheme.lower() == "basic" and self._auth and self._auth.password:
                     self.header = basic(self._auth)
                     return
@@ -92,6 +95,11 @@ class Authorization:
     async def _token(self, session: ClientSession, challenge: dict[str, str], refusal: Refusal) -> str:
         realm = self._realm(challenge["realm"])
         scopes = self._scopes or [challenge.get("scope") or f"repository:{self._reference.path}:pull"]
+        if self._holder is not None:
+            held = await self._holder.token(str(realm), challenge.get("service", ""), scopes)
+            if not _sendable(held):
+                raise MobyError(f"the client sends no token of {realm.host}")
+            return held
         service = {"service": challenge.get("service", "")}
         async with self._request(session, realm, service, [] if self._offline else scopes) as response:
             if response.status != 200:
