@@ -4,6 +4,9 @@ asyncio imports ssl, inspect and more at the top of its modules, and msgspec its
 second would spend a fifth of its processor time on them. After ``install`` such a module is, when imported, an object without content;
 the first look at one of its attributes executes it (a module's ``__getattr__``, PEP 562). ``importlib.util.LazyLoader`` does the same, but
 executes a module when a second one imports it, and before Python 3.12 two threads at once may see one that is half executed.
+
+aiohttp reads the certificate authorities of the machine twice when it is imported (two mebibytes, 20 ms); here they are read for its first
+connection that uses TLS.
 """
 
 from __future__ import annotations
@@ -39,6 +42,8 @@ _DEFERRED = frozenset(
         *("asyncio.sslproto", "asyncio.staggered", "msgspec.inspect", "msgspec.msgpack", "msgspec.toml", "msgspec.yaml"),
     }
 )
+#: It makes its contexts for TLS when it is executed.
+_CONNECTOR = "aiohttp.connector"
 
 
 def install() -> None:
@@ -51,12 +56,13 @@ class _Finder:
     """Finds what the others find, with a loader of ours."""
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if name not in _DEFERRED:
+        if name not in _DEFERRED and name != _CONNECTOR:
             return None
         for finder in sys.meta_path:
             spec = None if finder is self else finder.find_spec(name, path, target)
             if spec is not None and spec.loader is not None:
-                spec.loader = _Deferred(spec.loader)  # type: ignore[assignment]  # no subclass: importlib.abc is heavy
+                loader = _WithoutAuthorities if name == _CONNECTOR else _Deferred
+                spec.loader = loader(spec.loader)  # type: ignore[assignment]  # no subclass: importlib.abc is heavy
                 return spec
         return None
 
@@ -100,6 +106,47 @@ class _Deferred:
         assert module.__spec__ is not None
         module.__loader__ = module.__spec__.loader = self._loader
         self._loader.exec_module(module)
+
+
+class _WithoutAuthorities:
+    """Executes aiohttp's connector. A loader. Until its context has read the authorities it trusts nobody."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        import ssl
+
+        executing = _thread.get_ident()
+
+        def read_later(context: ssl.SSLContext) -> None:
+            if _thread.get_ident() != executing:
+                super(ssl.SSLContext, context).set_default_verify_paths()
+
+        class Late(ssl.SSLContext):
+            def wrap_bio(self, *arguments: object, **options: object) -> ssl.SSLObject:
+                self._read()
+                return self.wrap_bio(*arguments, **options)
+
+            def wrap_socket(self, *arguments: object, **options: object) -> ssl.SSLSocket:
+                self._read()
+                return self.wrap_socket(*arguments, **options)
+
+            def _read(self) -> None:
+                self.__class__ = ssl.SSLContext  # type: ignore[assignment]
+                self.set_default_verify_paths()
+
+        ssl.SSLContext.set_default_verify_paths = read_later  # type: ignore[method-assign, assignment]
+        try:
+            self._loader.exec_module(module)
+        finally:
+            del ssl.SSLContext.set_default_verify_paths
+        context = vars(module).get("_SSL_CONTEXT_VERIFIED")
+        if isinstance(context, ssl.SSLContext):
+            context.__class__ = Late
 
 
 def _quote_from_bytes(data: bytes) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tokens import make_certificate
 
 
 def _printed(program: str) -> str:
@@ -130,3 +133,48 @@ async def work():
 print(interruption.run(work()), signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
 """
     assert _printed(program) == "done True"
+
+
+def test_the_authorities_are_read_for_the_first_connection_with_tls(tmp_path: Path) -> None:
+    """One client trusts the server's own certificate, as its authority, the other nobody who has signed it."""
+    certificate, key = make_certificate(tmp_path, "-addext", "subjectAltName=DNS:localhost")
+    program = f"""
+from moby_tui import deferral
+deferral.install()
+import asyncio, os, ssl, threading
+from aiohttp import ClientConnectorCertificateError, ClientSession, connector, web
+
+context = connector._SSL_CONTEXT_VERIFIED
+left = "set_default_verify_paths" in vars(ssl.SSLContext)
+print(context.cert_store_stats()["x509"], context.verify_mode.name, context.check_hostname, left)
+
+async def answer(request):
+    return web.Response(text="answered")
+
+async def main():
+    own = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    own.load_cert_chain({str(certificate)!r}, {str(key)!r})
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=own)
+    await site.start()
+    url = f"https://localhost:{{site._server.sockets[0].getsockname()[1]}}/"
+    async with ClientSession() as session:
+        try:
+            async with session.get(url) as got:
+                print(await got.text(), type(context) is ssl.SSLContext)
+        except ClientConnectorCertificateError:
+            print("refused")
+    await runner.cleanup()
+asyncio.run(main())
+"""
+    first = "0 CERT_REQUIRED True False"
+    for authority, then in ((str(certificate), "answered True"), ("/dev/null", "refused")):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "SSL_CERT_FILE": authority, "SSL_CERT_DIR": "/nosuch"},
+        )
+        assert done.stdout.splitlines() == [first, then], done.stderr
