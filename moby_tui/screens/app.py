@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from rich.text import Text
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding
@@ -268,6 +270,20 @@ class Dashboard(App[None]):
             self.log.error(f"while it ended: {error!r}")
             return
         super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """Ends the dashboard after a fault of its own, and says where that was. Textual would also print the variables there: what
+        they hold may be a container's secret.
+        """
+        told = clean_lines("".join(traceback.format_exception(self._exception or sys.exception())))
+        self._exit_renderables.append(Text(f"{told}moby tui: a fault of the dashboard ended it; containers run on"))
+        self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        """Prints the first fault; others follow from it."""
+        for told in self._exit_renderables[:1]:
+            self.error_console.print(told, soft_wrap=True)
+        self._exit_renderables.clear()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A shell gets every key: none of the application's may take one from it. A line of text gets its digits."""

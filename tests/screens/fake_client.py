@@ -144,6 +144,12 @@ class FakeContainers:
         self.engine.calls.append(("update", self.engine.rows[ref].names[0].lstrip("/"), {"memory": changes.memory}))
         return ContainerUpdated()
 
+    async def rename(self, ref: str, name: str) -> None:
+        row = self.engine.rows[ref]
+        self.engine.calls.append(("rename", row.names[0].lstrip("/"), {"name": name}))
+        row.names = [f"/{name}"]
+        self.engine.emit("container", "rename", ref, name=name)
+
     async def change_ports(self, ref: str, changes: PortChanges) -> PortsChanged:
         self.engine.calls.append(("ports", self.engine.rows[ref].names[0].lstrip("/"), {"changes": changes}))
         return PortsChanged(ports=changes.publish)

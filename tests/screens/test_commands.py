@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textual.command import CommandPalette
-from textual.widgets import Input
+from textual.widgets import Button, Input
 
 from moby_tui.screens.dialogs.confirm import Confirm
 from moby_tui.screens.widgets.inspect_view import InspectView
@@ -36,10 +36,12 @@ async def test_keys_can_be_given_to_other_actions(open_dashboard: Open, eventual
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: app.screen.chosen)
-        app.set_keymap({"container.stop": "ctrl+t"})
+        app.set_keymap({"container.stop": "ctrl+t", "confirm.yes": "J"})
         await pilot.press("x", "ctrl+t")
-        await eventually(pilot, lambda: isinstance(app.screen, Confirm))
-        await pilot.press("y")
+        await eventually(
+            pilot, lambda: isinstance(app.screen, Confirm) and "(J)" in str(app.screen.query_one("#go", Button).label)
+        )
+        await pilot.press("y", "J")
         await eventually(pilot, lambda: engine.calls == [("stop", "database", {})])
 
 

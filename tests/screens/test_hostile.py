@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 import unicodedata
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
+import pytest
 from msgspec import structs
 from rich.segment import Segment
 from textual.widgets import Input
@@ -180,3 +181,21 @@ def test_no_character_that_is_not_seen_is_left() -> None:
     assert text.clean("日本 e\u0301 ❤\ufe0f") == "日本 e\u0301 ❤\ufe0f"
     assert text.clean_lines("a\tb\x1b[201~\nrm -rf /\r\n") == "a\tb\nrm -rf /\n"
     assert text.drawn("a\x1b[31m\xadb") == "a[31m\ufffdb"
+
+
+async def test_a_fault_is_told_without_what_variables_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    app, printed = Dashboard(lambda: cast("Any", FakeEngine())), []
+
+    def fail() -> None:
+        secret = "hunter2"
+        raise RuntimeError(f"a name{TAIL}"[: len(secret) + 20])
+
+    monkeypatch.setattr(app.error_console, "print", lambda told, **_: printed.append(str(told)))
+    with pytest.raises(RuntimeError):
+        async with app.run_test() as pilot:
+            app.call_later(fail)
+            for _ in range(100):
+                await pilot.pause(0.02)
+    (told,) = printed
+    assert "in fail" in told and "RuntimeError: a name" in told and told.endswith("containers run on")
+    assert "hunter2" not in told and "\x1b" not in told

@@ -16,7 +16,7 @@ from moby_tui.screens.command_line import CommandLine
 from moby_tui.screens.dialogs.command_form import CommandForm
 from moby_tui.screens.dialogs.confirm import Confirm
 from moby_tui.screens.forms import running, writing
-from moby_tui.screens.forms.draft import FIELDS, can_update, differences, draft, settings
+from moby_tui.screens.forms.draft import FIELDS, differences, draft, live_changes, live_line, settings
 from moby_tui.screens.forms.options import Settings
 from moby_tui.screens.forms.request import RunRequest
 from screens.conftest import Eventually, Open, there
@@ -71,11 +71,15 @@ def test_differences_are_shown_and_only_limits_are_changed_live() -> None:
     old = Settings("x", [("-d", None), ("--memory", "64m"), ("--env", "A=1"), ("--env", "B=2")])
     more = Settings("x", [("-d", None), ("--env", "A=1"), ("--env", "B=2"), ("--memory", "128m"), ("--cpus", "1")])
     assert differences(old, more) == ["- --memory 64m", "+ --memory 128m", "+ --cpus 1"]
-    assert can_update(old, more)
-    assert not can_update(old, old)
-    assert not can_update(old, Settings("x", [("-d", None), ("--env", "A=1"), ("--env", "B=2")]))  # a limit goes
-    assert not can_update(old, Settings("x", [*old.options, ("--env", "C=3")]))
-    assert not can_update(old, Settings("y", more.options))
+    assert live_changes(old, more) == {"--memory", "--cpus"}
+    assert not live_changes(old, old)
+    assert not live_changes(old, Settings("x", [("-d", None), ("--env", "A=1"), ("--env", "B=2")]))  # a limit goes
+    assert not live_changes(old, Settings("x", [*old.options, ("--env", "C=3")]))
+    assert not live_changes(old, Settings("y", more.options))
+    named = Settings("x", [("--name", "b c"), *more.options])
+    assert live_changes(Settings("x", [("--name", "a"), *old.options]), named) == {"--name", "--memory", "--cpus"}
+    assert live_line("a", named, {"--name", "--memory"}) == "moby rename a 'b c' && moby update --memory 128m 'b c'"
+    assert live_line("a", named, {"--memory"}) == "moby update --memory 128m a"
     assert differences(old, Settings("x\x1b[31m", old.options, ["a"])) == ["- image x", "+ image x", "+ command a"]
 
 
@@ -115,6 +119,15 @@ async def test_limits_are_edited_live_after_the_difference_was_shown(open_dashbo
         assert "- --memory 64m\n+ --memory 128m" in str(app.screen.query_one("#consequence", Static).content)
         await pilot.press("y")
         await eventually(pilot, lambda: engine.calls == [("update", "database", {"memory": 128 << 20})])
+        await eventually(pilot, lambda: next(iter(app.session.activity)).command == "moby update --memory 128m database")
+        await pilot.press("ctrl+e")
+        await eventually(pilot, lambda: isinstance(app.screen, CommandForm))
+        app.screen.query_one("#field-name", Input).value = "postgres"
+        await pilot.press("enter")
+        await eventually(pilot, lambda: isinstance(app.screen, Confirm))
+        assert "Only its name changed" in str(app.screen.query_one("#consequence", Static).content)
+        await pilot.press("y")
+        await eventually(pilot, lambda: engine.calls[1:] == [("rename", "database", {"name": "postgres"})])
         await pilot.press("C")
         await eventually(pilot, lambda: isinstance(app.screen, CommandForm))
         assert app.screen.answers["name"] == "", "a copy has a name of its own"

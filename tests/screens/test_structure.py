@@ -60,7 +60,7 @@ def test_the_registry_names_each_page_by_its_mode_and_no_key_or_id_twice() -> No
 
 
 def test_a_keymap_is_checked_and_the_table_of_keys_has_every_action() -> None:
-    assert check_keymap({"container.stop": "ctrl+t", "page.images": "f2"}) == []
+    assert check_keymap({"container.stop": "ctrl+t", "page.images": "f2", "confirm.yes": "f3", "form.leave": "f4"}) == []
     unknown, clash = check_keymap({"container.halt": "x", "container.shell": "d"})
     assert "container.halt" in unknown and "container.remove and container.shell" in clash
     own = [UserCommand("a", "true", key="d"), UserCommand("b", "true", page="nowhere"), UserCommand("c", "true", key="f8")]
@@ -69,7 +69,7 @@ def test_a_keymap_is_checked_and_the_table_of_keys_has_every_action() -> None:
     table = key_table()
     for entry in PAGES:
         assert all(action.id in table for action in entry.load().actions()), entry.mode
-    assert "| `ctrl+p` | app.commands |" in table
+    assert "| `ctrl+p` | app.commands |" in table and "| `y` | confirm.yes |" in table and "form.leave" in table
 
 
 def test_each_action_has_a_method_and_says_what_it_does() -> None:

@@ -35,6 +35,11 @@ class _Said(ModalScreen[T]):
         if said := self.query("#said"):
             fit(self.query_one("#dialog"), said.first())
 
+    def key_of(self, identifier: str) -> str:
+        """The first key of a binding, as the person's keymap has it."""
+        bindings = (active.binding for active in self.active_bindings.values())
+        return next((self.app.get_key_display(one) for one in bindings if one.id == identifier), "")
+
     def action_scroll(self, lines: int) -> None:
         self.query_one("#said").scroll_relative(y=lines, animate=False)
 
@@ -59,10 +64,12 @@ class Confirm(_Said[bool]):
             with VerticalScroll(id="said", can_focus=False):
                 yield Static(self._consequence, id="consequence", markup=False)
             with Horizontal(id="answers"):
-                yield Button("Keep (n)", id="keep", variant="default", compact=True)
-                yield Button(f"{self._verb} (y)", id="go", variant="error", compact=True)
+                yield Button("Keep", id="keep", variant="default", compact=True)
+                yield Button(self._verb, id="go", variant="error", compact=True)
 
     def on_mount(self) -> None:
+        for button, verb, binding in (("#keep", "Keep", "confirm.no"), ("#go", self._verb, "confirm.yes")):
+            self.query_one(button, Button).label = f"{verb} ({self.key_of(binding)})"
         self.query_one("#keep", Button).focus()
 
     def action_answer(self, answer: bool) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from textual import events, on
+from textual.binding import Binding
 from textual.screen import ModalScreen
 from textual.suggester import Suggester, SuggestFromList
 from textual.widget import Widget
@@ -65,7 +66,7 @@ class Form(ModalScreen[Answers]):
     A subclass composes ``entry`` of each field, in a part of the class ``SCROLLS``, and the ``buttons``.
     """
 
-    BINDINGS = [("escape", "dismiss(None)", "Leave")]  # noqa: RUF012
+    BINDINGS = [Binding("escape", "dismiss(None)", "Leave", id="form.leave", key_display="esc")]  # noqa: RUF012
 
     def __init__(self, title: str, verb: str, fields: Sequence[Field]) -> None:
         super().__init__()

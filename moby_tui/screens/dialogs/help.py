@@ -34,7 +34,7 @@ class Help(Shown[None]):
     ``in_browser``: what is said below them is of ``moby tui --web``.
     """
 
-    BINDINGS = [Binding("escape,q,question_mark,f1", "dismiss", "Close", key_display="esc")]  # noqa: RUF012
+    BINDINGS = [Binding("escape,q,question_mark,f1", "dismiss", "Close", id="help.close", key_display="esc")]  # noqa: RUF012
 
     def __init__(self, sections: Sequence[Section], path: str, *, in_browser: bool = False) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ from moby_tui.screens.logs.store import LogLine
 class ShowLine(Shown[None]):
     """``name`` is the name of the line's container."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "dismiss", "Close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "dismiss", "Close", id="line.close", show=False)]
 
     def __init__(self, line: LogLine, name: str) -> None:
         super().__init__()

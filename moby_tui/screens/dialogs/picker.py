@@ -74,7 +74,7 @@ class Chooser(Shown[tuple[str, ...] | None]):
         Binding("enter", "take", "Take", id="chooser.take", priority=True),
         Binding("escape", "dismiss", "Close", id="chooser.close", key_display="esc"),
         Binding("down", "to_list", "List", show=False),
-        Binding("ctrl+a", "all", "All shown", show=False, priority=True),
+        Binding("ctrl+a", "all", "All shown", id="chooser.all", show=False, priority=True),
     ]
 
     def __init__(

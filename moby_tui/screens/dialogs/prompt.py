@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
@@ -37,7 +38,7 @@ def _common(lines: Sequence[str]) -> str:
 class Prompt(ModalScreen[str | None]):
     """The answer is the line, or None. Lines that begin with ``value`` may be completed at once."""
 
-    BINDINGS = [("escape", "dismiss", "Leave")]  # noqa: RUF012
+    BINDINGS = [Binding("escape", "dismiss", "Leave", id="prompt.leave", key_display="esc")]  # noqa: RUF012
 
     def __init__(self, vocabulary: Vocabulary, history: History, value: str = "") -> None:
         super().__init__()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.timer import Timer
@@ -22,7 +23,7 @@ _BAR = 24
 class TransferView(Shown[None]):
     """``finish`` says how it has ended."""
 
-    BINDINGS = [("escape,enter,q", "dismiss(None)", "Leave")]  # noqa: RUF012
+    BINDINGS = [Binding("escape,enter,q", "dismiss(None)", "Leave", id="transfer.leave", key_display="esc")]  # noqa: RUF012
 
     def __init__(self, title: str, transfer: Transfer) -> None:
         super().__init__()

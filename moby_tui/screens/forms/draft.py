@@ -39,9 +39,11 @@ FIELDS = (
 RESTARTS = ("no", "on-failure", "on-failure:3", "unless-stopped", "always")
 _BY_OPTION = {one.option: one for one in FIELDS if one.option}
 
+NAME = "--name"
 #: What the engine changes while a container runs.
 _LIVE = frozenset(
     (
+        NAME,
         "--memory", "--memory-swap", "--memory-reservation", "--cpus", "--cpu-shares", "--cpu-period", "--cpu-quota", "--cpuset-cpus",
         "--cpuset-mems", "--pids-limit", "--restart",
     )
@@ -127,16 +129,26 @@ def _without(these: Iterable[str], those: Sequence[str]) -> list[str]:
     return kept
 
 
-def can_update(old: Settings, new: Settings) -> bool:
-    """True if only limits differ, and each has a value: then the engine changes the container as it runs.
+def live_changes(old: Settings, new: Settings) -> frozenset[str]:
+    """The options that differ, if they are only limits and the name, and each has a value: the engine changes them as the container runs.
 
-    A limit that is taken away needs a new container: the API leaves a limit of nothing as it is.
+    Else nothing. A limit that is taken away needs a new container: the API leaves a limit of nothing as it is.
     """
     if (old.image, old.command) != (new.image, new.command):
-        return False
+        return frozenset()
     before, after = dict(old.options), dict(new.options)
     changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
     same = sorted(one for one in old.options if one[0] not in changed) == sorted(
         one for one in new.options if one[0] not in changed
     )
-    return bool(changed) and same and changed <= _LIVE and all(after.get(name) for name in changed)
+    return frozenset(changed) if same and changed <= _LIVE and all(after.get(name) for name in changed) else frozenset()
+
+
+def live_line(name: str, new: Settings, changed: Iterable[str]) -> str:
+    """The command lines that make such changes: ``moby rename web front && moby update --memory 1g front``."""
+    given = dict(new.options)
+    commands = [["moby", "rename", name, str(given[NAME])]] if NAME in changed else []
+    limits = [word for option in sorted(changed) if option != NAME for word in (option, str(given[option]))]
+    if limits:
+        commands.append(["moby", "update", *limits, str(given[NAME]) if NAME in changed else name])
+    return " && ".join(map(shlex.join, commands))

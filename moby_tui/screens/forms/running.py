@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 from moby_tui.api.client.protocol import Client
 from moby_tui.errors import Conflict, NotFound, NotModified
 from moby_tui.schema.container import ContainerInspect, ContainerUpdate
+from moby_tui.screens.forms.draft import NAME
 from moby_tui.screens.forms.request import RunRequest
 from moby_tui.screens.session.logins import login_for
 from moby_tui.screens.session.trouble import TROUBLE
@@ -96,6 +98,24 @@ async def _to_end(work: Any) -> None:
     while not task.done():
         with suppress(asyncio.CancelledError, *TROUBLE):
             await asyncio.shield(task)
+
+
+async def change(client: Client, old: ContainerInspect, request: RunRequest, changed: Iterable[str]) -> None:
+    """Changes the name and the limits of a container as it runs; ``changed`` are the options of those that differ.
+
+    It keeps its name if the limits are refused.
+    """
+    name, options = old.name.removeprefix("/"), set(changed)
+    renamed = NAME in options
+    if renamed:
+        await client.containers.rename(old.id, request.name)
+    try:
+        if options - {NAME}:
+            await client.containers.update(old.id, limits(request))
+    except BaseException:
+        if renamed:
+            await _to_end(client.containers.rename(old.id, name))
+        raise
 
 
 #: What an update changes, as the form's options name it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 
 from textual.binding import Binding
 from textual.widget import Widget
@@ -20,6 +21,15 @@ _SIGNS = {
     "greater_than_sign": ">", "less_than_sign": "<", "equals_sign": "=", "left_square_bracket": "[", "right_square_bracket": "]",
     "ampersand": "&", "full_stop": ".", "comma": ",", "semicolon": ";", "at": "@", "number_sign": "#", "backslash": "\\",
 }  # fmt: skip
+
+
+#: The dialogs: what they are called, and their modules and classes.
+_DIALOGS = (
+    ("Form", "form", "Form"), ("Question", "confirm", "Confirm"), ("Notice", "confirm", "Notice"), ("Preview", "preview", "Preview"),
+    ("List to choose one of", "picker", "Picker"), ("List to choose several of", "picker", "Chooser"),
+    ("Settings as text", "source", "Source"),
+    ("Transfer", "transfer", "TransferView"), ("Log line", "log_line", "ShowLine"), ("Prompt", "prompt", "Prompt"), ("Help", "help", "Help"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +61,32 @@ def sections(page: type[Page], keymap: Mapping[str, str] | None = None) -> list[
     return [section for section in found if section.rows]
 
 
+def dialogs() -> list[Section]:
+    """The keys of the dialogs that have an id."""
+    found = []
+    for title, module, name in _DIALOGS:
+        dialog = getattr(import_module(f"moby_tui.screens.dialogs.{module}"), name)
+        found.append(Section(title, _rows(_of_part(dialog), {})))
+    return found
+
+
 def key_table() -> str:
-    """All keys as Markdown, a table for each page, for docs/dashboard.md."""
+    """All keys as Markdown, a table for each page and dialog, for docs/dashboard.md."""
     lines: list[str] = []
     told: set[str] = set()
-    for entry in PAGES:
-        for section in sections(entry.load()):
-            fresh = [row for row in section.rows if row.id not in told]
-            told |= {row.id for row in fresh}
-            if fresh:
-                title = entry.title if section.title == "This page" else section.title
-                lines += ["", f"**{title}**", "", "| key | id | does |", "|---|---|---|"]
-                lines += [
-                    f"| `{row.keys or ':' + row.id.rpartition('.')[2]}` | {row.id} | {row.tooltip or row.title} |"
-                    for row in fresh
-                ]
+    titled = [
+        (entry.title if section.title == "This page" else section.title, section)
+        for entry in PAGES
+        for section in sections(entry.load())
+    ]
+    for title, section in [*titled, *((section.title, section) for section in dialogs())]:
+        fresh = [row for row in section.rows if row.id not in told]
+        told |= {row.id for row in fresh}
+        if fresh:
+            lines += ["", f"**{title}**", "", "| key | id | does |", "|---|---|---|"]
+            lines += [
+                f"| `{row.keys or ':' + row.id.rpartition('.')[2]}` | {row.id} | {row.tooltip or row.title} |" for row in fresh
+            ]
     return "\n".join(lines).replace("`|`", "`\\|`").strip() + "\n"
 
 
@@ -87,6 +108,7 @@ def check_keymap(keymap: Mapping[str, str]) -> list[str]:
     """What is wrong with a person's keymap, a line each: ids that no action has, and keys that two actions of a page have then."""
     told: dict[str, None] = {}
     known: set[str] = {*(action.id for action in APPLICATION), *(f"page.{entry.mode}" for entry in PAGES)}
+    known |= {row.id for section in dialogs() for row in section.rows}
     for entry in PAGES:
         page = entry.load()
         actions = [*page.actions(), *(action for part in page.parts() for action in _of_part(part))]

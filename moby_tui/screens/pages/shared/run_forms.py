@@ -12,7 +12,7 @@ from moby_tui.screens.dialogs.command_form import CommandForm
 from moby_tui.screens.dialogs.confirm import Confirm
 from moby_tui.screens.dialogs.form import Field
 from moby_tui.screens.forms import running, writing
-from moby_tui.screens.forms.draft import FIELDS, RESTARTS, can_update, differences, draft, settings
+from moby_tui.screens.forms.draft import FIELDS, NAME, RESTARTS, differences, draft, live_changes, live_line, settings
 from moby_tui.screens.forms.options import Settings, command_line, settings_of
 from moby_tui.screens.forms.request import RunRequest
 from moby_tui.screens.pages.page import Page
@@ -112,12 +112,11 @@ class RunForms:
             self._page.notify(f"{name} stays as it is: nothing was changed", markup=False)
             return
         listed = "\n".join(differing)
-        if can_update(before, after):
-            consequence = f"{listed}\n\nOnly limits differ: they are changed while it runs."
-            action: Callable[[], Awaitable[object]] = lambda: self._session.client.containers.update(  # noqa: E731
-                old.id, running.limits(request)
-            )
-            verb, told = "Update", f"moby update {name}"
+        if changed := live_changes(before, after):
+            only = "its name" if changed == {NAME} else "its name and limits" if NAME in changed else "limits"
+            consequence = f"{listed}\n\nOnly {only} changed: the engine changes the container as it runs."
+            action: Callable[[], Awaitable[object]] = lambda: running.change(self._session.client, old, request, changed)  # noqa: E731
+            verb, told = "Rename" if changed == {NAME} else "Update", live_line(name, after, changed)
         else:
             consequence = (
                 f"{listed}\n\nA new container takes its place: what {name} wrote outside volumes is lost, its log too. Volumes stay. "
