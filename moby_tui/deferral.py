@@ -17,7 +17,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from importlib.abc import Loader
     from importlib.machinery import ModuleSpec
     from types import ModuleType
@@ -39,6 +39,7 @@ _DEFERRED = frozenset(
             "platform",
         ),
         *("ssl", "subprocess", "textwrap", "traceback", "typing_extensions", "urllib.parse"),
+        *("difflib", "mimetypes", "tempfile", "textual.types", "uuid"),
         *("asyncio.sslproto", "asyncio.staggered", "msgspec.inspect", "msgspec.msgpack", "msgspec.toml", "msgspec.yaml"),
     }
 )
@@ -157,6 +158,25 @@ def _quote_from_bytes(data: bytes) -> str:
     return parse.quote_from_bytes(data)
 
 
+#: Functions that others take out of a module when they are imported, and call seldom or never (Textual, Rich, platformdirs).
+_CALLED_LATER = {"difflib": ("get_close_matches",), "tempfile": ("gettempdir",), "uuid": ("uuid4",)}
+
+
+def _call_later(module: str, name: str) -> Callable[..., object]:
+    """What stands for a function of a module until it is called."""
+
+    def call(*arguments: object, **options: object) -> object:
+        import importlib
+
+        deferred = importlib.import_module(module)
+        if vars(deferred).get(name) is call:
+            getattr(deferred, "-", None)  # no module has it: the look executes it
+        function: Callable[..., object] = vars(deferred)[name]
+        return function(*arguments, **options)
+
+    return call
+
+
 class _Logger:
     """The logger of this name, which asyncio and modules of ours get when they are imported. It executes ``logging`` on its first use."""
 
@@ -200,6 +220,10 @@ def _known(name: str) -> dict[str, object]:
         return {"PIPE": -1, "STDOUT": -2, "DEVNULL": -3}  # defaults of parameters in asyncio
     if name == "platform":
         return {"system": lambda: os.uname().sysname}  # for the module uuid
+    if name in _CALLED_LATER:
+        return {function: _call_later(name, function) for function in _CALLED_LATER[name]}
+    if name == "textual.types":
+        return {"IgnoreReturnCallbackType": object}  # for annotations in textual.command; nothing else of it is used
     if name == "typing_extensions":
         import typing
 

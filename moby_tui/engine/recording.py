@@ -32,7 +32,7 @@ class Recorder:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._running: dict[str, ContainerRecord] = {}
+        self._running: dict[str, stats.Sampler] = {}
         self._held: dict[str, log_tail.HeldLog] = {}
         #: the exit codes of containers that have ended and are about to be removed
         self._codes: dict[str, int] = {}
@@ -88,7 +88,7 @@ class Recorder:
 
     def _begin(self, record: ContainerRecord) -> None:
         """A container that its monitor will remove has its log held, since nobody else can read it then."""
-        self._running[record.id] = record
+        self._running[record.id] = stats.Sampler(self._parts, record)
         if record.host_config.auto_remove and record.id not in self._held and len(self._held) < _MOST_HELD:
             self._held[record.id] = log_tail.HeldLog(self._parts, record)
 
@@ -120,9 +120,10 @@ class Recorder:
         now = time.time_ns()
         records: list[Record] = []
         rows: list[Row] = []
-        for record in list(self._running.values()):
+        for sampler in list(self._running.values()):
+            record = sampler.record
             try:
-                told = stats.take_sample(self._parts, record, None)
+                told = sampler.take(None)
             except (MobyError, OSError):
                 continue
             if told.read != ZERO_TIME:

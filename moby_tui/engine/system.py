@@ -9,20 +9,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from moby_tui.engine.containers.service import ContainerService
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import detect
 from moby_tui.engine.policy.access import check as check_caller
 from moby_tui.engine.policy.access import group_id as socket_group
-from moby_tui.engine.resources.images.manager import ImageManager
-from moby_tui.engine.resources.images.registry import hosts
-from moby_tui.engine.resources.volumes.manager import VolumeManager
-from moby_tui.engine.runtime.configuration.runtimes import Runtimes
-from moby_tui.engine.store.database import Database
-from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.state import now
 from moby_tui.engine.tasks import in_thread
-from moby_tui.engine_options import EngineOptions
 from moby_tui.logins import domain_of
 from moby_tui.schema.base import Filters
 from moby_tui.schema.image import BuildPruned, RegistryAuth
@@ -41,7 +33,14 @@ from moby_tui.schema.volume import Volume, VolumeUsage
 from moby_tui.version import API_VERSION, MIN_API_VERSION, VERSION
 
 if TYPE_CHECKING:
+    from moby_tui.engine.containers.service import ContainerService
     from moby_tui.engine.resources.builder.builder import ImageBuilder
+    from moby_tui.engine.resources.images.manager import ImageManager
+    from moby_tui.engine.resources.volumes.manager import VolumeManager
+    from moby_tui.engine.runtime.configuration.runtimes import Runtimes
+    from moby_tui.engine.store.database import Database
+    from moby_tui.engine.store.paths import Paths
+    from moby_tui.engine_options import EngineOptions
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +91,7 @@ class SystemService:
 
     async def info(self) -> Info:
         from moby_tui.engine.policy import apparmor
+        from moby_tui.engine.resources.images.registry import hosts
         from moby_tui.engine.runtime.configuration import cdi
 
         containers = await self._containers.list(all=True)

@@ -52,7 +52,8 @@ if TYPE_CHECKING:
 
 #: One file for each page or widget that has a look of its own; what all share is in base.tcss.
 STYLES: list[str | PurePath] = sorted((Path(__file__).parent / "styles").glob("*.tcss"))
-
+#: Those of what is in the first picture. The others are parsed after it.
+FIRST_STYLES = [path for path in STYLES if PurePath(path).stem in ("base", "containers", "lines_view", "log_stream", "plot")]
 
 #: What a shell's keys must not do.
 _OF_THE_APPLICATION = {action.method for action in APPLICATION}
@@ -68,7 +69,7 @@ class Dashboard(App[None]):
     """``factory`` makes a client; it is called again after the engine was lost."""
 
     TITLE = "moby"
-    CSS_PATH = STYLES
+    CSS_PATH = FIRST_STYLES
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-broad")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012
@@ -170,6 +171,13 @@ class Dashboard(App[None]):
             self.holds_screen = False
             self._end_batch()
             self.screen.refresh()
+            self.call_after_refresh(self._read_styles)
+
+    def _read_styles(self) -> None:
+        """Reads the styles that the first picture did without. They are of widgets that were not there yet: none is styled anew."""
+        for path in STYLES:
+            if not self.stylesheet.has_source(str(path)):
+                self.stylesheet.read(path)
 
     def _first_connected(self, connection: Connection) -> None:
         """Tells what is left over from before, and opens the page that the caller named, once the rows are there."""
@@ -218,9 +226,16 @@ class Dashboard(App[None]):
 
     def _make(self, entry: Entry) -> Page:
         """Makes a page, when it is first visited."""
+        if entry is not PAGES[0]:
+            self._read_styles()
         page = self._pages[entry.mode] = entry.make(self.workspace)
         page.fit_to(self.size)
         return page
+
+    def push_screen(self, *arguments: Any, **options: Any) -> Any:
+        """As Textual's, for dialogs: their styles are read before."""
+        self._read_styles()
+        return super().push_screen(*arguments, **options)
 
     @work
     async def _hold_session(self) -> None:
@@ -328,31 +343,40 @@ class Dashboard(App[None]):
     def go(self, mode: str, *words: str, hold_keys: bool = False) -> None:
         """Goes to a page and gives it the words. Not awaited: its widgets may themselves wait for the application, as at a resize."""
         if hold_keys:
-            self._held = []
+            self.hold_keys()
         self._places.leave(self._here())
-        if words:
+        if words or hold_keys:
             self._arrive(mode, words)
         else:
             self.switch_mode(mode)
 
     def open_line(self, dialog: Screen[Any], answered: Callable[[Any], None]) -> None:
         """Opens a dialog whose line gets what is typed from now on, before it stands too."""
-        self._held = []
+        self.hold_keys()
         self.run_worker(self._stand_line(dialog, answered))
 
     async def _stand_line(self, dialog: Screen[Any], answered: Callable[[Any], None]) -> None:
         try:
             await self.push_screen(dialog, answered)
         finally:
-            self.call_later(self._release_keys)
+            self.release_keys()
 
     @work
     async def _arrive(self, mode: str, words: Sequence[str]) -> None:
         try:
             await self.switch_mode(mode)
-            await self._pages[mode].arrive(words)
+            if words:
+                await self._pages[mode].arrive(words)
         finally:
-            self.call_later(self._release_keys)  # behind what gives the focus to the page's widget
+            self.release_keys()
+
+    def hold_keys(self, *first: Key) -> None:
+        """What is typed from now on waits until ``release_keys``; before it those keys that a widget got too late."""
+        self._held = [*first, *(self._held or ())]
+
+    def release_keys(self) -> None:
+        """What waits goes to the widget that has the focus once what was asked of widgets before is done."""
+        self.call_later(self._release_keys)  # behind what gives the focus to the page's widget
 
     def _release_keys(self) -> None:
         held, self._held = self._held or [], None

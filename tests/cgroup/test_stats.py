@@ -6,12 +6,17 @@ import os
 import subprocess
 import sys
 import uuid
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moby_tui.engine.containers.views.stats import Sampler
 from moby_tui.engine.kernel.cgroup import open_cgroup
 from moby_tui.engine.runtime.client.stats import host_cpu_time, host_memory, parse_network, sample
+from moby_tui.engine.store.state import State
 from moby_tui.schema.base import ZERO_TIME, decode, encode
 from moby_tui.schema.stats import Stats
 
@@ -36,6 +41,29 @@ def test_network_counters() -> None:
 @given(st.text(alphabet="el:0 19\n"))
 def test_any_text_is_survived(text: str) -> None:
     parse_network(text)
+
+
+def test_what_others_have_written_is_read_again_when_it_has_changed(tmp_path: Path) -> None:
+    file, reads = tmp_path / "state.json", []
+    file.write_text("running")
+
+    def current_state(record: object) -> State:
+        reads.append(file.read_text())
+        return State(status=reads[-1])
+
+    places = SimpleNamespace(state=file, network=tmp_path / "network.json")
+    parts: Any = SimpleNamespace(files=lambda record: places, current_state=current_state)
+    sampler = Sampler(parts, cast("Any", SimpleNamespace()))
+    # what was written just now may be written again without another time of change
+    assert [sampler._current_state().status for _ in range(2)] == ["running"] * 2 and len(reads) == 2
+    os.utime(file, ns=(0, 1_000_000_000))
+    assert [sampler._current_state().status for _ in range(3)] == ["running"] * 3 and len(reads) == 3
+    file.write_text("paused!")
+    os.utime(file, ns=(0, 2_000_000_000))
+    assert [sampler._current_state().status for _ in range(3)] == ["paused!"] * 3 and len(reads) == 4
+    file.unlink()
+    file.write_text("exited")
+    assert sampler._current_state().status == "exited"
 
 
 def test_a_busy_process_shows() -> None:

@@ -11,9 +11,9 @@ from textual.pilot import Pilot
 from moby_tui.schema.image import BuildPlan, BuildStep, PlannedStage, PlannedStep, Progress, ProgressDetail
 from moby_tui.screens.app import Dashboard
 from moby_tui.screens.building.build import Build
+from moby_tui.screens.onboarding import offers
 from moby_tui.screens.onboarding.offers import Found
 from moby_tui.screens.pages import build
-from moby_tui.screens.pages.shared import offering
 from screens.fake_client import NOW, FakeEngine, as_client
 from screens.test_build_model import begun, ended, output
 
@@ -106,7 +106,7 @@ def test_a_build_that_has_failed(snap_compare: Any, monkeypatch: pytest.MonkeyPa
 
 
 def test_an_engine_without_containers(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(offering, "look", lambda folder: Found("/srv/shop", True, "/srv/shop/compose.yaml"))
+    monkeypatch.setattr(offers, "look", lambda folder: Found("/srv/shop", True, "/srv/shop/compose.yaml"))
 
     async def show(pilot: Pilot[None]) -> None:
         app: Any = pilot.app

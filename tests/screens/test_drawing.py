@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
 from textual.css import parse, stylesheet
+from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
 
+from moby_tui.screens.app import FIRST_STYLES, STYLES
 from moby_tui.screens.pages.page import Page
 from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.session import Session
@@ -41,6 +43,26 @@ async def test_a_style_sheet_is_parsed_once_for_each_theme(
         await eventually(pilot, lambda: all(parsed[source] == 2 for source in sources))
         await pilot.pause()
         assert max(parsed.values()) == 2
+
+
+@pytest.mark.parametrize("names", [["web", "db"], []])
+async def test_the_styles_that_are_read_late_are_of_nothing_in_the_first_picture(
+    names: list[str], open_dashboard: Open, eventually: Eventually
+) -> None:
+    engine = FakeEngine([summary(number, name) for number, name in enumerate(names)])
+    late = {str(path) for path in STYLES} - {str(path) for path in FIRST_STYLES}
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await eventually(pilot, lambda: late <= {place for place, _ in app.stylesheet.source})
+        nodes = [*app.walk_children(with_self=True)]
+        for parent in [*nodes]:
+            for name in parent._get_component_classes():
+                nodes.append(DOMNode(classes=name))
+                nodes[-1]._attach(parent)
+        sources = [(place, source) for place, source in app.stylesheet.source.items() if place[0] in late]
+        rules = [(place[0], rule) for place, source in sources for rule in app.stylesheet._rules_of(place, source)]
+        assert len(sources) == len(late) and rules
+        styled = {place for place, rule in rules for node in nodes if [*Stylesheet._check_rule(rule, node.css_path_nodes)]}
+        assert not styled
 
 
 async def test_a_page_that_was_just_made_has_its_styles_and_is_not_styled_as_a_whole_again(
@@ -95,6 +117,30 @@ async def test_an_event_draws_the_row_that_it_is_about_and_no_other(
         await pilot.pause(0.3)
         assert set(made) == {"box-7x"} and len(made) <= 2
         assert laid.count(50) == 1
+
+
+async def test_a_page_behind_another_draws_nothing_and_catches_up(
+    open_dashboard: Open, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    put = ContainerTable.put_rows
+
+    def note(self: ContainerTable, rows: Sequence[Any], *more: Any, **options: Any) -> None:
+        drawn.append(len(rows))
+        put(self, rows, *more, **options)
+
+    engine = FakeEngine([summary(number, f"box-{number}") for number in range(3)])
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        page = app.screen
+        await pilot.press("2")
+        await eventually(pilot, lambda: app.current_mode == "images")
+        monkeypatch.setattr(ContainerTable, "put_rows", note)
+        engine.emit("container", "die", summary(1, "").id, name="box-1", exitCode="3")
+        await eventually(pilot, lambda: page._touched)
+        await pilot.pause()
+        assert not drawn
+        await pilot.press("1")
+        await eventually(pilot, lambda: drawn == [3] and not page._touched)
 
 
 async def test_the_rows_are_on_the_screen_before_the_engine_is_asked_for_more(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.widgets import Checkbox, Input, Static, TabbedContent
 
 from moby_tui.engine.engine import Engine
@@ -49,6 +51,32 @@ async def test_a_shell_of_choice_is_remembered_and_the_prefix_is_never_typed(
         assert engine.execs[1].cmd == ["ash", "-l", "a b"]
         await pilot.press("ctrl+right_square_bracket", "1", "z")
         await eventually(pilot, lambda: app.screen.query_one(TabbedContent).active == "shell-1")
+
+
+async def test_keys_that_are_typed_while_a_terminal_closes_go_to_the_page_that_follows(
+    open_dashboard: Open, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = FakeEngine()
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await pilot.press("e")
+        await eventually(pilot, lambda: app.screen.query(Terminal) and "/ #" in app.screen.query_one(Terminal).screen_text)
+        terminal, closing, may_close = app.screen.query_one(Terminal), asyncio.Event(), asyncio.Event()
+        remove = TabbedContent.remove_pane
+
+        async def wait_and_remove(tabs: TabbedContent, pane: str) -> None:
+            closing.set()
+            await may_close.wait()
+            await remove(tabs, pane)
+
+        monkeypatch.setattr(TabbedContent, "remove_pane", wait_and_remove)
+        engine.pipe.output.put_nowait(b"")
+        await eventually(pilot, closing.is_set)
+        app.simulate_key("2")
+        terminal.post_message(Key("3", "3"))  # was on its way when the program ended
+        await eventually(pilot, lambda: [key.key for key in app._held or []] == ["3", "2"])
+        may_close.set()
+        await eventually(pilot, lambda: app.current_mode == "images" and "volumes" in app._pages)
+        assert not engine.pipe.sent
 
 
 async def test_looking_back_searching_and_copying(open_dashboard: Open, eventually: Eventually) -> None:

@@ -112,9 +112,9 @@ class ContainerPaths(msgspec.Struct, frozen=True):
         return self.run / "execs"
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=4096)
 def _container(data_root: Path, exec_root: Path, container_id: str) -> ContainerPaths:
-    """A start asks for the same one some fifteen times, and pathlib is slow."""
+    """A start asks for the same one some fifteen times, a list some four times for each container, and pathlib is slow."""
     return ContainerPaths(data_root / "containers" / container_id, exec_root / "containers" / container_id)
 
 

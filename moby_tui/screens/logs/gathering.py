@@ -58,6 +58,8 @@ class Gathering:
         self._with_runs = with_runs
         self._merger = Merger()
         self._past: list[LogLine] = []
+        #: Set when there is something to give to the store.
+        self._come = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._woken: dict[str, asyncio.Event] = {}
         self._wanted = asyncio.Event()
@@ -105,7 +107,7 @@ class Gathering:
         """Notes in the stream where a run of a container begins or ends."""
         source = next((one for one in self.sources.values() if one.id == event.actor.id), None)
         if source is not None and (told := _told(event)):
-            self._merger.put(note(event.time_nano, source.number, f"── {source.name} {told} ──"))
+            self._put(note(event.time_nano, source.number, f"── {source.name} {told} ──"))
 
     async def run(self) -> None:
         """Reads until it is cancelled."""
@@ -138,9 +140,16 @@ class Gathering:
         self._next = number + 1
         self.sources[number] = Source(number, identifier, name)
 
+    def _put(self, line: LogLine) -> None:
+        self._merger.put(line)
+        self._come.set()
+
     async def _hand_over(self) -> None:
-        """Gives the store what has come, once a frame."""
+        """Gives the store what has come, at most once a frame."""
         while True:
+            if not self._merger and not self._past:
+                self._come.clear()
+                await self._come.wait()
             await asyncio.sleep(FRAME)
             past, self._past = self._past, []
             live = [line for line in self._merger.take() if line.source in self.sources]
@@ -167,7 +176,7 @@ class Gathering:
                 self._tell_trouble(source, text.clean(str(error)))
             if behind:
                 words = f"── {source.name}: lines were skipped, it writes faster than they can be shown ──"
-                self._merger.put(note(source.last + 1, source.number, words))
+                self._put(note(source.last + 1, source.number, words))
                 source.last = time.time_ns() - SECOND
                 continue
             await asyncio.sleep(AGAIN)
@@ -179,7 +188,7 @@ class Gathering:
         """Says it once, not at each try."""
         if reason != source.trouble:
             source.trouble = reason
-            self._merger.put(note(source.last or time.time_ns(), source.number, f"── {source.name}: {reason} ──"))
+            self._put(note(source.last or time.time_ns(), source.number, f"── {source.name}: {reason} ──"))
 
     async def _read_past(self, source: Source) -> None:
         options = LogOptions(timestamps=True, since=self.since, tail=self.tail)
@@ -196,6 +205,7 @@ class Gathering:
             if self._with_runs:
                 lines += await self._runs(source, lines[0].stamp)
         self._past += lines
+        self._come.set()
 
     async def _runs(self, source: Source, since: int) -> list[LogLine]:
         """Where the runs of a container began and ended since its first line, as far as the engine still knows."""
@@ -223,13 +233,13 @@ class Gathering:
                 if line is not None and line.stamp > begun:
                     source.last = max(source.last, line.stamp)
                     source.trouble = ""
-                    self._merger.put(line)
+                    self._put(line)
                     count += 1
                 if await pace.rest() and count > TAIL and time.time() - source.last / SECOND > BEHIND:
                     return True
         finally:
             for line in lining.rest():
-                self._merger.put(line)
+                self._put(line)
             await _close(stream)
         return False
 

@@ -21,6 +21,7 @@ from moby_tui.screens.widgets.container_detail import ContainerDetail
 from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.lines.offers_view import OffersView
+from moby_tui.screens.widgets.log_panel import LogPanel
 
 #: A container that is to be removed is kept this long; seconds.
 KEPT = 60.0
@@ -69,7 +70,15 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
 
     def _changed(self, touched: frozenset[str]) -> None:
         self._touched |= touched or {one.id for one in self.session.model.rows()}
-        self.draw_soon()
+        if not self.is_hidden:
+            self.draw_soon()
+
+    def on_screen_resume(self) -> None:
+        """Draws what has changed while another page was in front."""
+        if self._touched and self.is_mounted:
+            self.draw()
+        for log in self.query(LogPanel):
+            log.catch_up()
 
     def draw(self) -> None:
         touched, self._touched = frozenset(self._touched), set()

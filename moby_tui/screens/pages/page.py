@@ -144,6 +144,11 @@ class Page(Screen[None]):
         if not self.workspace.guide.holds_screen:
             super()._compositor_refresh()
 
+    @property
+    def is_hidden(self) -> bool:
+        """True while another page is in front. Behind a dialog a page is still seen."""
+        return self not in self.app.screen_stack
+
     def content(self) -> Iterable[Widget]:
         """The page's own widgets."""
         raise NotImplementedError

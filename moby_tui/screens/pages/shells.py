@@ -360,6 +360,11 @@ class ShellsPage(Page):
             return
         self._close(pane.id)
 
+    @on(Terminal.KeyTooLate)
+    def _key_too_late(self, event: Terminal.KeyTooLate) -> None:
+        if self.is_current:
+            self.workspace.guide.hold_keys(event.key)
+
     def action_run(self) -> None:
         self.run_worker(self._ask_run(), group="ask")
 
@@ -384,14 +389,20 @@ class ShellsPage(Page):
 
     @work
     async def _close(self, pane: str) -> None:
-        tabs = self.query_one(TabbedContent)
+        """What is typed meanwhile goes to what is in front then."""
+        tabs, guide = self.query_one(TabbedContent), self.workspace.guide
+        if self.is_current:
+            guide.hold_keys()
         await tabs.remove_pane(pane)
         if tabs.query(TabPane):
             self.action_enter()
+            guide.release_keys()
             return
         self.remove_class("-some")
         if self.is_current:
-            self.workspace.guide.go("containers")
+            guide.go("containers", hold_keys=True)
+        else:
+            guide.release_keys()
 
     def _leave_if_empty(self) -> None:
         """Back to the containers if one came only to open a terminal, and has not."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from textual.events import Key
 from textual.screen import Screen
 
 from moby_tui.screens.command_line import CommandLine
@@ -27,6 +28,14 @@ class Guide(Protocol):
     @property
     def holds_keys(self) -> bool:
         """True while keys wait for a page that is being opened; no action may run by them meanwhile."""
+        ...
+
+    def hold_keys(self, *first: Key) -> None:
+        """What is typed from now on waits until ``release_keys``; before it those keys that a widget got too late."""
+        ...
+
+    def release_keys(self) -> None:
+        """What waits goes to the widget that has the focus once what was asked of widgets before is done."""
         ...
 
     def open_line(self, dialog: Screen[Any], answered: Callable[[Any], None]) -> None:

@@ -23,6 +23,8 @@ class LogPanel(SearchedLog):
         super().__init__(store, lambda: self.gathering.names, empty="no log lines yet", id=id)
         self._session = session
         self._container = ""
+        #: True if there are lines that are not shown yet.
+        self._behind = False
         self.gathering = Gathering(session, store, self.refill, with_runs=False)
         self.gathering.tail = TAIL
         self._worker: Worker[None] | None = None
@@ -35,6 +37,17 @@ class LogPanel(SearchedLog):
 
     def _event(self, event: Event) -> None:
         self.gathering.take_event(event)
+
+    def refill(self) -> None:
+        """Shows new lines, unless another page is in front."""
+        self._behind = self.screen not in self.app.screen_stack
+        if not self._behind:
+            super().refill()
+
+    def catch_up(self) -> None:
+        """Shows what has come while another page was in front."""
+        if self._behind:
+            self.refill()
 
     def show(self, container: str) -> None:
         """Turns to another container; empty for none."""

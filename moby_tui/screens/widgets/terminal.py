@@ -62,6 +62,13 @@ class Terminal(AllKeys, ScrollView, can_focus=True):
         def control(self) -> Terminal:
             return self.terminal
 
+    class KeyTooLate(Message):
+        """A key was typed after the program has ended, and its tab closes."""
+
+        def __init__(self, terminal: Terminal, key: events.Key) -> None:
+            super().__init__()
+            self.terminal, self.key = terminal, key
+
     class Copied(Message):
         """Text for the clipboard. ``by_program``: not the person but the program has copied it."""
 
@@ -97,6 +104,8 @@ class Terminal(AllKeys, ScrollView, can_focus=True):
         self._cursor_row = 0
         self._first = 0
         self.ended = False
+        #: True once the program has ended so that its tab closes.
+        self._closes = False
         self._draw_pending = False
         self.looks_back: LookBack | None = None
         #: The cell where the person has pressed the mouse, until they let it go.
@@ -180,7 +189,7 @@ class Terminal(AllKeys, ScrollView, can_focus=True):
                 self.log.warning(f"resize of the terminal failed: {error}")
 
     def _end(self, reason: str, *, failed: bool) -> None:
-        self.ended = True
+        self.ended, self._closes = True, not failed and self.program.closes
         self._emulator.modes.clear()  # the mouse and the keys are the person's again
         self._emulator.feed(f"\x1b[?1049l\x1b[r\x1b[?25l\x1b[0m\r\n\x1b[2m── {reason} ──\x1b[0m".encode())
         self._draw_soon()
@@ -370,6 +379,8 @@ class Terminal(AllKeys, ScrollView, can_focus=True):
             event.prevent_default()
             if not self.ended:
                 self.send(encode(event, application_cursor=1 in self._emulator.modes))
+            elif self._closes:
+                self.post_message(self.KeyTooLate(self, events.Key(event.key, event.character)))
             elif event.key == "enter":
                 self.open_again()
 

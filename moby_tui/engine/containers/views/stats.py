@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
@@ -11,12 +13,16 @@ from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel.cgroup import Layout, detect, open_cgroup
 from moby_tui.engine.runtime.client.stats import sample
 from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState
-from moby_tui.engine.store.state import ZERO_TIME
+from moby_tui.engine.store.state import ZERO_TIME, State
 from moby_tui.errors import MobyError
 from moby_tui.schema.stats import Stats
 
 _INTERVAL = 1.0
 _SHARED = "container:"
+#: A file that was written so lately may be written again without another time of change; nanoseconds.
+_RECENT = 1_000_000_000
+#: A file's identity, size and time of change; None: it has to be read again.
+_Signature = tuple[int, int, int] | None
 
 
 async def stats(parts: Parts, record: ContainerRecord, *, stream: bool, one_shot: bool) -> AsyncIterator[Stats]:
@@ -25,33 +31,66 @@ async def stats(parts: Parts, record: ContainerRecord, *, stream: bool, one_shot
     A sample has the CPU time of the sample before. A single one waits a second for that, unless ``one_shot`` is true. The figures of a
     container that does not run are zero.
     """
-    previous = None if stream or one_shot else take_sample(parts, record, None)
+    sampler = Sampler(parts, record)
+    previous = None if stream or one_shot else sampler.take(None)
     while True:
         if previous is not None:
             await asyncio.sleep(_INTERVAL)
         if not parts.files(record).data.exists():
             return
-        previous = take_sample(parts, record, previous)
+        previous = sampler.take(previous)
         yield previous
         if not stream:
             return
 
 
-def take_sample(parts: Parts, record: ContainerRecord, previous: Stats | None) -> Stats:
-    """One sample of the container's resource use. Its time is ``ZERO_TIME`` if the container does not run."""
-    state = parts.current_state(record)
-    name = f"/{record.name}"
-    if state.alive:
-        try:
-            stats = sample(open_cgroup(parts.cgroup_path(record), _layout()), state.pid, previous, name, record.id)
-        except OSError:
-            # it has just ended
-            pass
-        else:
-            ours = _interfaces(parts, record)
-            stats.networks = {name: counters for name, counters in (stats.networks or {}).items() if name in ours} or None
-            return stats
-    return Stats(read=ZERO_TIME, preread=ZERO_TIME, name=name, id=record.id)
+class Sampler:
+    """Samples one container. What its monitor and engines write of it is read again when its file has changed."""
+
+    def __init__(self, parts: Parts, record: ContainerRecord) -> None:
+        self._parts, self.record = parts, record
+        self._state = State()
+        self._state_read: _Signature = None
+        self._names: set[str] = set()
+        self._names_read: _Signature = None
+
+    def take(self, previous: Stats | None) -> Stats:
+        """One sample of the container's resource use. Its time is ``ZERO_TIME`` if the container does not run."""
+        parts, record, state = self._parts, self.record, self._current_state()
+        name = f"/{record.name}"
+        if state.alive:
+            try:
+                stats = sample(open_cgroup(parts.cgroup_path(record), _layout()), state.pid, previous, name, record.id)
+            except OSError:
+                # it has just ended
+                pass
+            else:
+                ours = self._interfaces()
+                stats.networks = {name: counters for name, counters in (stats.networks or {}).items() if name in ours} or None
+                return stats
+        return Stats(read=ZERO_TIME, preread=ZERO_TIME, name=name, id=record.id)
+
+    def _current_state(self) -> State:
+        signature = _signature(f"{self._parts.files(self.record).state}")
+        if signature is None or signature != self._state_read:
+            self._state, self._state_read = self._parts.current_state(self.record), signature
+        return self._state
+
+    def _interfaces(self) -> set[str]:
+        signature = None
+        if not self.record.host_config.network_mode.startswith(_SHARED):
+            signature = _signature(f"{self._parts.files(self.record).network}")
+        if signature is None or signature != self._names_read:
+            self._names, self._names_read = _interfaces(self._parts, self.record), signature
+        return self._names
+
+
+def _signature(path: str) -> _Signature:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return None if time.time_ns() - found.st_mtime_ns < _RECENT else (found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 @functools.cache

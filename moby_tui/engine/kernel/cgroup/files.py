@@ -13,6 +13,8 @@ _PIECE = 1 << 16
 VACATED = "/init"
 #: How often processes that were made meanwhile are moved.
 _ROUNDS = 5
+#: The longest number with its line's end, and more.
+_NUMBER = 64
 
 
 def read(path: str) -> str:
@@ -30,7 +32,11 @@ def read(path: str) -> str:
 def read_number(path: str, default: int = 0) -> int:
     """A file of one number; ``default`` where the file is missing or holds ``max``."""
     try:
-        return int(read(path))
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return int(os.read(fd, _NUMBER))
+        finally:
+            os.close(fd)
     except (OSError, ValueError):
         return default
 
