@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -203,6 +204,26 @@ async def test_wiped_exec_root_under_an_open_engine(engine: Engine, busybox: str
     await engine.containers.stop(ident, timeout=0)
     await engine.containers.start(ident)
     assert (await engine.containers.inspect(ident)).state.status == "running"
+
+
+@pytest.mark.parametrize("wipe", ["socket", "all"])
+async def test_wiped_exec_root_of_paused_containers(engine: Engine, busybox: str, roots: Roots, wipe: str) -> None:
+    """Frozen processes take no signal: the monitor is ended with them. It is the same if its socket alone was removed."""
+    idents = [await _start(engine) for _ in range(3)]
+    for ident in idents[1:]:
+        await engine.containers.pause(ident)
+    if wipe == "all":
+        shutil.rmtree(roots[1] / "containers")
+    for ident, ask in zip(idents, (engine.containers.pause, engine.containers.unpause, engine.containers.unpause), strict=True):
+        engine.paths.container(ident).socket.unlink(missing_ok=True)
+        with pytest.raises(Unavailable, match="were removed while it ran"):
+            await ask(ident)
+    async with asyncio.timeout(60):
+        await engine.containers.stop(idents[1], timeout=0)
+        assert (await engine.containers.inspect(idents[1])).state.status == "exited"
+        for ident in (idents[0], idents[2]):
+            await engine.containers.remove(ident, force=True)
+    assert [row.id for row in await engine.containers.list(all=True)] == [idents[1]]
 
 
 async def test_wiped_exec_root_and_damaged_state(roots: Roots, busybox: str, cli: Cli) -> None:

@@ -191,9 +191,12 @@ class Parts(msgspec.Struct, frozen=True):
         return monitor_process.is_alive(files.monitor_lock) or monitor_process.is_cut_off(state.monitor, files.monitor_lock)
 
     def is_cut_off(self, record: ContainerRecord, state: State) -> bool:
-        """True if the container runs and its files below the exec root were removed, so that no process can reach its monitor."""
+        """True if the container runs and files of it below the exec root were removed, so that no process can reach its monitor."""
         files = self.files(record)
-        return state.alive and not files.socket.exists() and monitor_process.is_cut_off(state.monitor, files.monitor_lock)
+        if not state.alive or files.socket.exists() or not self._is_watched(files, state):
+            return False
+        # a monitor removes its socket after it has written the end down
+        return self.state(record).alive
 
     def check_reachable(self, record: ContainerRecord, state: State) -> None:
         """To be called before something is done inside a running container.

@@ -70,7 +70,8 @@ async def _kill(parts: Parts, record: ContainerRecord, signal: int, *, purpose: 
 async def _signal(parts: Parts, record: ContainerRecord, state: State, signal: int, *, purpose: str) -> None:
     """What ends the container keeps it from being started again; by a daemon that begins, too, if it was done by hand."""
     ends = signal in _ENDING or signal == parse_signal(record.config.stop_signal or "TERM") or purpose == TO_RUN_AGAIN
-    if parts.is_cut_off(record, state) and record.host_config.restart_policy.name in ("", "no"):
+    ends_alone = state.status != "paused" and record.host_config.restart_policy.name in ("", "no")
+    if ends_alone and parts.is_cut_off(record, state):
         # its monitor waits for it all the same, and tells of its end
         if not monitor_process.send(state.pid, state.pid_started, signal):
             raise parts.cut_off(record)
