@@ -15,6 +15,7 @@ from moby_tui.api.client.http import HttpClient
 from moby_tui.api.server.app import make_app
 from moby_tui.api.server.listen import listen
 from moby_tui.api.server.serve import serving
+from moby_tui.schema.container import ContainerCreate, HostConfig
 
 if TYPE_CHECKING:
     from moby_tui.engine.engine import Engine
@@ -54,3 +55,27 @@ async def remote(socket_path: Path) -> AsyncIterator[HttpClient]:
 @pytest.fixture
 def docker(socket_path: Path, tmp_path: Path) -> Docker:
     return Docker(socket_path, tmp_path)
+
+
+@pytest.fixture
+async def containers(busybox: str, engine: Engine) -> Engine:
+    """One in each state, by its name."""
+    for name, command in (("runs", "sleep"), ("paused", "sleep"), ("created", "sleep"), ("ended", "true")):
+        asked = ContainerCreate(image="busybox", cmd=[command, "1000"], host_config=HostConfig(network_mode="none"))
+        await engine.containers.create(asked, name=name)
+        if name != "created":
+            await engine.containers.start(name)
+    await engine.containers.pause("paused")
+    waiting = await engine.containers.wait("ended")
+    await waiting.result()
+    await waiting.close()
+    return engine
+
+
+@pytest.fixture
+async def runs(busybox: str, engine: Engine) -> Engine:
+    """A running one of this name."""
+    asked = ContainerCreate(image="busybox", cmd=["sleep", "1000"], host_config=HostConfig(network_mode="none"))
+    await engine.containers.create(asked, name="runs")
+    await engine.containers.start("runs")
+    return engine

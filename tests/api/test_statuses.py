@@ -6,23 +6,16 @@ Where it answers 500 for a mistake of the client's, ours is 400.
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import images_data
-from api.wire import Answer, ask
+from api.wire import ask, differing
 from api.world import Docker
-from moby_tui.engine.archive import limits
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.resources.images.registry import connection
 from moby_tui.schema.container import ContainerCreate, HostConfig
-from moby_tui.schema.exec import ExecCreate
-from registry import HTPASSWD, running
-from web_server import serving_files
 
 JSON = {"Content-Type": "application/json"}
 NO_NETWORK = HostConfig(network_mode="none")
@@ -175,62 +168,12 @@ SHOWN: list[tuple[dict[str, Any], str, Any]] = [
     ({"HostConfig": {"PidsLimit": 5}}, "HostConfig.PidsLimit", 5),
     ({"HostConfig": {"ConsoleSize": [24]}}, "HostConfig.ConsoleSize", [24, 0]),
 ]
-BUILDS = [
-    *((200, f"{name}={value}") for name in ("rm", "forcerm", "compress") for value in ("0", "1", "true", "False", "True", "")),
-    *((200, f"squash={value}") for value in ("0", "False", "")),
-    *((200, f"isolation={value}") for value in ("default", "")),
-    *((200, one) for one in ("version=1", "version=", "buildid=x", "session=x", "q=False", "nocache=False", "pull=False")),
-    (400, "squash=1"),
-    (400, "isolation=hyperv"),
-    (400, "version=3"),
-    (400, "securityopt=foo"),
-    (400, "t=UPPER"),
-    (400, "buildargs=x"),
-    (400, "platform=foobar"),
-    (200, "nosuch=1&outputs=[]"),
-]
-
-
-@pytest.fixture
-async def containers(busybox: str, engine: Engine) -> Engine:
-    """One in each state, by its name."""
-    for name, command in (("runs", "sleep"), ("paused", "sleep"), ("created", "sleep"), ("ended", "true")):
-        asked = ContainerCreate(image="busybox", cmd=[command, "1000"], host_config=NO_NETWORK)
-        await engine.containers.create(asked, name=name)
-        if name != "created":
-            await engine.containers.start(name)
-    await engine.containers.pause("paused")
-    waiting = await engine.containers.wait("ended")
-    await waiting.result()
-    await waiting.close()
-    return engine
-
-
-@pytest.fixture
-async def runs(busybox: str, engine: Engine) -> Engine:
-    """A running one of this name."""
-    asked = ContainerCreate(image="busybox", cmd=["sleep", "1000"], host_config=NO_NETWORK)
-    await engine.containers.create(asked, name="runs")
-    await engine.containers.start("runs")
-    return engine
-
-
-def _differing(expected: list[tuple[int, str]], answers: list[Answer]) -> list[str]:
-    return [
-        f"{what}: {answer.status} rather than {status}: {answer.body[:200]!r}"
-        for (status, what), answer in zip(expected, answers, strict=True)
-        if answer.status != status
-    ]
-
-
-def _context(dockerfile: str) -> bytes:
-    return images_data.Tar().add("Dockerfile", data=dockerfile.encode()).bytes()
 
 
 async def test_what_is_nowhere(socket_path: Path) -> None:
     rows = [line.split(maxsplit=2) for line in NOWHERE.split("\n") if line]
     answers = [await ask(socket_path, method, path) for _, method, path in rows]
-    assert _differing([(int(status), f"{method} {path}") for status, method, path in rows], answers) == []
+    assert differing([(int(status), f"{method} {path}") for status, method, path in rows], answers) == []
     for answer, (_, method, path) in zip(answers, rows, strict=True):
         if answer.status >= 400 and method != "HEAD":
             assert answer.message, path
@@ -249,7 +192,7 @@ async def test_wrong_states(containers: Engine, socket_path: Path) -> None:
             answers.append(await ask(socket_path, method, f"/containers/{name}/{what}".rstrip("/"), body, JSON))
             expected.append((int(status), f"{name}: {method} {what}"))
     await containers.containers.unpause("paused")
-    assert _differing(expected, answers) == []
+    assert differing(expected, answers) == []
 
 
 async def test_creates(containers: Engine, socket_path: Path) -> None:
@@ -258,7 +201,7 @@ async def test_creates(containers: Engine, socket_path: Path) -> None:
         body = json.dumps({"Image": "busybox", "HostConfig": {"NetworkMode": "none", **host}}).encode()
         answers.append(await ask(socket_path, "POST", "/containers/create", body, JSON))
     await containers.containers.unpause("paused")
-    assert _differing([(status, str(host)) for status, host in CREATED], answers) == []
+    assert differing([(status, str(host)) for status, host in CREATED], answers) == []
 
 
 async def test_what_is_accepted_and_shown(runs: Engine, socket_path: Path) -> None:
@@ -278,32 +221,6 @@ async def test_what_is_accepted_and_shown(runs: Engine, socket_path: Path) -> No
     for limit, shown in ((-1, 0), (7, 7), (0, 0)):
         await ask(socket_path, "POST", "/containers/runs/update", json.dumps({"PidsLimit": limit}).encode(), JSON)
         assert (await ask(socket_path, "GET", "/containers/runs/json")).json()["HostConfig"]["PidsLimit"] == shown
-
-
-#: An exec, and the exit code that dockerd 28.5 keeps for it where it cannot begin. A variable without = is left out of its environment.
-EXECS: list[tuple[dict[str, Any], int]] = [
-    ({"WorkingDir": "/nosuch"}, 127),
-    ({"WorkingDir": "/file"}, 127),
-    ({"WorkingDir": "/locked", "User": "1000"}, 0),
-    ({"Cmd": ["/file/x"]}, 127),
-    ({"Cmd": ["/locked"]}, 126),
-    ({"Cmd": ["/file"]}, 126),
-    ({"Cmd": ["sh", "-c", "test $A = 1 && ! env | grep x"], "Env": ["", "x", "A=1"]}, 0),
-]
-
-
-async def test_exit_codes_of_execs(runs: Engine, socket_path: Path) -> None:
-    async def run(**values: Any) -> int:
-        body = json.dumps({"Cmd": ["true"], "AttachStdout": True, **values}).encode()
-        made = (await ask(socket_path, "POST", "/containers/runs/exec", body, JSON)).json()["Id"]
-        assert (await ask(socket_path, "POST", f"/exec/{made}/start", b"{}", JSON)).status == 200
-        return int((await ask(socket_path, "GET", f"/exec/{made}/json")).json()["ExitCode"])
-
-    assert await run(Cmd=["sh", "-c", "mkdir -m 700 /locked; touch /file"]) == 0
-    assert [(values, await run(**values)) for values, _ in EXECS] == EXECS
-    body = json.dumps({"Cmd": ["env"], "Env": ["=x"]}).encode()
-    refused = await ask(socket_path, "POST", "/containers/runs/exec", body, JSON)
-    assert (refused.status, refused.message) == (400, "invalid environment variable: =x: its name cannot be empty")
 
 
 async def test_tests_of_health_that_cannot_be(busybox: str, engine: Engine, socket_path: Path) -> None:
@@ -326,39 +243,6 @@ async def test_tests_of_health_that_cannot_be(busybox: str, engine: Engine, sock
         else:
             assert "Health" not in (await ask(socket_path, "GET", f"/containers/{made}/json")).json()["State"]
         await told.aclose()
-
-
-async def test_execs_of_a_run(runs: Engine, socket_path: Path) -> None:
-    async def asked(**values: Any) -> Answer:
-        return await ask(
-            socket_path, "POST", "/containers/runs/exec", json.dumps({"Cmd": ["sleep", "1000"], **values}).encode(), JSON
-        )
-
-    async def shown() -> list[str] | None:
-        return (await ask(socket_path, "GET", "/containers/runs/json")).json()["ExecIDs"]  # type: ignore[no-any-return]
-
-    for user, message in (
-        ("nosuch", "unable to find user nosuch: no matching entries in passwd file"),
-        ("0:nosuch", "unable to find group nosuch: no matching entries in group file"),
-    ):
-        refused = await asked(User=user)
-        assert (refused.status, refused.message) == (400, message)
-    assert await shown() is None
-    never, running = (await asked()).json()["Id"], (await asked(User="0:0")).json()["Id"]
-    assert (await ask(socket_path, "POST", f"/exec/{running}/start", b'{"Detach":true}', JSON)).status == 200
-    assert sorted(await shown() or []) == sorted([never, running])
-    seen = (await ask(socket_path, "GET", f"/exec/{running}/json")).json()
-    assert (seen["Running"], seen["OpenStdout"], seen["ProcessConfig"]["user"]) == (True, False, "0:0")
-    assert "user" not in (await ask(socket_path, "GET", f"/exec/{never}/json")).json()["ProcessConfig"]
-    for step in ("stop?t=0", "start"):
-        assert (await ask(socket_path, "POST", f"/containers/runs/{step}")).status == 204
-        assert await shown() is None
-        assert [(await ask(socket_path, "GET", f"/exec/{ident}/json")).status for ident in (never, running)] == [404, 200]
-        assert (await ask(socket_path, "POST", f"/exec/{never}/start", b'{"Detach":true}', JSON)).status == 404
-    assert (await ask(socket_path, "GET", f"/exec/{running}/json")).json()["ExitCode"] == 137
-    assert (await ask(socket_path, "POST", "/containers/runs/restart?t=0")).status == 204
-    state = (await ask(socket_path, "GET", "/containers/runs/json")).json()["State"]
-    assert state["Running"] and "0001" < state["FinishedAt"] < state["StartedAt"]
 
 
 @pytest.mark.parametrize("seconds", [0, 30], ids=["killed", "ends"])
@@ -396,45 +280,6 @@ async def test_a_container_that_is_missing_does_not_have_docker_pull_the_image(d
     done = await docker("run", "--rm", "--network", "none", "--volumes-from", "nosuch", "busybox", "true", check=False)
     assert done.status == 125 and "No such container: nosuch" in done.err
     assert "Unable to find image" not in done.err and "Pulling" not in done.err
-
-
-async def test_build_parameters(socket_path: Path) -> None:
-    context = _context("FROM busybox\nLABEL a=b\n")
-    answers = [
-        await ask(socket_path, "POST", f"/build?{parameter}", context, {"Content-Type": "application/x-tar"})
-        for _, parameter in BUILDS
-    ]
-    assert _differing(BUILDS, answers) == []
-    assert all(b'"error"' not in answer.body for answer in answers)
-
-
-@pytest.mark.parametrize(
-    "archive", [b"garbage" * 1000, b"", b"\0" * 10240, b"\x1f\x8b\x08\0garbage"], ids=["text", "empty", "end", "gzip"]
-)
-async def test_load_tells_of_garbage_in_its_stream(socket_path: Path, archive: bytes) -> None:
-    answer = await ask(socket_path, "POST", "/images/load", archive, {"Content-Type": "application/x-tar"})
-    assert answer.status == 200
-    last = json.loads(answer.body.strip().split(b"\r\n")[-1])
-    assert last["error"] and last["errorDetail"]["message"] == last["error"]
-
-
-@pytest.mark.parametrize("of_start", [False, True], ids=["framed", "raw"])
-@pytest.mark.parametrize("of_create", [False, True], ids=["pipes", "terminal"])
-async def test_frames_of_an_exec_follow_its_start(containers: Engine, socket_path: Path, of_create: bool, of_start: bool) -> None:
-    asked = ExecCreate(cmd=["sh", "-c", "echo out; exec nosuch"], tty=of_create, attach_stdout=True)
-    end = b"\r\n" if of_create else b"\n"
-    for command in (["echo", "out"], ["nosuch"]):
-        asked.cmd = command
-        execution = await containers.containers.exec_create("runs", asked)
-        body = json.dumps({"Tty": of_start}).encode()
-        upgrade = {**JSON, "Upgrade": "tcp", "Connection": "Upgrade"}
-        answer = await ask(socket_path, "POST", f"/v1.44/exec/{execution}/start", body, upgrade)
-        kind = "application/vnd.docker.raw-stream" if of_start else "application/vnd.docker.multiplexed-stream"
-        assert (answer.status, answer.headers["content-type"]) == (101, kind)
-        said = answer.body if of_start else answer.body[8:]
-        assert said == b"out" + end if command[0] == "echo" else b"executable file not found" in said
-        if not of_start:
-            assert answer.body[:8] == b"\1\0\0\0" + len(said).to_bytes(4, "big")
 
 
 async def test_a_list_quotes_arguments_with_spaces(socket_path: Path, docker: Docker) -> None:
@@ -552,78 +397,6 @@ async def test_null_is_an_empty_body(containers: Engine, socket_path: Path) -> N
     assert (await ask(socket_path, "POST", "/containers/runs/update", b"null", JSON)).status == 200
     assert (await ask(socket_path, "POST", "/exec/nosuch/start", b"null", JSON)).status == 404
     assert (await ask(socket_path, "POST", "/containers/create", b"null", JSON)).status == 400
-
-
-async def test_pulls_are_refused_before_they_begin(
-    busybox: str, socket_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "_FIRST_PAUSE", 0.001)
-    wrong = {"X-Registry-Auth": base64.urlsafe_b64encode(b'{"username":"user","password":"wrong"}').decode()}
-    with running(tmp_path / "plain") as plain, running(tmp_path / "guarded", htpasswd=HTPASSWD) as guarded:
-        for status, name, headers in (
-            (404, f"{plain.address}/nosuch&tag=x", None),
-            (404, f"{plain.address}/nosuch", None),
-            (401, f"{guarded.address}/nosuch&tag=x", wrong),
-            (500, "127.0.0.1:1/nosuch&tag=x", None),
-        ):
-            answer = await ask(socket_path, "POST", f"/images/create?fromImage={name}", headers=headers)
-            assert (answer.status, bool(answer.message)) == (status, True), name
-    for path in ("/distribution/127.0.0.1:1/a/json", "/images/search?term=127.0.0.1:1/a"):
-        assert (await ask(socket_path, "GET", path)).status == 500
-    for name in ("nosuch", "127.0.0.1:1/nosuch"):
-        answer = await ask(socket_path, "POST", f"/images/{name}/push?tag=x")
-        first, last = (json.loads(line) for line in answer.body.splitlines())
-        assert first["status"].endswith(f"/{name.rpartition('/')[2]}]")
-        assert last["error"] == f"An image does not exist locally with the tag: {name}:x"
-
-
-async def test_imports_from_a_web_server(socket_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "web"
-    with serving_files(folder) as web:
-        (folder / "root.tar").write_bytes(images_data.Tar().add("file", data=b"far").bytes())
-        (folder / "garbage").write_bytes(b"garbage" * 1000)
-        for source in (f"{web}/root.tar", f"{web}/root.tar".removeprefix("http://")):
-            answer = await ask(socket_path, "POST", f"/images/create?fromSrc={source}&repo=far&tag=1&changes=CMD+x")
-            first, *_, last = (json.loads(line) for line in answer.body.splitlines())
-            assert (answer.status, first["status"]) == (200, f"Downloading from {web}/root.tar")
-            image = (await ask(socket_path, "GET", "/images/far:1/json")).json()
-            assert (image["Id"], image["Config"]["Cmd"]) == (last["status"], ["/bin/sh", "-c", "x"])
-        assert (await ask(socket_path, "POST", f"/images/create?fromSrc={web}/none&repo=unmade")).status == 404
-        assert b'"error"' in (await ask(socket_path, "POST", f"/images/create?fromSrc={web}/garbage&repo=unmade")).body
-        monkeypatch.setenv(limits.MOST_UNPACKED[0], "4000")
-        refused = await ask(socket_path, "POST", f"/images/create?fromSrc={web}/garbage&repo=unmade")
-        assert f"has more than 4000 bytes; set {limits.MOST_UNPACKED[0]} to more" in refused.body.decode()
-        assert (await ask(socket_path, "GET", "/images/unmade/json")).status == 404
-
-
-async def test_what_a_failed_build_is_told_with(socket_path: Path) -> None:
-    async def built(text: str) -> Answer:
-        return await ask(socket_path, "POST", "/build?networkmode=none", _context(text), {"Content-Type": "application/x-tar"})
-
-    for code in (1, 3):
-        last = json.loads((await built(f"FROM busybox\nRUN exit {code}\n")).body.splitlines()[-1])
-        assert last["errorDetail"]["code"] == code
-    last = json.loads((await built("FROM busybox\nCOPY nosuch /\n")).body.splitlines()[-1])
-    assert "code" not in last["errorDetail"]
-    unread = await built("FROM busybox\nFOO bar\n")
-    assert (unread.status, unread.message) == (
-        400,
-        "dockerfile parse error on line 2: unknown instruction: FOO (did you mean FROM?)",
-    )
-
-
-async def test_a_build_is_cancelled_by_its_id(socket_path: Path, engine: Engine) -> None:
-    begun = engine.events.stream(filters={"type": ["container"], "event": ["start"]})
-    text = _context("FROM busybox\nRUN sleep 1000\n")
-    building = asyncio.ensure_future(
-        ask(socket_path, "POST", "/build?networkmode=none&buildid=mine", text, {"Content-Type": "application/x-tar"})
-    )
-    await asyncio.wait_for(anext(begun), 30)
-    await begun.aclose()
-    assert (await ask(socket_path, "POST", "/build/cancel?id=other")).status == 200
-    assert (await ask(socket_path, "POST", "/build/cancel?id=mine")).status == 200
-    assert json.loads((await building).body.splitlines()[-1])["error"] == "the build was cancelled"
-    assert await engine.containers.list(all=True) == []
 
 
 async def test_what_a_network_and_a_place_in_it_show(busybox: str, socket_path: Path) -> None:

@@ -52,3 +52,12 @@ def _dechunk(data: bytes) -> bytes:
             break
         result, data = result + data[:count], data[count + 2 :]
     return result
+
+
+def differing(expected: list[tuple[int, str]], answers: list[Answer]) -> list[str]:
+    """A line for each answer whose status is not the expected one; ``expected`` are pairs of a status and what was asked."""
+    return [
+        f"{what}: {answer.status} rather than {status}: {answer.body[:200]!r}"
+        for (status, what), answer in zip(expected, answers, strict=True)
+        if answer.status != status
+    ]

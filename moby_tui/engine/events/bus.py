@@ -38,10 +38,7 @@ class EventBus:
         self._subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
 
     def subscribe(self, *, filters: Filters | None = None) -> Subscription:
-        """Every event that is published after this call; to be called where an event loop runs.
-
-        Raises ``InvalidArgument`` for an unknown filter.
-        """
+        """Every event that is published after this call, which needs a running event loop. An unknown filter leaves none out."""
         return self._subscribe(Cursor(self._directory), math.inf, EventFilter(filters))
 
     def stream(self, *, since: float | None = None, until: float | None = None, filters: Filters | None = None) -> Subscription:
@@ -50,7 +47,7 @@ class EventBus:
 
         Without gap or repetition. The position is taken at this call, not at the first iteration.
 
-        Raises as ``subscribe`` does, and ``InvalidArgument`` where ``since`` is after ``until``.
+        Raises ``InvalidArgument`` if ``since`` is after ``until``.
         """
         if until is not None and since is None:
             since = 0
