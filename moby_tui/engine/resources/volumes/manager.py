@@ -7,28 +7,25 @@ import contextlib
 import functools
 import itertools
 import os
-import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.kernel import fault
-from moby_tui.engine.kernel.trees import Meter, closing, remove
+from moby_tui.engine.kernel.trees import Meter, closing
 from moby_tui.engine.resources.volumes import container_mounts, ownership, wire
 from moby_tui.engine.resources.volumes.container_mounts import Resolution
 from moby_tui.engine.resources.volumes.contents import VolumeContents
 from moby_tui.engine.resources.volumes.mounting import VolumeMounts
-from moby_tui.engine.resources.volumes.populate import DATA, is_there, populate, populate_folder
+from moby_tui.engine.resources.volumes.populate import is_there, populate, populate_folder
 from moby_tui.engine.resources.volumes.requests import check_volume_name, mount_requests
+from moby_tui.engine.resources.volumes.store import RENAMING, Publish, VolumeStore, open_folder
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import Paths
-from moby_tui.engine.store.records import record_files
 from moby_tui.engine.store.records.containers import ContainerConfig, HostConfig, MountPoint
 from moby_tui.engine.store.records.volumes import VolumeRecord
-from moby_tui.engine.store.volumes import VolumeRows
 from moby_tui.engine.tasks import in_own_thread, in_thread
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.base import Filters
@@ -40,14 +37,9 @@ if TYPE_CHECKING:
     from moby_tui.engine.resources.volumes.plugin_volumes import PluginVolumes
 
 ANONYMOUS = "com.docker.volume.anonymous"
-#: The beginning of the names of folders that are being removed or renamed. No volume's name begins with a dot.
-_REMOVED = ".removed-"
-_RENAMING = ".renaming-"
 #: The beginning of the names of notes of copies between volumes (``copying``).
 _COPYING = ".copying-"
 
-#: ``(type, action, id, attributes)``, as ``Journal.publish`` takes them.
-Publish = Callable[[str, str, str, dict[str, str]], object]
 Mounts = list[MountPoint]
 Names = list[str]
 Events = list[tuple[str, str, str, dict[str, str]]]
@@ -61,19 +53,15 @@ class VolumeManager(VolumeContents):
         """``used_by`` returns the names of the containers, running or not, that have the volume of a name mounted."""
         self._folder = paths.volumes
         self._plugin_mounts = paths.plugin_mounts
-        self._rows = VolumeRows(database)
+        self._store = VolumeStore(paths.volumes, database, publish)
         self._publish = publish
         self._used_by = used_by
         self._removing: list[Thread] = []
-        self.mounts = VolumeMounts(paths, self._find, self._make_folders, lambda: self._plugins)
+        self.mounts = VolumeMounts(paths, self._store.find, self._store.make_folders, lambda: self._plugins)
 
     def guard(self) -> FileLock:
         """The shared lock that a process holds from ``resolve`` until the container has its row: no process removes a volume meanwhile."""
-        return FileLock(self._folder / ".lock", shared=True)
-
-    def _removal(self) -> FileLock:
-        """The exclusive lock of a process that removes or renames a volume: waits for every process that holds ``guard``."""
-        return FileLock(self._folder / ".lock")
+        return self._store.guard()
 
     # The client protocol
 
@@ -87,7 +75,7 @@ class VolumeManager(VolumeContents):
         from moby_tui.engine.resources.volumes.filters import VolumeFilter
 
         wanted = VolumeFilter(filters, frozenset(("dangling", "driver", "label", "name")))
-        volumes, warnings = [wire.volume_to_show(record) for record in self._rows.all()], Names()
+        volumes, warnings = [wire.volume_to_show(record) for record in self._store.all()], Names()
         if drivers := [name for name in discovery.names() if wanted.takes_driver(name)]:
             volumes, warnings = await self._with_those_of_plugins(volumes, drivers)
         matching = [volume for volume in volumes if wanted.matches(volume, lambda name: bool(self._used_by(name)))]
@@ -117,26 +105,26 @@ class VolumeManager(VolumeContents):
             name, labels = os.urandom(32).hex(), {**(labels or {}), ANONYMOUS: ""}
         check_volume_name(name)
         options = config.driver_opts or None
-        if (volume := self._find(name)) is not None:
+        if (volume := self._store.find(name)) is not None:
             if config.driver not in ("", volume.driver):
                 raise Conflict(f"create {name}: driver '{volume.driver}' already has volume '{name}': volume name must be unique")
             if volume.driver != "local":
                 return wire.volume_to_show(volume)
         elif config.driver not in ("", "local"):
             made = await in_own_thread(self._plugins.create, config.driver, name, options or {})
-            return self._adopt(made, labels, options)
+            return self._store.adopt(made, labels, options)
         elif not config.driver and config.name and (existing := await self._find_at_plugins(name)):
-            return self._adopt(existing, labels, None)
+            return self._store.adopt(existing, labels, None)
         if options:
             # few volumes have any
             from moby_tui.engine.resources.volumes import driver_options
 
             driver_options.check(name, options)
-        return self._create(name, labels, options)
+        return self._store.create(name, labels, options)
 
     async def inspect(self, name: str) -> Volume:
         """The volume of a name, of this engine or of a plug-in. Raises ``NotFound``."""
-        record, volume = self._find(name), None
+        record, volume = self._store.find(name), None
         if record is None:
             volume = await self._find_at_plugins(name)
         elif record.driver == "local":
@@ -152,7 +140,7 @@ class VolumeManager(VolumeContents):
 
         With ``force`` the row of a plug-in's volume goes also if the plug-in refuses; its error is raised nevertheless, as by dockerd.
         """
-        volume, refusal = self._find(name) or await self._find_at_plugins(name), None
+        volume, refusal = self._store.find(name) or await self._find_at_plugins(name), None
         if volume is not None and volume.driver != "local":
             self._check_unused(name)
             # before the lock is taken, so that no process waits for a plug-in that does not answer
@@ -162,15 +150,15 @@ class VolumeManager(VolumeContents):
                 if not force:
                     raise
                 refusal = None if isinstance(error, NotFound) else error
-        async with self._removal():
-            volume = self._find(name) or volume
+        async with self._store.removal():
+            volume = self._store.find(name) or volume
             if volume is None:
                 if force:
                     return
                 raise NotFound(f"get {name}: no such volume")
             self._check_unused(name)
             self._remove(name, volume.driver)
-        await in_thread(self._sweep)
+        await in_thread(self._store.sweep)
         if refusal is not None:
             raise refusal
 
@@ -183,11 +171,11 @@ class VolumeManager(VolumeContents):
 
         A volume with options of its driver stays, as with dockerd.
         """
-        async with self._removal():
+        async with self._store.removal():
             pruned = await self.prunable(filters=filters)
             for name in pruned.volumes_deleted or ():
                 self._remove(name)
-        await in_thread(self._sweep)
+        await in_thread(self._store.sweep)
         self._publish("volume", "prune", "", {"reclaimed": str(pruned.space_reclaimed)})
         return pruned
 
@@ -198,7 +186,7 @@ class VolumeManager(VolumeContents):
         wanted = VolumeFilter(filters, frozenset(("all", "label", "label!")))
         names = [
             volume.name
-            for volume in self._rows.all()
+            for volume in self._store.all()
             if volume.driver == "local"
             and not volume.options  # its content can lie on a file system that others use
             and (wanted.all or ANONYMOUS in (volume.labels or {}))
@@ -212,15 +200,16 @@ class VolumeManager(VolumeContents):
         check_volume_name(new)
         if (await self.inspect(name)).driver != "local":
             raise InvalidArgument(f"rename {name}: only volumes of the driver local can have another name")
-        async with self._removal():
+        async with self._store.removal():
             await self.inspect(name)
             if users := self._used_by(name):
                 raise Conflict(f"rename {name}: volume is in use - [{', '.join(users)}]")
-            self._settle_renames()
+            self._store.settle_renames()
             try:
-                self._rename(name, new)
+                self.mounts.unmount(name, "rename")
+                self._store.rename(name, new)
             except BaseException:
-                self._settle_renames()
+                self._store.settle_renames()
                 raise
         self._publish("volume", "rename", new, {"driver": "local", "oldName": name})
 
@@ -234,14 +223,14 @@ class VolumeManager(VolumeContents):
 
         check_volume_name(new)
         source = await self.inspect(name)
-        self._check_free(new)
+        self._store.check_free(new)
         options = {key: value for key, value in (source.options or {}).items() if key in ("size", *ownership.KEYS)} or None
         labels = {key: value for key, value in (source.labels or {}).items() if key != ANONYMOUS} or None
         # before the copy, since a limit counts only what is written after it is set
-        limit = functools.partial(self._limit, options=options or {})
-        async with self._opened(name) as root, copied(self._folder, root, name, limit) as copy, self._removal():
-            self._check_free(new)
-            return self._create(new, labels, options, made=copy)
+        limit = functools.partial(self._store.limit, options=options or {})
+        async with self._opened(name) as root, copied(self._folder, root, name, limit) as copy, self._store.removal():
+            self._store.check_free(new)
+            return self._store.create(new, labels, options, made=copy)
 
     async def copy(self, name: str, path: str, to: str, to_path: str, *, follow_link: bool = False) -> None:
         """Copies a path of a volume into the volume ``to``, by the rules of ``docker cp``: all of it or nothing.
@@ -259,12 +248,12 @@ class VolumeManager(VolumeContents):
         async with self.guard():
             volume = await self.inspect(name)
             if volume.driver == "local":
-                self._make_folders(name)
-            elif self._find(name) is None:
-                self._adopt(volume, None, None)
+                self._store.make_folders(name)
+            elif self._store.find(name) is None:
+                self._store.adopt(volume, None, None)
             held = await self.mounts.hold([MountPoint(type="volume", name=name)])
         try:
-            with closing(_open_folder(held.places.get(name, volume.mountpoint))) as root:
+            with closing(open_folder(held.places.get(name, volume.mountpoint))) as root:
                 yield root
         finally:
             held.close()
@@ -292,9 +281,9 @@ class VolumeManager(VolumeContents):
         To be called for each of ``Resolution.populated`` before the container has its row. Returns True after a copy. A caller that is
         cancelled waits for the end of the copy. Raises ``StorageFull`` or ``MobyError``.
         """
-        volume = self._find(name)
+        volume = self._store.find(name)
         if volume is None or volume.driver == "local":
-            self._create(name, None)  # makes the folder if a removal was cut short
+            self._store.create(name, None)  # makes the folder if a removal was cut short
         if not is_there(rootfs, destination):
             return False
         owner = ownership.of(volume.options) if volume is not None and volume.driver == "local" else None
@@ -315,7 +304,7 @@ class VolumeManager(VolumeContents):
         """
         for name in names:
             if not self._used_by(name):
-                volume = self._find(name)
+                volume = self._store.find(name)
                 driver = volume.driver if volume is not None else "local"
                 if self._remove(name, driver) and driver != "local":
                     import threading
@@ -324,7 +313,12 @@ class VolumeManager(VolumeContents):
                     thread.start()
                     self._removing.append(thread)
         if names:
-            self._sweep()
+            self._store.sweep()
+
+    def _remove(self, name: str, driver: str = "local") -> bool:
+        """Unmounts and removes a volume. Returns True if it had a row. Raises ``Conflict`` if it cannot be unmounted."""
+        self.mounts.unmount(name, "remove")
+        return self._store.remove(name, driver)
 
     def _remove_at_plugin(self, driver: str, name: str) -> None:
         with contextlib.suppress(MobyError):
@@ -339,10 +333,7 @@ class VolumeManager(VolumeContents):
         """The bytes that a volume takes on disk. A file with several names counts once."""
         return await in_thread(Meter().of, self._folder / name)
 
-    # Records and directories
-
-    def _find(self, name: str) -> VolumeRecord | None:
-        return self._rows.find(name)
+    # What killed engines have left; plug-ins
 
     @functools.cached_property
     def _plugins(self) -> PluginVolumes:
@@ -357,124 +348,18 @@ class VolumeManager(VolumeContents):
 
         return await in_own_thread(self._plugins.find, name) if discovery.names() else None
 
-    def _adopt(self, volume: Volume, labels: dict[str, str] | None, options: dict[str, str] | None) -> Volume:
-        """Writes the row of a volume that a plug-in has. Its status is not kept: the plug-in is asked each time."""
-        volume.labels, volume.options = labels, options
-        row = self._rows.insert(wire.volume_to_keep(volume))
-        if row is None:
-            known = self._find(volume.name)
-            return wire.volume_to_show(known) if known is not None else volume
-        with contextlib.suppress(OSError):
-            (self._folder / volume.name).mkdir(mode=0o701, exist_ok=True)
-        record_files.keep_volume(self._folder / volume.name, row)
-        self._publish("volume", "create", volume.name, {"driver": volume.driver})
-        return volume
-
-    def _make_folders(self, name: str) -> None:
-        data = self._folder / name / DATA
-        data.parent.mkdir(mode=0o701, exist_ok=True)
-        data.mkdir(mode=0o755, exist_ok=True)
-
-    def _create(
-        self, name: str, labels: dict[str, str] | None, options: dict[str, str] | None = None, *, made: Path | None = None
-    ) -> Volume:
-        """Makes what a volume lacks of its row and its folder. ``made`` is a folder that becomes the volume's.
-
-        Raises ``Conflict`` if ``made`` is given and the volume exists.
-        """
-        data = self._folder / name / DATA
-        created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        volume = Volume(name=name, mountpoint=str(data), created_at=created, labels=labels, options=options)
-
-        def furnish(is_new: bool) -> None:
-            if made is not None:
-                if not is_new:
-                    raise _taken(name)
-                made.rename(data.parent)
-            self._make_folders(name)
-            if is_new and made is None:
-                self._furnish(data.parent, options or {})
-
-        row = self._rows.insert(wire.volume_to_keep(volume), furnish)
-        if row is None:
-            known = self._find(name)
-            return wire.volume_to_show(known) if known is not None else volume
-        record_files.keep_volume(self._folder / name, row)
-        self._publish("volume", "create", name, {"driver": "local"})
-        return volume
-
-    def _furnish(self, folder: Path, options: dict[str, str]) -> None:
-        """Limits a new volume, and gives it its owner and mode. A folder that the killed creation of another volume left gets them too."""
-        self._limit(folder, options)
-        with closing(_open_folder(str(folder / DATA), os.O_RDONLY)) as data:
-            if not os.listdir(data):
-                ownership.PLAIN.apply(data)
-        if (owner := ownership.of(options)) is not None:
-            from moby_tui.engine.resources.volumes import driver_options  # few volumes have one
-
-            driver_options.own(owner, folder)
-            fault.point("volumes.owner set")
-
-    def _limit(self, folder: Path, options: dict[str, str]) -> None:
-        if "size" not in options:
-            return
-        from moby_tui.engine.resources.volumes import driver_options
-
-        try:
-            driver_options.limit(options, folder)
-        except BaseException:
-            remove(folder)
-            raise
-
-    def _check_free(self, name: str) -> None:
-        if self._find(name) is not None:
-            raise _taken(name)
-        if (self._folder / name).exists():
-            raise Conflict(f"in the place of volume {name} lies a folder that no volume has; take another name")
-
-    def _rename(self, name: str, new: str) -> None:
-        """Renames folder, row and record. The record is deleted first and written again last: a record without a row would mean that the
-        database is not that of the data root."""
-        from moby_tui.engine.resources.volumes import renaming
-
-        self.mounts.unmount(name, "rename")
-        self._check_free(new)
-        self._make_folders(name)
-        with renaming.noted(self._folder / f"{_RENAMING}{os.urandom(8).hex()}", name, new):
-            record_files.drop_volume(self._folder / name)
-            fault.point("volumes.rename noted")
-
-            def move() -> None:
-                (self._folder / name).rename(self._folder / new)
-                fault.point("volumes.folder renamed")
-
-            record = self._rows.rename(name, new, str(self._folder / new / DATA), move)
-            if record is None:
-                raise _taken(new)
-            fault.point("volumes.rename committed")
-            record_files.keep_volume(self._folder / new, record)
-
-    def _settle_renames(self) -> None:
-        from moby_tui.engine.resources.volumes import renaming
-
-        def keep(name: str) -> None:
-            if volume := self._find(name):
-                record_files.keep_volume(self._folder / name, msgspec.json.encode(volume))
-
-        renaming.settle(self._folder, self._folder.glob(f"{_RENAMING}*"), lambda name: self._find(name) is not None, keep)
-
     async def settle(self) -> None:
         """Completes or undoes what killed engines have left: renames, clones, copies, removals and mounts of volumes."""
         await self.mounts.unmount_unused()
         with contextlib.suppress(FileNotFoundError):
             left = [name for name in os.listdir(self._folder) if name.startswith(".") and name != ".lock"]
-            if any(name.startswith(_RENAMING) for name in left):
-                async with self._removal():
-                    self._settle_renames()
+            if any(name.startswith(RENAMING) for name in left):
+                async with self._store.removal():
+                    self._store.settle_renames()
             if any(name.startswith(_COPYING) for name in left):
                 await self._settle_copies()
             if left:
-                await in_thread(self._sweep)
+                await in_thread(self._store.sweep)
 
     async def _settle_copies(self) -> None:
         """Completes or undoes copies into volumes that were cut short. The next engine tries again with volumes that cannot be opened."""
@@ -482,49 +367,11 @@ class VolumeManager(VolumeContents):
 
         for path in copying.left(self._folder):
             with contextlib.suppress(OSError, MobyError), copying.unlocked(path) as note:
-                if note is not None and self._find(note.volume) is not None:
+                if note is not None and self._store.find(note.volume) is not None:
                     async with self._opened(note.volume) as target:
                         await in_thread(copying.settle, target, note)
-
-    def _remove(self, name: str, driver: str = "local") -> bool:
-        """Removes a volume's row, and renames its folder, which ``_sweep`` deletes. Returns True if there was a row.
-
-        The folder is renamed before the row is deleted: after a crash the name never leads to a folder that is half deleted. Raises
-        ``Conflict`` if a file system is mounted in it that cannot be unmounted.
-        """
-        self.mounts.unmount(name, "remove")
-
-        def put_aside() -> None:
-            if (self._folder / name).exists():
-                (self._folder / name).rename(self._folder / f"{_REMOVED}{os.urandom(8).hex()}")
-
-        removed = self._rows.delete(name, put_aside)
-        if removed or driver != "local":
-            self._publish("volume", "destroy", name, {"driver": driver})
-        return removed
-
-    def _sweep(self) -> None:
-        """Deletes the folders of removed volumes, also those that killed engines have left."""
-        for folder in self._folder.glob(f"{_REMOVED}*"):
-            with contextlib.suppress(OSError):  # the next sweep tries again
-                remove(folder)
-        from moby_tui.engine.resources.volumes import cloning
-
-        cloning.sweep(self._folder)
 
 
 def _reported(row: Volume | VolumeRecord, volume: Volume) -> Volume:
     """A volume as its plug-in reports it, with the labels and options of its row."""
     return msgspec.structs.replace(volume, labels=row.labels, options=row.options)
-
-
-def _open_folder(path: str, how: int = os.O_PATH) -> int:
-    """Opens a folder, without ``how`` with O_PATH. Raises ``MobyError`` for anything else: a plug-in's answer can name any path."""
-    try:
-        return os.open(path, how | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError as error:
-        raise MobyError(f"cannot open the volume's folder {path}: {error.strerror}") from error
-
-
-def _taken(name: str) -> Conflict:
-    return Conflict(f"a volume {name} is there already; take another name, or remove it")
