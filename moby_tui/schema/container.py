@@ -444,7 +444,7 @@ class WaitError(Wire, kw_only=True):
     message: str
 
 
-class ContainerExit(Wire, kw_only=True):
+class ContainerExit(Wire, kw_only=True, omit_defaults=True):
     """Answer of ``POST /containers/{id}/wait``."""
 
     status_code: int

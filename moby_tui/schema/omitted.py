@@ -41,6 +41,7 @@ FIELDS = {
     "ContainerSummary": Fields(("SizeRw", "SizeRootFs")),
     "ExecProcess": Fields(("user",)),
     "ImageInspect": Fields(("Variant",)),
+    "Version": Fields(("Experimental",)),
 }
 _OPTIONS = {
     "BindOptions": "BindOptions",

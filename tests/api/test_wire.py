@@ -19,7 +19,7 @@ async def test_ping_names_version_and_builder(served: Served) -> None:
         assert (answer.status, answer.body) == (200, body)
         assert answer.headers["api-version"] == API_VERSION
         assert answer.headers["ostype"] == "linux"
-        assert answer.headers["builder-version"] == "1"
+        assert answer.headers["builder-version"] == "2"
         assert answer.headers["cache-control"].startswith("no-cache")
 
 

@@ -24,7 +24,7 @@ from moby_tui.schema.event import Event
 from moby_tui.schema.exec import ExecInspect
 from moby_tui.schema.image import ImageInspect, ImageSummary
 from moby_tui.schema.stats import Stats
-from moby_tui.schema.system import DiskUsage, Info
+from moby_tui.schema.system import DiskUsage, Info, Version
 from moby_tui.schema.volume import VolumeUsage
 
 T = TypeVar("T")
@@ -164,6 +164,12 @@ def event(value: Event, version: ApiVersion) -> bytes:
     if value.type == "container":
         legacy["from"] = value.actor.attributes.get("image", "")
     return encode(legacy | to_builtins(value)) + b"\n"
+
+
+def engine_version(value: Version, _: ApiVersion) -> dict[str, Any]:
+    result: dict[str, Any] = to_builtins(value)
+    omitted.drop(result, "Version")
+    return result
 
 
 def info(value: Info, version: ApiVersion) -> dict[str, Any]:

@@ -28,7 +28,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = -30_610_224_000 * 10**9, 253_402_300_800 * 10**9 - 1
 
 
-def stat(root: int, path: str, of: str = "container") -> PathStat:
+def stat(root: int, path: str, of: str = "the container") -> PathStat:
     """What is at a path. A symbolic link at its end is itself meant, unless the path ends with ``/`` or ``/.``.
 
     Raises ``NotFound``.
@@ -51,7 +51,7 @@ def moment(nanoseconds: int) -> str:
     return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
 
 
-def get(root: int, path: str, owners: Owners | None = None, of: str = "container") -> Iterator[bytes]:
+def get(root: int, path: str, owners: Owners | None = None, of: str = "the container") -> Iterator[bytes]:
     """An uncompressed tar of a path; its first entry is the path's base name (``.`` where the path ends with it).
 
     ``root`` must stay open until the end; blocking. Raises ``NotFound``, at the first step.
@@ -70,7 +70,7 @@ async def put(
     no_overwrite_dir_non_dir: bool = False,
     belonging_to: tuple[int, int] | None = None,
     owners: Owners | None = None,
-    of: str = "container",
+    of: str = "the container",
 ) -> None:
     """Unpacks an archive (tar, plain or gzip, bzip2, xz, zstd) into an existing directory.
 
@@ -101,19 +101,19 @@ def _check_destination(root: int, path: str, of: str) -> None:
     except NotADirectoryError as error:
         raise InvalidArgument(f"lstat {path}: not a directory") from error
     except OSError as error:
-        raise NotFound(f"Could not find the file {path} in the {of}") from error
+        raise NotFound(f"Could not find the file {path} in {of}") from error
     with trees.closing(fd):
         if not status_bits.S_ISDIR(os.fstat(fd).st_mode):
             raise InvalidArgument("extraction point is not a directory")
 
 
-def check_writable(root: int, path: str, mounts: dict[str, bool], *, read_only: bool) -> None:
+def check_writable(root: int, path: str, mounts: dict[str, bool], of: str = "the container", *, read_only: bool) -> None:
     """Refuses, with Docker's texts, what cannot be unpacked into: no directory, a read-only mount, or a root that is ``read_only``.
 
     ``mounts`` says of each destination whether it may be written to; the innermost one that holds the path decides. It is the
     kernel that keeps a mount read-only, whoever changes what lies here meanwhile. Raises ``NotFound`` and ``InvalidArgument``.
     """
-    with opened(root, path, follow=True) as folder:
+    with opened(root, path, of, follow=True) as folder:
         if not status_bits.S_ISDIR(os.fstat(folder).st_mode):
             raise InvalidArgument("extraction point is not a directory")
         place = path_in(root, folder)
@@ -137,7 +137,7 @@ def export(root: int, owners: Owners | None = None) -> Iterator[bytes]:
         yield from pack(top, "", owners.inside if owners else None, device=os.fstat(top).st_dev)
 
 
-def delete(root: int, path: str, of: str = "container") -> None:
+def delete(root: int, path: str, of: str = "the container") -> None:
     """Deletes what is at a path, a folder with all that is in it; a symbolic link itself and not what it leads to.
 
     Blocking. Raises ``NotFound``, and ``InvalidArgument`` for the root.
@@ -152,7 +152,7 @@ def delete(root: int, path: str, of: str = "container") -> None:
             else:
                 os.unlink(name, dir_fd=found)
         except FileNotFoundError as error:
-            raise NotFound(f"Could not find the file {path} in the {of}") from error
+            raise NotFound(f"Could not find the file {path} in {of}") from error
         except NotADirectoryError as error:
             raise InvalidArgument(f"lstat {path}: not a directory") from error
         except OSError as error:
@@ -160,7 +160,7 @@ def delete(root: int, path: str, of: str = "container") -> None:
 
 
 @contextmanager
-def opened(root: int, path: str, of: str = "container", *, follow: bool = False) -> Iterator[int]:
+def opened(root: int, path: str, of: str = "the container", *, follow: bool = False) -> Iterator[int]:
     """The object that a caller's path means; with ``follow``, or a slash at its end, what a link leads to."""
     absolute = "/" + path.lstrip("/")
     follows = follow or absolute.endswith(("/", "/.", "/.."))
@@ -170,7 +170,7 @@ def opened(root: int, path: str, of: str = "container", *, follow: bool = False)
         if error.errno == errno.ENOTDIR:
             raise InvalidArgument(f"lstat {path}: not a directory") from error
         if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENAMETOOLONG):
-            raise NotFound(f"Could not find the file {path} in the {of}") from error
+            raise NotFound(f"Could not find the file {path} in {of}") from error
         if error.errno == errno.EINVAL:
             raise InvalidArgument(f"invalid path {path!r}: {error.strerror}") from error
         raise MobyError(f"cannot open {path} in the {of}: {error.strerror}") from error

@@ -155,7 +155,7 @@ def _made_for_mounts(parts: Parts, record: ContainerRecord) -> frozenset[bytes]:
 
 async def _remove(parts: Parts, record: ContainerRecord) -> None:
     """Also when cancelled: the removal is not left half-done."""
-    removal = asyncio.ensure_future(ending.remove(parts, record, force=True, volumes=True))
+    removal = asyncio.ensure_future(ending.remove(parts, record, record.name, force=True, volumes=True))
     try:
         with suppress(NotFound):
             await asyncio.shield(removal)

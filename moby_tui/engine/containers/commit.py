@@ -143,7 +143,7 @@ def _merged(asked: oci.ExecutionConfig, container: oci.ExecutionConfig) -> oci.E
     return oci.ExecutionConfig(
         user=asked.user or container.user,
         exposed_ports={**(container.exposed_ports or {}), **(asked.exposed_ports or {})} or None,
-        env=[*kept, *(asked.env or ())] or None,
+        env=[*(asked.env or ()), *kept] or None,
         entrypoint=container.entrypoint if asked.entrypoint is None else asked.entrypoint,
         cmd=asked.cmd or (None if asked.entrypoint else container.cmd),
         volumes={**(container.volumes or {}), **(asked.volumes or {})} or None,

@@ -28,21 +28,22 @@ async def files(parts: Parts, ref: str, path: str) -> AsyncIterator[FolderEntry]
     """What is in a folder. Raises ``NotFound``, ``InvalidArgument``."""
     record = parts.get(ref)
     async with opened(parts, record, mounts=True) as root:
-        entries = listing(root, path, "container", _owners(parts, record))
+        entries = listing(root, path, _of(ref), _owners(parts, record))
         while batch := await in_thread(lambda: list(itertools.islice(entries, _BATCH))):
             for entry in batch:
                 yield entry
 
 
-async def stat(parts: Parts, record: ContainerRecord, path: str) -> PathStat:
+async def stat(parts: Parts, ref: str, path: str) -> PathStat:
     """Name, size, mode and time of a path; a link itself. Raises ``NotFound``."""
-    async with opened(parts, record, mounts=True) as root:
-        return await in_thread(archive.stat, root, path)
+    async with opened(parts, parts.get(ref), mounts=True) as root:
+        return await in_thread(archive.stat, root, path, _of(ref))
 
 
-async def get(parts: Parts, record: ContainerRecord, path: str) -> tuple[PathStat, AsyncIterator[bytes]]:
+async def get(parts: Parts, ref: str, path: str) -> tuple[PathStat, AsyncIterator[bytes]]:
     """What ``stat`` returns, and a tar of the path, piece by piece. Raises ``NotFound``."""
-    status = await stat(parts, record, path)
+    record = parts.get(ref)
+    status = await stat(parts, ref, path)
     parts.event("archive-path", record)
     return status, _pieces(parts, record, path)
 
@@ -56,7 +57,7 @@ async def _pieces(parts: Parts, record: ContainerRecord, path: str) -> AsyncIter
 
 async def put(
     parts: Parts,
-    record: ContainerRecord,
+    ref: str,
     path: str,
     content: AsyncIterator[bytes],
     *,
@@ -67,9 +68,10 @@ async def put(
 
     Raises ``NotFound``, ``InvalidArgument``, also for a place that is mounted read-only, and ``StorageFull``.
     """
+    record = parts.get(ref)
     mounts = {mount.destination: mount.rw for mount in record.mounts if mount.type != "tmpfs"}
     async with opened(parts, record, mounts=True) as root:
-        await in_thread(archive.check_writable, root, path, mounts, read_only=record.host_config.readonly_rootfs)
+        await in_thread(archive.check_writable, root, path, mounts, _of(ref), read_only=record.host_config.readonly_rootfs)
         who = user.resolve(root, record.config.user, []) if copy_uid_gid and record.config.user else None
         await archive.put(
             root,
@@ -78,6 +80,7 @@ async def put(
             no_overwrite_dir_non_dir=no_overwrite_dir_non_dir,
             belonging_to=(who.uid, who.gid) if who else None,
             owners=_owners(parts, record),
+            of=_of(ref),
         )
     parts.event("extract-to-dir", record)
 
@@ -90,6 +93,11 @@ async def export(parts: Parts, ref: str) -> AsyncIterator[bytes]:
         pieces = archive.export(root, _owners(parts, record))
         while (piece := await in_thread(next, pieces, None)) is not None:
             yield piece
+
+
+def _of(ref: str) -> str:
+    """Where a file was looked for, in the error that it is not there."""
+    return f"container {ref}"
 
 
 def _owners(parts: Parts, record: ContainerRecord) -> Owners:

@@ -58,7 +58,7 @@ class ContainerService(Runs):
     async def list(
         self, *, all: bool = False, limit: int = 0, size: bool = False, filters: Filters | None = None
     ) -> list[ContainerSummary]:
-        """The running containers, newest first. With ``all``, a limit, or a filter ``status`` or ``exited``: all containers.
+        """The running containers, newest first. With ``all``, a limit, or a filter ``status``: all containers.
 
         Raises ``InvalidArgument`` for an unknown filter.
         """
@@ -69,7 +69,7 @@ class ContainerService(Runs):
         for name in (*filters.get("since", []), *filters.get("before", [])):
             self._parts.get(name)  # raises NotFound
         await self._parts.managers.mend_networks()
-        everything = all or limit > 0 or "status" in filters or "exited" in filters
+        everything = all or limit > 0 or "status" in filters
         rows: list[ContainerSummary] = []
         records = self._parts.list()
         linked, network_ids = _link_names(records), cache(self._parts.store.network_ids)
@@ -138,7 +138,12 @@ class ContainerService(Runs):
         from moby_tui.engine.containers import stop_signal
         from moby_tui.engine.containers.ending import ending
 
-        await ending.kill(self._parts, self._parts.get(ref), stop_signal.parse_signal(signal or "KILL"))
+        record = self._parts.get(ref)
+        try:
+            number = stop_signal.parse_signal(signal or "KILL")
+        except InvalidArgument as error:
+            raise InvalidArgument(f"cannot kill container: {ref}: {error.message}") from error
+        await ending.kill(self._parts, record, number)
 
     async def pause(self, ref: str) -> None:
         from moby_tui.engine.protocol.control import Freeze
@@ -157,7 +162,7 @@ class ContainerService(Runs):
             raise Conflict(f"container {record.id} is not running")
         self._parts.check_settled(record, state)
         if state.status == unwanted:
-            raise Conflict(f"container {record.id} is {'already' if unwanted == 'paused' else 'not'} paused")
+            raise Conflict(f"Container {record.id} is {'already' if unwanted == 'paused' else 'not'} paused")
         await self._parts.request(record, operation)
         self._parts.event(action, record)
 
@@ -194,7 +199,7 @@ class ContainerService(Runs):
     async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
         from moby_tui.engine.containers.ending import ending
 
-        await ending.remove(self._parts, self._parts.get(ref), force=force, volumes=volumes)
+        await ending.remove(self._parts, self._parts.get(ref), ref, force=force, volumes=volumes)
 
     async def remove_link(self, name: str) -> None:
         from moby_tui.engine.containers import links
@@ -208,7 +213,7 @@ class ContainerService(Runs):
         pruned = ContainersPruned(containers_deleted=[])
         for record, size in await self._prunable(filters):
             with suppress(NotFound, Conflict):  # removed or started meanwhile
-                await ending.remove(self._parts, record, force=False, volumes=False)
+                await ending.remove(self._parts, record, record.name, force=False, volumes=False)
                 pruned.containers_deleted = [*(pruned.containers_deleted or ()), record.id]
                 pruned.space_reclaimed += size
         return pruned
@@ -244,7 +249,13 @@ class ContainerService(Runs):
     async def wait(self, ref: str, *, condition: str = "not-running") -> ExitWait:
         from moby_tui.engine.containers.ending import exit_wait
 
-        return exit_wait.wait(self._parts, self._parts.get(ref), condition)
+        record = self._parts.get(ref)
+        registered = exit_wait.wait(self._parts, record, condition)
+        if not self._parts.files(record).data.exists():
+            # removed meanwhile: its exit may have been published before the registration, and its state cannot be read
+            await registered.close()
+            raise NotFound(f"No such container: {ref}")
+        return registered
 
     # streams
 
@@ -371,12 +382,12 @@ class ContainerService(Runs):
     async def archive_stat(self, ref: str, path: str) -> PathStat:
         from moby_tui.engine.containers import contents
 
-        return await contents.stat(self._parts, self._parts.get(ref), path)
+        return await contents.stat(self._parts, ref, path)
 
     async def archive_get(self, ref: str, path: str) -> tuple[PathStat, AsyncIterator[bytes]]:
         from moby_tui.engine.containers import contents
 
-        return await contents.get(self._parts, self._parts.get(ref), path)
+        return await contents.get(self._parts, ref, path)
 
     async def archive_put(
         self,
@@ -389,9 +400,8 @@ class ContainerService(Runs):
     ) -> None:
         from moby_tui.engine.containers import contents
 
-        record = self._parts.get(ref)
         await contents.put(
-            self._parts, record, path, archive, no_overwrite_dir_non_dir=no_overwrite_dir_non_dir, copy_uid_gid=copy_uid_gid
+            self._parts, ref, path, archive, no_overwrite_dir_non_dir=no_overwrite_dir_non_dir, copy_uid_gid=copy_uid_gid
         )
 
     def export(self, ref: str) -> AsyncIterator[bytes]:

@@ -36,18 +36,18 @@ NAMESPACES = frozenset({"mount", "pid", "uts", "ipc", "cgroup"})
 #: Masked: the host's memory, keys, timers, hardware. As Docker 29; /proc/interrupts and thermal_throttle since CVE-2025-31133's
 #: review, powercap for the PLATYPUS side channel (CVE-2020-8694).
 MASKED_PATHS = (
-    "/proc/acpi",
     "/proc/asound",
+    "/proc/acpi",
     "/proc/interrupts",
     "/proc/kcore",
     "/proc/keys",
     "/proc/latency_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
     "/proc/timer_list",
     "/proc/timer_stats",
-    "/sys/devices/virtual/powercap",
+    "/proc/sched_debug",
+    "/proc/scsi",
     "/sys/firmware",
+    "/sys/devices/virtual/powercap",
 )
 #: Read-only: their settings are those of the whole machine.
 READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")

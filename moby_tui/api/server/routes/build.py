@@ -99,9 +99,18 @@ async def _refused_at_once(steps: AsyncIterator[Progress]) -> AsyncIterator[Prog
             yield held
             held = following
         if held is not None:
-            yield held
+            for line in _ended_apart(held):
+                yield line
         async for step in steps:
-            yield step
+            for line in _ended_apart(step):
+                yield line
+
+
+def _ended_apart(step: Progress) -> tuple[Progress, ...]:
+    """The name of a step and its end of line are two messages, as with dockerd: clients compare the first."""
+    if (text := step.stream or "").startswith("Step ") and text.endswith("\n"):
+        return Progress(stream=text[:-1]), Progress(stream="\n")
+    return (step,)
 
 
 class _Parts:

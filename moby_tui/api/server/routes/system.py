@@ -17,6 +17,7 @@ from moby_tui.schema.image import RegistryAuth
 table = RouteTable(System, plain)
 feed = RouteTable(Events, plain)
 table.shapes(System.info, shims.info)
+table.shapes(System.version, shims.engine_version)
 
 _PING_HEADERS = {
     "Builder-Version": "2",

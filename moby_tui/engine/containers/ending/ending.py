@@ -176,13 +176,13 @@ async def _end(
             await kill(parts, record, signals.SIGKILL, purpose=purpose)
 
 
-async def remove(parts: Parts, record: ContainerRecord, *, force: bool, volumes: bool) -> None:
-    """Raises ``Conflict`` if the container runs and ``force`` is not given."""
+async def remove(parts: Parts, record: ContainerRecord, ref: str, *, force: bool, volumes: bool) -> None:
+    """Raises ``Conflict`` if the container runs and ``force`` is not given; the text has ``ref``, by which it was asked for."""
     while not await _remove_unless_running(parts, record, force=force, volumes=volumes):
         if not force:
             status = parts.state(record).status
             raise Conflict(
-                f'cannot remove container "{record.name}": container is {status}: stop the container before removing or force remove'
+                f'cannot remove container "{ref}": container is {status}: stop the container before removing or force remove'
             )
         with suppress(Conflict):
             await kill(parts, record, signals.SIGKILL)

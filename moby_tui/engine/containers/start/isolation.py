@@ -47,7 +47,7 @@ def with_names(parts: Parts, record: ContainerRecord) -> ContainerRecord:
     ref = references(record.host_config).get("network")
     if ref is None:
         return record
-    other = parts.get(ref).config
+    other = _shared_with(parts, "network", ref).config
     config = msgspec.structs.replace(record.config, hostname=other.hostname, domainname=other.domainname)
     return msgspec.structs.replace(record, config=config)
 
@@ -126,9 +126,18 @@ def _check_tracing(parts: Parts, record: ContainerRecord, target: ContainerRecor
         )
 
 
+def _shared_with(parts: Parts, kind: str, ref: str) -> ContainerRecord:
+    try:
+        return parts.get(ref)
+    except NotFound as error:
+        raise NotFound(
+            f"joining {kind if kind == 'network' else kind.upper()} namespace of container: {error.message}"
+        ) from error
+
+
 def _running(parts: Parts, record: ContainerRecord, kind: str, ref: str) -> ContainerRecord:
     """The container to join. Raises ``InvalidArgument`` and ``Conflict`` with the Docker Engine's texts."""
-    target = parts.get(ref)
+    target = _shared_with(parts, kind, ref)
     if target.id == record.id:
         raise InvalidArgument(f"cannot join own {'network' if kind == 'network' else kind.upper()} namespace")
     state = parts.state(target)

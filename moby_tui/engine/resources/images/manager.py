@@ -331,7 +331,7 @@ class ImageManager:
         from moby_tui.engine.archive.listing import listing
 
         with self._shown(ref, layer) as root:
-            found = listing(root, path, "image")
+            found = listing(root, path, "the image")
             while batch := await in_thread(lambda: [*islice(found, _BATCH)]):
                 for entry in batch:
                     yield entry
@@ -341,7 +341,7 @@ class ImageManager:
         from moby_tui.engine.archive import files
 
         with self._shown(ref, layer) as root:
-            return await in_thread(files.stat, root, path, "image")
+            return await in_thread(files.stat, root, path, "the image")
 
     async def archive_get(self, ref: str, path: str, *, layer: int | None = None) -> tuple[PathStat, AsyncIterator[bytes]]:
         """As of a container's path: a tar of it. Raises ``NotFound``, ``InvalidArgument``."""
@@ -351,7 +351,7 @@ class ImageManager:
         from moby_tui.engine.archive import files
 
         with self._shown(ref, layer) as root:
-            pieces = files.get(root, path, of="image")
+            pieces = files.get(root, path, of="the image")
             while (piece := await in_thread(next, pieces, None)) is not None:
                 yield piece
 

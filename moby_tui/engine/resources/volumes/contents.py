@@ -23,7 +23,7 @@ class VolumeContents:
         from moby_tui.engine.archive.listing import listing
 
         async with self._opened(name) as root:
-            found = listing(root, path, "volume")
+            found = listing(root, path, "the volume")
             while some := await in_thread(lambda: list(itertools.islice(found, 1000))):
                 for file in some:
                     yield file
@@ -36,14 +36,14 @@ class VolumeContents:
         from moby_tui.engine.archive import files
 
         async with self._opened(name) as root:
-            await in_thread(files.delete, root, path, "volume")
+            await in_thread(files.delete, root, path, "the volume")
 
     async def archive_stat(self, name: str, path: str) -> PathStat:
         """Name, size, mode and time of a path, in the form of those of a container's path. Raises ``NotFound``."""
         from moby_tui.engine.archive import files
 
         async with self._opened(name) as root:
-            return await in_thread(files.stat, root, path, "volume")
+            return await in_thread(files.stat, root, path, "the volume")
 
     async def archive_get(self, name: str, path: str) -> tuple[PathStat, AsyncIterator[bytes]]:
         """What ``archive_stat`` returns, and a tar of the path, piece by piece. Raises ``NotFound``."""
@@ -53,7 +53,7 @@ class VolumeContents:
         from moby_tui.engine.archive import files
 
         async with self._opened(name) as root:
-            pieces = files.get(root, path, of="volume")
+            pieces = files.get(root, path, of="the volume")
             while (piece := await in_thread(next, pieces, None)) is not None:
                 yield piece
 
@@ -75,5 +75,5 @@ class VolumeContents:
         owner = (0, 0) if copy_uid_gid else None
         async with self._opened(name) as root:
             await files.put(
-                root, path, archive, no_overwrite_dir_non_dir=no_overwrite_dir_non_dir, belonging_to=owner, of="volume"
+                root, path, archive, no_overwrite_dir_non_dir=no_overwrite_dir_non_dir, belonging_to=owner, of="the volume"
             )

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from moby_tui.api.client.connect import connect
+
+
+@pytest.fixture
+def served_alone(roots: tuple[Path, Path], busybox: str, tmp_path: Path) -> Iterator[Path]:
+    """The socket of a daemon that has the image ``busybox`` and is alone in its network namespace, with subnets of its own choice."""
+    path = tmp_path / "s"
+    where = ("--data-root", str(roots[0]), "--exec-root", str(roots[1]), "-H", f"unix://{path}", "-G", "root")
+    alone = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+    daemon = subprocess.Popen([*alone, sys.executable, "-m", "moby_tui", "daemon", *where], stdout=subprocess.PIPE, text=True)
+    assert daemon.stdout is not None and str(path) in daemon.stdout.readline()
+    yield path
+    asyncio.run(_remove_containers(path))
+    daemon.terminate()
+    assert daemon.wait(60) == 0
+
+
+async def _remove_containers(path: Path) -> None:
+    async with connect(f"unix://{path}") as client:
+        for container in await client.containers.list(all=True):
+            await client.containers.remove(container.id, force=True)
