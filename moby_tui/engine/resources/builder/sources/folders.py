@@ -13,7 +13,6 @@ from pathlib import Path
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.process import boot_id
 from moby_tui.engine.resources.builder.execution.digests import Digests, take
-from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.tasks import in_thread
 
 #: The names of kept folders begin so, beside the folders of cache mounts.
@@ -80,19 +79,23 @@ def forget(place: Path) -> None:
 
 
 def _take_note(file: Path) -> bytes:
-    """What was written since this boot: a power cut may have taken contents. It is gone then, as in ``take``."""
+    """What was written, wholly and since this boot: a power cut may have taken contents. It is gone then, as in ``take``."""
     with suppress(FileNotFoundError):
-        boot, _, note = file.read_bytes().partition(b"\n")
+        head, _, note = file.read_bytes().partition(b"\n")
         file.unlink()
-        return note if boot == boot_id().encode() else b""
+        return note if head == _head(note) else b""
     return b""
 
 
 def _write_note(file: Path, note: bytes) -> None:
-    """Raises ``StorageFull``."""
+    """On a full disk there is none, or a part of it, which does not count: the next build looks at the files."""
     if note:
-        with refusals_told():
-            file.write_bytes(b"%s\n%s" % (boot_id().encode(), note))
+        with suppress(OSError):
+            file.write_bytes(_head(note) + b"\n" + note)
+
+
+def _head(note: bytes) -> bytes:
+    return f"{boot_id()} {len(note)}".encode()
 
 
 def _share(source: Path, into: Path) -> None:
