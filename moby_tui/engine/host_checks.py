@@ -77,7 +77,7 @@ def examine(data_root: Path, exec_root: Path) -> list[Check]:
     return [found for check in checks for found in check()]
 
 
-def _said(about: str, severity: str, message: str, advice: str = "") -> Check:
+def _check(about: str, severity: str, message: str, advice: str = "") -> Check:
     return Check(about=about, severity=severity, message=message, advice=advice)
 
 
@@ -85,21 +85,23 @@ def _kernel() -> Iterator[Check]:
     release = os.uname().release
     found = re.match(r"(\d+)\.(\d+)", release)
     if found and (int(found[1]), int(found[2])) < _LEAST_KERNEL:
-        yield _said("kernel", ERROR, f"Linux {release} is older than 5.12: no container can be started", "install a newer kernel")
+        yield _check(
+            "kernel", ERROR, f"Linux {release} is older than 5.12: no container can be started", "install a newer kernel"
+        )
     else:
-        yield _said("kernel", OK, f"Linux {release}")
+        yield _check("kernel", OK, f"Linux {release}")
 
 
 def _namespaces() -> Iterator[Check]:
     missing = [kind for kind in _NAMESPACES if not os.path.exists(f"/proc/self/ns/{kind}")]
     for kind in missing:
         advice = f"a kernel with CONFIG_{kind.upper().replace('MNT', 'MOUNT')}_NS brings them"
-        yield _said("namespaces", _NAMESPACES[kind], f"the kernel has no {kind} namespaces", advice)
+        yield _check("namespaces", _NAMESPACES[kind], f"the kernel has no {kind} namespaces", advice)
     if not missing:
-        yield _said("namespaces", OK, f"{', '.join(_NAMESPACES)}")
+        yield _check("namespaces", OK, f"{', '.join(_NAMESPACES)}")
     if _number("/proc/sys/user/max_user_namespaces", 1) == 0:
         advice = "sysctl -w user.max_user_namespaces=10000"
-        yield _said("namespaces", ABSENT, "user.max_user_namespaces is 0: --userns is refused", advice)
+        yield _check("namespaces", ABSENT, "user.max_user_namespaces is 0: --userns is refused", advice)
 
 
 def _control_groups() -> Iterator[Check]:
@@ -107,12 +109,12 @@ def _control_groups() -> Iterator[Check]:
         layout = detect()
     except FileNotFoundError as error:
         advice = "mount -t cgroup2 cgroup2 /sys/fs/cgroup"
-        yield _said("control groups", ERROR, f"{error.strerror}: no container can be limited or counted", advice)
+        yield _check("control groups", ERROR, f"{error.strerror}: no container can be limited or counted", advice)
         return
-    yield _said("control groups", OK, _described(layout))
+    yield _check("control groups", OK, _described(layout))
     for feature, (severity, meaning) in _LIMITS.items():
         if not has(layout, feature):
-            yield _said(
+            yield _check(
                 "control groups",
                 severity,
                 f"no {feature}: {meaning.partition(';')[0]}",
@@ -138,7 +140,7 @@ def _capabilities() -> Iterator[Check]:
     lacking = [name for name, number in NUMBERS.items() if not effective >> number & 1]
     needed = [name for name in _NEEDED if name in lacking]
     if needed:
-        yield _said(
+        yield _check(
             "capabilities",
             ERROR,
             f"the engine lacks {', '.join(needed)}: containers cannot be made",
@@ -146,36 +148,36 @@ def _capabilities() -> Iterator[Check]:
         )
     for name, meaning in _WANTED.items():
         if name in lacking:
-            yield _said(
+            yield _check(
                 "capabilities", WARNING, f"the engine lacks {name}: {meaning}", "give it to the engine, or ask the host's owner"
             )
     if not needed and not _WANTED.keys() & set(lacking):
-        yield _said("capabilities", OK, "all that the engine and its containers need")
+        yield _check("capabilities", OK, "all that the engine and its containers need")
 
 
 def _seccomp() -> Iterator[Check]:
     if not os.path.exists("/proc/sys/kernel/seccomp/actions_avail"):
         advice = "a kernel with CONFIG_SECCOMP_FILTER; until then --security-opt seccomp=unconfined"
-        yield _said("seccomp", ERROR, "the kernel has no seccomp filters: containers are refused", advice)
+        yield _check("seccomp", ERROR, "the kernel has no seccomp filters: containers are refused", advice)
         return
     try:
-        yield _said("seccomp", OK, f"filters, with libseccomp {library.version()}")
+        yield _check("seccomp", OK, f"filters, with libseccomp {library.version()}")
     except MobyError as error:
         message, _, advice = str(error).partition(": ")
-        yield _said("seccomp", ERROR, message, advice)
+        yield _check("seccomp", ERROR, message, advice)
 
 
 def _labels() -> Iterator[Check]:
     if apparmor.enabled():
-        yield _said("apparmor", OK, "containers get the profile moby-default")
+        yield _check("apparmor", OK, "containers get the profile moby-default")
     elif os.path.isdir("/sys/module/apparmor"):
         advice = "boot with lsm=...,apparmor, and mount securityfs on /sys/kernel/security"
-        yield _said("apparmor", ABSENT, "the kernel has it, and it is not in force: containers go without a profile", advice)
+        yield _check("apparmor", ABSENT, "the kernel has it, and it is not in force: containers go without a profile", advice)
     else:
-        yield _said("apparmor", ABSENT, "this kernel has none: seccomp, capabilities and masked paths hold containers alone")
+        yield _check("apparmor", ABSENT, "this kernel has none: seccomp, capabilities and masked paths hold containers alone")
     if _read("/sys/fs/selinux/enforce").strip() == "1":
         advice = "setenforce 0, or a policy that lets containers run"
-        yield _said("selinux", WARNING, "it is enforcing, and moby labels no files: containers may be denied their own", advice)
+        yield _check("selinux", WARNING, "it is enforcing, and moby labels no files: containers may be denied their own", advice)
 
 
 def _firewall() -> Iterator[Check]:
@@ -184,12 +186,12 @@ def _firewall() -> Iterator[Check]:
     except OSError as error:
         advice = "modprobe nf_tables nft_chain_nat nft_masq; until then use --network host or none"
         message = f"nftables does not answer ({error.strerror or error}): no bridge networks and no published ports"
-        yield _said("firewall", ERROR, message, advice)
+        yield _check("firewall", ERROR, message, advice)
         return
-    yield _said("firewall", OK, "nftables answers; moby network doctor looks at the rules")
+    yield _check("firewall", OK, "nftables answers; moby network doctor looks at the rules")
     if _number("/proc/sys/net/ipv4/ip_forward", 0) == 0:
         advice = "sysctl -w net.ipv4.ip_forward=1; the engine sets it when it makes its first bridge"
-        yield _said("firewall", ABSENT, "net.ipv4.ip_forward is 0: nothing passes between containers and the world", advice)
+        yield _check("firewall", ABSENT, "net.ipv4.ip_forward is 0: nothing passes between containers and the world", advice)
 
 
 def _links() -> Iterator[Check]:
@@ -200,7 +202,7 @@ def _links() -> Iterator[Check]:
     if modules:
         for name, severity in missing.items():
             refused = "bridge networks are" if severity == ERROR else f"networks with the driver {name} are"
-            yield _said(
+            yield _check(
                 "interfaces",
                 severity,
                 f"the kernel lists no module {name}: {refused} refused",
@@ -208,7 +210,7 @@ def _links() -> Iterator[Check]:
             )
     there = [name for name in wanted if name not in missing]
     if there:
-        yield _said("interfaces", OK, ", ".join(there))
+        yield _check("interfaces", OK, ", ".join(there))
 
 
 def _modules() -> str:
@@ -222,21 +224,21 @@ def _has_module(name: str, modules: str) -> bool:
 
 def _storage(data_root: Path) -> Iterator[Check]:
     if "\toverlay\n" not in _read("/proc/filesystems"):
-        yield _said("storage", ERROR, "the kernel has no overlay file system: no container can be started", "modprobe overlay")
+        yield _check("storage", ERROR, "the kernel has no overlay file system: no container can be started", "modprobe overlay")
     kind, options = file_system(data_root.stat().st_dev)
     if kind in _NO_UPPER:
         advice = "move it to ext4, xfs, btrfs or tmpfs: --data-root FOLDER"
-        yield _said(
+        yield _check(
             "storage",
             ERROR,
             f"the data root {data_root} is on {kind}, which cannot hold the writable layer of an overlay",
             advice,
         )
         return
-    yield _said("storage", OK, f"overlay on {kind or 'an unknown file system'}, {data_root}")
+    yield _check("storage", OK, f"overlay on {kind or 'an unknown file system'}, {data_root}")
     if not {"prjquota", "pquota"} & set(options.split(",")):
         message = "the data root has no project quotas: what --storage-opt size= limits lies in a sparse file"
-        yield _said("storage", ABSENT, message, "mount it with prjquota, if you limit many containers")
+        yield _check("storage", ABSENT, message, "mount it with prjquota, if you limit many containers")
 
 
 def _space(folder: Path, what: str) -> Iterator[Check]:
@@ -253,24 +255,24 @@ def _space(folder: Path, what: str) -> Iterator[Check]:
         amount = f"{free * found.f_frsize / 1e9:.1f} GB" if unit == "space" else f"{free}"
         message = f"{left:.0f} % of the {unit} of the {what} is free ({amount})"
         if severity != OK:
-            yield _said(
+            yield _check(
                 "disk",
                 severity,
                 f"{message}: nearly full",
                 "moby system df shows what takes it, moby system prune --dry-run what can go",
             )
         elif unit == "space":
-            yield _said("disk", OK, message)
+            yield _check("disk", OK, message)
 
 
 def _bounds() -> Iterator[Check]:
     instances = _number("/proc/sys/fs/inotify/max_user_instances", _LEAST_INOTIFY)
     if instances < _LEAST_INOTIFY:
         message = f"fs.inotify.max_user_instances is {instances}: programs that watch files fail in many containers"
-        yield _said("limits", WARNING, message, "sysctl -w fs.inotify.max_user_instances=1024")
+        yield _check("limits", WARNING, message, "sysctl -w fs.inotify.max_user_instances=1024")
     keys = _number("/proc/sys/kernel/pid_max", 32768)
     if keys < 32768:
-        yield _said("limits", WARNING, f"kernel.pid_max is {keys}: few processes at a time", "sysctl -w kernel.pid_max=4194304")
+        yield _check("limits", WARNING, f"kernel.pid_max is {keys}: few processes at a time", "sysctl -w kernel.pid_max=4194304")
 
 
 def _read(path: str) -> str:

@@ -110,14 +110,14 @@ def _create(store: Store, arguments: list[str]) -> int:
     from moby_tui.oci.creation import create
 
     options = parse(arguments, _CREATE, {"b": "bundle"})
-    create(store, _only_id(options), _asked(options))
+    create(store, _only_id(options), _create_options(options))
     return 0
 
 
-def _asked(options: Options):  # type: ignore[no-untyped-def]
-    from moby_tui.oci.creation import Asked
+def _create_options(options: Options):  # type: ignore[no-untyped-def]
+    from moby_tui.oci.creation import CreateOptions
 
-    return Asked(
+    return CreateOptions(
         bundle=options.get("bundle", "."),
         console_socket=options.get("console-socket"),
         pid_file=options.get("pid-file"),
@@ -138,7 +138,7 @@ def _run(store: Store, arguments: list[str]) -> int:
     from moby_tui.oci.starting import run
 
     options = parse(arguments, {**_CREATE, "detach": "flag", "keep": "flag"}, {"b": "bundle", "d": "detach"})
-    return run(store, _only_id(options), _asked(options), detach="detach" in options, keep="keep" in options)
+    return run(store, _only_id(options), _create_options(options), detach="detach" in options, keep="keep" in options)
 
 
 def _state(store: Store, arguments: list[str]) -> int:
@@ -194,11 +194,11 @@ def _resume(store: Store, arguments: list[str]) -> int:
 
 
 def _update(store: Store, arguments: list[str]) -> int:
-    from moby_tui.oci.limits import asked
+    from moby_tui.oci.limits import requested_limits
 
     options = parse(arguments, _UPDATE, {"r": "resources"})
     with store.locked(_only_id(options)) as container:
-        container.cgroup.update(asked(options))
+        container.cgroup.update(requested_limits(options))
     return 0
 
 

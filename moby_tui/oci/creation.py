@@ -29,7 +29,7 @@ from moby_tui.oci.store import Container, Store
 _BEFORE_ROOT = ("prestart", "createRuntime", "createContainer")
 
 
-class Asked:
+class CreateOptions:
     """What the command line says beside the bundle."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Asked:
         self.relays = relays
 
 
-def create(store: Store, ident: str, asked: Asked) -> tuple[Container, int]:
+def create(store: Store, ident: str, asked: CreateOptions) -> tuple[Container, int]:
     """The created container, and the master of its terminal where the caller relays it, else -1.
 
     Raises ``MobyError``, ``StartFailure``, ``HookFailure``, ``OSError`` and ``ValueError``; nothing is left then.
@@ -81,7 +81,7 @@ def write_pid(path: str, pid: int) -> None:
     os.rename(f"{path}.new", path)
 
 
-def _check_terminal(spec: Configuration, asked: Asked) -> None:
+def _check_terminal(spec: Configuration, asked: CreateOptions) -> None:
     wanted = spec.process.terminal
     if wanted and not asked.console_socket and not asked.relays:
         raise MobyError("cannot allocate tty if moby will detach without setting console socket: give --console-socket")
@@ -97,7 +97,7 @@ def _cgroup_path(spec: Configuration, ident: str) -> str:
 
 
 class _Making:
-    def __init__(self, container: Container, spec: Configuration, asked: Asked, store: str, user: int) -> None:
+    def __init__(self, container: Container, spec: Configuration, asked: CreateOptions, store: str, user: int) -> None:
         self.container = container
         self.spec = spec
         self.asked = asked

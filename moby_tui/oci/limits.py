@@ -22,8 +22,11 @@ _PLACES = {
 }
 
 
-def asked(options: Options) -> dict[str, Any]:
-    """Raises ``UsageError`` for a figure that is none, ``ValueError`` for a file that is not JSON."""
+def requested_limits(options: Options) -> dict[str, Any]:
+    """The limits that ``update`` sets, in the form of the specification's ``linux.resources``.
+
+    Raises ``UsageError`` for a figure that is none, ``ValueError`` for a file that is not JSON.
+    """
     if options.get("resources"):
         return _without_zeros(_read(options.get("resources")))
     found: dict[str, Any] = {}

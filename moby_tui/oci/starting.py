@@ -10,7 +10,7 @@ from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving
 from moby_tui.engine.runtime.birth.failure import StartFailure
 from moby_tui.errors import MobyError
 from moby_tui.oci import entering, log, protection, removal
-from moby_tui.oci.creation import Asked, create
+from moby_tui.oci.creation import CreateOptions, create
 from moby_tui.oci.store import Container, Store
 from moby_tui.oci.waiting import wait
 
@@ -68,7 +68,7 @@ def _let_go(container: Container, command: str) -> None:
         raise StartFailure.of_report(failure, command)
 
 
-def run(store: Store, ident: str, asked: Asked, *, detach: bool, keep: bool) -> int:
+def run(store: Store, ident: str, asked: CreateOptions, *, detach: bool, keep: bool) -> int:
     """Creates and starts; returns the exit code of a container in the foreground, which is deleted with its end unless ``keep``."""
     asked.relays = not detach and not asked.console_socket
     container, master = create(store, ident, asked)

@@ -21,7 +21,7 @@ from moby_tui.screens.actions import alert_rules
 from moby_tui.screens.actions.alert_rules import AlertRule
 from moby_tui.screens.preferences import Preferences
 from moby_tui.screens.problems import alerts, log_watch, measuring
-from moby_tui.screens.problems.bounds import Bounds, Restarts, told
+from moby_tui.screens.problems.bounds import Bounds, Restarts, describe
 from moby_tui.screens.problems.problem import Problem, Severity
 from moby_tui.screens.usage import polling
 from screens.conftest import Eventually, Open
@@ -87,7 +87,7 @@ def test_a_figure_is_told_once_it_is_above_for_so_long_and_again_after_it_was_no
     assert bounds.take("memory", "1", 91, 0) == [at_once] and not bounds.take("memory", "1", 91, 1)
     bounds.keep(set())
     assert bounds.take("memory", "1", 91, 2) == [at_once], "another run of it"
-    assert told("memory", "web", 93.4, AlertRule("memory", above=90, seconds=30)) == (
+    assert describe("memory", "web", 93.4, AlertRule("memory", above=90, seconds=30)) == (
         "web uses 93 % of the memory it may have, more than 90 % for 30s"
     )
 

@@ -53,36 +53,39 @@ class Steps:
         #: an unfinished line that belongs to no step
         self._rest = ""
 
-    def update(self, line: Progress, said: Callable[[Step | None, float, str], None]) -> Step | None:
-        """The step a line belongs to; ``said`` is told each whole line of output, or what belongs to none."""
-        told = line.step
+    def update(self, line: Progress, take_output: Callable[[Step | None, float, str], None]) -> Step | None:
+        """The step that a line belongs to. Calls ``take_output(step, moment, text)`` with each whole line of output.
+
+        ``moment`` is in seconds since the step began; ``step`` is None for output that belongs to none.
+        """
+        change = line.step
         step = None
-        if told is not None:
-            if told.id not in self.all and told.name:
-                self.all[told.id] = Step(len(self.all) + 1, " ".join(told.name.split()), told.time)
-            step = self.all.get(told.id)
-            if step is not None and told.state in ("cached", "done", "failed"):
+        if change is not None:
+            if change.id not in self.all and change.name:
+                self.all[change.id] = Step(len(self.all) + 1, " ".join(change.name.split()), change.time)
+            step = self.all.get(change.id)
+            if step is not None and change.state in ("cached", "done", "failed"):
                 if step.rest:
-                    self._say(step, step.rest, said)
-                step.rest, step.state, step.ended = "", told.state, told.time
+                    self._say(step, step.rest, take_output)
+                step.rest, step.state, step.ended = "", change.state, change.time
         text = line.stream or ""
         if not text and line.status and line.progress_detail is None:
             text = f"{line.id}: {line.status}\n" if line.id else f"{line.status}\n"
         if step is None:
             *whole, self._rest = (self._rest + text).split("\n")
             for piece in whole:
-                said(None, 0, piece.removesuffix("\r"))
+                take_output(None, 0, piece.removesuffix("\r"))
             return None
         *whole, step.rest = (step.rest + text).split("\n")
         for piece in whole:
-            self._say(step, piece, said)
+            self._say(step, piece, take_output)
         return step
 
-    def _say(self, step: Step, text: str, said: Callable[[Step | None, float, str], None]) -> None:
+    def _say(self, step: Step, text: str, take_output: Callable[[Step | None, float, str], None]) -> None:
         text = text.removesuffix("\r").rpartition("\r")[2]
         moment = max(time.time() - step.began, 0)
         step.lines = [*step.lines[1 - _REMEMBERED :], (moment, text)]
-        said(step, moment, text)
+        take_output(step, moment, text)
 
 
 class Plain:
@@ -94,7 +97,7 @@ class Plain:
         self._last = 0
 
     def show(self, line: Progress) -> None:
-        step = self._steps.update(line, self._said)
+        step = self._steps.update(line, self._print_output)
         if step is None or line.step is None or not line.step.state:
             self._out.flush()
             return
@@ -108,7 +111,7 @@ class Plain:
             self._write(f"#{step.number} ERROR after {seconds:.1f}s\n")
         self._out.flush()
 
-    def _said(self, step: Step | None, moment: float, text: str) -> None:
+    def _print_output(self, step: Step | None, moment: float, text: str) -> None:
         if step is None:
             self._write(f"{text}\n")
             return
@@ -140,12 +143,12 @@ class Raw:
     def show(self, line: Progress) -> None:
         logs: list[dict[str, object]] = []
 
-        def said(step: Step | None, moment: float, text: str) -> None:
+        def take_output(step: Step | None, moment: float, text: str) -> None:
             name = _digest(step) if step else ""
             data = base64.b64encode(f"{text}\n".encode("utf-8", "surrogateescape")).decode()
             logs.append({"vertex": name, "stream": 1, "data": data, "timestamp": _moment((step.began if step else 0) + moment)})
 
-        step = self._steps.update(line, said)
+        step = self._steps.update(line, take_output)
         told: dict[str, object] = {"logs": logs} if logs else {}
         if step is not None and line.step is not None and line.step.state:
             vertex: dict[str, object] = {"digest": _digest(step), "name": step.name, "started": _moment(step.began)}
@@ -179,9 +182,9 @@ class Terminal:
         self._live.start()
 
     def show(self, line: Progress) -> None:
-        self._steps.update(line, self._said)
+        self._steps.update(line, self._print_output)
 
-    def _said(self, step: Step | None, moment: float, text: str) -> None:
+    def _print_output(self, step: Step | None, moment: float, text: str) -> None:
         del moment
         if step is None:
             self._console.print(_plain(text))

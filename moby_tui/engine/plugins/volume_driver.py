@@ -67,7 +67,7 @@ class VolumeDriver:
     def get(self, name: str, *, patience: float = PATIENCE) -> Found | None:
         """None if the plug-in has no such volume and says so by silence. Most raise ``Refused`` then."""
         volume = self._call("Get", {"Name": name}, SHORT, patience).get("Volume")
-        return None if volume is None else _found(volume, "VolumeDriver.Get")
+        return None if volume is None else _read_volume(volume, "VolumeDriver.Get")
 
     def list(self) -> list[Found]:
         volumes = self._call("List", {}, SHORT, 0).get("Volumes")
@@ -75,7 +75,7 @@ class VolumeDriver:
             return []
         if not isinstance(volumes, list):
             raise Malformed("VolumeDriver.List: Volumes is not a list")
-        return [_found(volume, "VolumeDriver.List") for volume in volumes]
+        return [_read_volume(volume, "VolumeDriver.List") for volume in volumes]
 
     def scope(self) -> str:
         """``local`` or ``global``; ``local`` if the plug-in does not say, as not all do."""
@@ -153,7 +153,7 @@ def _text(values: Json, key: str, method: str) -> str:
     return value
 
 
-def _found(volume: object, method: str) -> Found:
+def _read_volume(volume: object, method: str) -> Found:
     if not isinstance(volume, dict):
         raise Malformed(f"{method}: a volume is not an object")
     status = volume.get("Status")

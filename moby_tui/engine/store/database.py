@@ -135,7 +135,7 @@ class Database:
         try:
             return self.connection.execute(sql, values).fetchall()
         except FAILURES as error:
-            raise self._told(error) from error
+            raise self._explained(error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -180,7 +180,7 @@ class Database:
             if self.connection.in_transaction:
                 with suppress(*FAILURES):
                     self.connection.execute("ROLLBACK")
-            raise self._told(error) from error
+            raise self._explained(error) from error
 
     def _check_in_place(self) -> None:
         """What is written to a file that has lost its name is lost. Raises ``MobyError``."""
@@ -190,7 +190,8 @@ class Database:
                 "end this process, and the next says what to do"
             )
 
-    def _told(self, error: sqlite3.DatabaseError | UnicodeDecodeError) -> MobyError:
+    def _explained(self, error: sqlite3.DatabaseError | UnicodeDecodeError) -> MobyError:
+        """The error as one of ours: the database is damaged, the disk is full or refuses to be written, or what SQLite says."""
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in _DAMAGE or "decode" in str(error).lower():
             return damaged(self.path, _cause(error))

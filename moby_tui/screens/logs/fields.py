@@ -43,10 +43,10 @@ def _flatten(prefix: str, document: dict[str, Any], found: dict[str, str], depth
         if isinstance(value, dict) and value and depth < _DEPTH:
             _flatten(f"{name}.", value, found, depth + 1)
         else:
-            found[name] = _told(value)
+            found[name] = _as_text(value)
 
 
-def _told(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     try:

@@ -106,7 +106,7 @@ class Gathering:
     def take_event(self, event: Event) -> None:
         """Notes in the stream where a run of a container begins or ends."""
         source = next((one for one in self.sources.values() if one.id == event.actor.id), None)
-        if source is not None and (told := _told(event)):
+        if source is not None and (told := _describe(event)):
             self._put(note(event.time_nano, source.number, f"── {source.name} {told} ──"))
 
     async def run(self) -> None:
@@ -213,7 +213,7 @@ class Gathering:
         found: list[LogLine] = []
         try:
             async for event in self._session.client.events.stream(since=since / SECOND - 1, until=time.time(), filters=filters):
-                if event.actor.id == source.id and (told := _told(event)):
+                if event.actor.id == source.id and (told := _describe(event)):
                     found.append(note(event.time_nano, source.number, f"── {source.name} {told} ──"))
         except TROUBLE:
             return []
@@ -266,7 +266,7 @@ async def _close(stream: AsyncIterator[tuple[int, bytes]]) -> None:
         await close()
 
 
-def _told(event: Event) -> str:
+def _describe(event: Event) -> str:
     if event.type != "container":
         return ""
     if event.action == "start":

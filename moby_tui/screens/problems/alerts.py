@@ -57,7 +57,7 @@ def of_event(rules: Iterable[AlertRule], event: Event) -> list[tuple[AlertRule, 
             continue
         if rule.exit_codes and code not in map(str, rule.exit_codes):
             continue
-        told = _told(name, on, text.clean(code))
+        told = _describe(name, on, text.clean(code))
         met.append((rule, Alert(on, event.actor.id, name, told, event.time_nano / 1e9, told)))
     return met
 
@@ -75,7 +75,7 @@ def of_problems(
     ]
 
 
-def _told(name: str, on: str, code: str) -> str:
+def _describe(name: str, on: str, code: str) -> str:
     words = {
         "die": f"has ended with exit code {code}" if code else "has ended",
         "oom": "has no memory left",

@@ -84,7 +84,7 @@ class Restarts:
         return met
 
 
-def told(figure: str, name: str, value: float, rule: AlertRule) -> str:
+def describe(figure: str, name: str, value: float, rule: AlertRule) -> str:
     """``web uses 93 % of its memory limit, more than 90 % for 30s``."""
     what = {"cpu": "of a CPU", "memory": "of the memory it may have", DISK: "of the disk of the engine's data root"}[figure]
     lasting = f" for {text.age(rule.seconds)}" if rule.seconds >= 1 else ""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from moby_tui.screens import text
 from moby_tui.screens.actions.alert_rules import DISK, MEASURED, AlertRule
 from moby_tui.screens.problems.alerts import Alert
-from moby_tui.screens.problems.bounds import Bounds, told
+from moby_tui.screens.problems.bounds import Bounds, describe
 from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.session import TROUBLE, Session
 from moby_tui.screens.usage.machine import look
@@ -71,7 +71,7 @@ class Measuring:
         now = time.time()
         self._tell(
             [
-                (rule, Alert(figure, one.id, one.name, told(figure, one.name, value, rule), now))
+                (rule, Alert(figure, one.id, one.name, describe(figure, one.name, value, rule), now))
                 for rule in met
                 if rule.fits(one.name, one.labels)
             ]
@@ -84,7 +84,7 @@ class Measuring:
         for disk in disks:
             value = disk.share * 100
             met = self._bounds.take(DISK, "", value, time.monotonic())
-            self._tell([(rule, Alert(DISK, "", "", told(DISK, "", value, rule), time.time())) for rule in met])
+            self._tell([(rule, Alert(DISK, "", "", describe(DISK, "", value, rule), time.time())) for rule in met])
 
     async def _root(self) -> str:
         engine = self._session.engine_name

@@ -71,7 +71,7 @@ class ProblemWatch:
                 client = self._session.client
                 if time.monotonic() - self._examined >= HOST_EVERY:
                     self._examined = time.monotonic()
-                    self._host = await _told(client.system.examine())
+                    self._host = await _checks(client.system.examine())
                 await self._look(client)
             except TROUBLE as error:
                 self._session.app.log.debug(f"no look for problems: {error}")
@@ -194,7 +194,7 @@ class ProblemWatch:
             self.changed.publish(None)
 
 
-async def _told(question: Any) -> list[Check]:
+async def _checks(question: Any) -> list[Check]:
     """What the engine answers; an engine that does not know the question has no answer."""
     try:
         checks: list[Check] = await question

@@ -21,12 +21,12 @@ class Prune:
     filters: tuple[tuple[str, str], ...] = ()
 
     @property
-    def asked(self) -> Filters:
+    def request_filters(self) -> Filters:
         return {key: [value] for key, value in self.filters}
 
     @property
     def options(self) -> PruneOptions:
-        return PruneOptions(**{self.kind: self.asked})
+        return PruneOptions(**{self.kind: self.request_filters})
 
 
 PRUNES = (

@@ -122,10 +122,10 @@ class InspectView(Tree[Item]):
                 branch = node.add(label.append(note, "dim"), data=Item(here), expand=here in opened)
                 self._add(branch, item, here, opened)
             elif item not in (None, "", [], {}):
-                told, style = self._told(item)
+                told, style = self._drawn(item)
                 node.add_leaf(label.append(": ", "dim").append(told, style), data=Item(here, told))
 
-    def _told(self, item: object) -> tuple[str, str]:
+    def _drawn(self, item: object) -> tuple[str, str]:
         if isinstance(item, bool):
             return str(item).lower(), self._tint("warning")
         if isinstance(item, int | float):

@@ -11,7 +11,7 @@ from moby_tui.api.buildkit.wire.ops_pb2 import Position, Range, SourceInfo
 from moby_tui.errors import MobyError
 
 
-def told(error: MobyError) -> str:
+def message_of(error: MobyError) -> str:
     """What went wrong, in BuildKit's words where they differ from ours."""
     return error.buildkit or error.message
 
@@ -24,4 +24,4 @@ def of_build(error: MobyError, vertex: str) -> GRPCError:
         lines = Range(start=Position(line=error.line), end=Position(line=error.end or error.line))
         details.append(Source(info=SourceInfo(filename=name, data=text, language="Dockerfile"), ranges=[lines]))
     # as BuildKit: a client prints any other status before the text
-    return GRPCError(Status.UNKNOWN, told(error), details)
+    return GRPCError(Status.UNKNOWN, message_of(error), details)

@@ -26,14 +26,14 @@ async def logs(call: Call) -> web.StreamResponse:
     tty = (await call.client.containers.inspect(call.ref)).config.tty
     return await lines(
         call.request,
-        _told(call.client.containers.logs(call.ref, options)),
+        _with_failure(call.client.containers.logs(call.ref, options)),
         content_type=hijack.content_type(call.version, tty=tty),
         render=lambda line: line[1] if tty else frame(*line),
     )
 
 
-async def _told(output: AsyncIterator[tuple[int, bytes]]) -> AsyncIterator[tuple[int, bytes]]:
-    """The status is sent already when a log turns out to be unreadable: the frame of descriptor 3 says so."""
+async def _with_failure(output: AsyncIterator[tuple[int, bytes]]) -> AsyncIterator[tuple[int, bytes]]:
+    """The output, and behind it a failure as a frame of descriptor 3: the status is sent before a log turns out to be unreadable."""
     try:
         async for line in output:
             yield line

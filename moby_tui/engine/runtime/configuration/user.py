@@ -144,7 +144,7 @@ def _read(root: int, path: str, mounts: Mounts) -> bytes:
     A FIFO or a device in its place is not opened: the one would never answer (CVE-2024-9676), the other may act on being opened.
     """
     try:
-        with _found(root, path, mounts) as file:
+        with _opened(root, path, mounts) as file:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 return b""
             with open(f"/proc/self/fd/{file}", "rb") as opened:
@@ -154,7 +154,7 @@ def _read(root: int, path: str, mounts: Mounts) -> bytes:
 
 
 @contextmanager
-def _found(root: int, path: str, mounts: Mounts) -> Iterator[int]:
+def _opened(root: int, path: str, mounts: Mounts) -> Iterator[int]:
     """What a path means where ``mounts`` are in their places; links lead from one of them to another."""
     found = open_in_root(root, path, os.O_PATH) if not mounts else _open_through(root, path, mounts)
     try:

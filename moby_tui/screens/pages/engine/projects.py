@@ -209,8 +209,8 @@ class ProjectsPage(Page):
         try:
             wish = await self._wish(project)
         except (OSError, ValueError) as error:
-            return [f"not compared: {_reason(error)}", *_said([*within(project), *moved])]
-        return _said([*differences(project, wish, self._created), *moved]) or ["nothing"]
+            return [f"not compared: {_reason(error)}", *_lines([*within(project), *moved])]
+        return _lines([*differences(project, wish, self._created), *moved]) or ["nothing"]
 
     async def _wish(self, project: Project) -> compose_file.Wish:
         """What the files say. Raises ``OSError``, and ``ValueError`` if they are of another machine or not what they should be."""
@@ -354,5 +354,5 @@ def _compose_words(line: Line) -> tuple[Sequence[str], Sequence[str]]:
     return ("-p", line.project.name, *folder), ("--force-recreate", *alone)
 
 
-def _said(found: Sequence[Difference]) -> list[str]:
+def _lines(found: Sequence[Difference]) -> list[str]:
     return [f"{one.service}: {one.what}" if one.service else one.what for one in found]

@@ -59,13 +59,13 @@ class PruningPage(Page):
     async def _prune(self, prune: Prune) -> int:
         client, report = self.session.client, PruneReport()
         if prune.kind == "containers":
-            report.containers = await client.containers.prune(filters=prune.asked)
+            report.containers = await client.containers.prune(filters=prune.request_filters)
         elif prune.kind == "images":
-            report.images = await client.images.prune(filters=prune.asked)
+            report.images = await client.images.prune(filters=prune.request_filters)
         elif prune.kind == "volumes":
-            report.volumes = await client.volumes.prune(filters=prune.asked)
+            report.volumes = await client.volumes.prune(filters=prune.request_filters)
         elif prune.kind == "build":
-            report.build = await client.builder.prune(filters=prune.asked)
+            report.build = await client.builder.prune(filters=prune.request_filters)
         else:
             await client.networks.prune()
         return going(report)[1]

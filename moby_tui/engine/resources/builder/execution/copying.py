@@ -147,7 +147,7 @@ def existing(root: int, path: str, *, follow: bool) -> list[bytes]:
 def _is_there(root: int, path: bytes) -> bool:
     """True for an object, and for a link that leads nowhere."""
     try:
-        with _found(root, path, follow=False) as (folder, name):
+        with _located(root, path, follow=False) as (folder, name):
             os.stat(name, dir_fd=folder, follow_symlinks=False)
     except OSError:
         return False
@@ -226,7 +226,7 @@ class Placing:
 
     def place(self, source: int, path: bytes, target: int, destination: bytes, exclude: Excludes = NOTHING) -> None:
         """Copies one object. Blocking. Raises ``InvalidArgument`` where the destination is in the way."""
-        with refusals_told(), explained("copy", destination), _found(source, path, follow=self.follow) as (origin, name):
+        with refusals_told(), explained("copy", destination), _located(source, path, follow=self.follow) as (origin, name):
             status = os.stat(name, dir_fd=origin, follow_symlinks=False)
             is_folder = stat.S_ISDIR(status.st_mode)
             above, _, last = destination.rpartition(b"/")
@@ -265,7 +265,7 @@ class Placing:
 
 
 @contextmanager
-def _found(root: int, path: bytes, *, follow: bool) -> Iterator[tuple[int, bytes]]:
+def _located(root: int, path: bytes, *, follow: bool) -> Iterator[tuple[int, bytes]]:
     """The directory and the last name of an object; the links on the way to it are resolved, and itself if ``follow``."""
     if not path:
         yield root, b"."
