@@ -227,9 +227,13 @@ REFUSED: list[tuple[Callable[[Graph], Result], str]] = [
     (mounted(network=cast(Any, 9)), "the unknown network mode 9"),
     (mounted(cdiDevices=[pb.CDIDevice(name="v/d=x")]), "the device 'v/d=x' (CDI)"),
     (lambda graph: graph.run("", graph.busybox, meta={"args": []}), "has no arguments"),
+    (lambda graph: graph.source("local://"), "the source local:// names nothing"),
     (lambda graph: graph.file(mkfile("/f", at=1)), "has no input 1 for its action 0"),
     (lambda graph: graph.file(mkfile("/f", owner=graphs.by_name("bob", -1))), "which an empty tree does not know"),
     (lambda graph: graph.file(mkfile("/f", owner=graphs.by_id(2**32 - 1))), "is nobody's number"),
+    (lambda graph: graph.file(mkfile("/a\0b")), "has a NUL byte in the field path"),
+    (lambda graph: graph.run("", graph.busybox, meta={"env": ["A=\0"]}), "has a NUL byte in the field env"),
+    (lambda graph: graph.source("https://x.test/" + "x" * 300), "has more than 255 bytes"),
     (lambda graph: graph.file(graphs.rm("/..", at=-1)), "the root of a tree cannot be removed"),
     (lambda graph: graph.file(pb.FileAction(input=-1)), "a graph's change of files is of a kind that is not known"),
 ]

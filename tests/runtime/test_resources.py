@@ -118,6 +118,8 @@ async def test_the_cgroup_parent_is_the_user_s_and_stays(engine: Engine, busybox
             folder.rmdir()
     with pytest.raises(InvalidArgument, match="invalid cgroup parent"):
         await Box(engine, busybox).create("true", host={"cgroup_parent": "a/../../b"})
+    # the root, in which nothing stays
+    assert (await Box(engine, busybox).run("true", host={"cgroup_parent": "//"})).code == 0
 
 
 def _unified_path(pid: int) -> str:

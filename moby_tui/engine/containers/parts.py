@@ -283,7 +283,8 @@ class Parts(msgspec.Struct, frozen=True):
 
     def cgroup_path(self, record: ContainerRecord) -> str:
         parent = record.host_config.cgroup_parent or self.cgroup_parent
-        return f"/{parent.strip('/')}/{record.id}"
+        # the root is a parent too
+        return "/".join(("", *filter(None, parent.split("/")), record.id))
 
     def event(self, action: str, record: ContainerRecord, **attributes: str) -> None:
         self.publish("container", action, record.id, {**event_attributes(record), **attributes})

@@ -6,10 +6,10 @@ What a client sends is hostile. An operation is known by the digest of its encod
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeGuard
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from moby_tui.api.buildkit.wire import ops_pb2 as pb
 from moby_tui.errors import InvalidArgument, NotImplementedYet
@@ -67,9 +67,25 @@ def _digest(data: bytes) -> str:
 
 def _decoded(data: bytes) -> pb.Op:
     try:
-        return pb.Op.FromString(data)
+        op = pb.Op.FromString(data)
     except DecodeError:
         raise InvalidArgument("the graph of operations cannot be read: a part of it is no operation") from None
+    _check_texts(op)
+    return op
+
+
+def _check_texts(message: Message) -> None:
+    """No path, argument or name has a NUL byte. Raises ``InvalidArgument``."""
+    for field, value in message.ListFields():
+        for each in value.values() if isinstance(value, Mapping) else value if _is_repeated(value) else (value,):
+            if isinstance(each, Message):
+                _check_texts(each)
+            elif isinstance(each, str) and "\0" in each:
+                raise InvalidArgument(f"the graph of operations has a NUL byte in the field {field.name}: {each[:80]!r}")
+
+
+def _is_repeated(value: object) -> TypeGuard[Iterable[object]]:
+    return not isinstance(value, str | bytes | Message) and isinstance(value, Iterable)
 
 
 def _ordered(decoded: Mapping[str, pb.Op], last: str) -> list[str]:

@@ -16,6 +16,8 @@ from moby_tui.engine.resources.images.registry.web import Download
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument, MobyError
 
+#: Bytes of a name (path_resolution(7)).
+_LONGEST_NAME = 255
 _CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -48,6 +50,8 @@ class NewFiles:
             if to_folder:
                 raise InvalidArgument(f"cannot determine filename from url: {url[:200]}")
             name = "download"
+        if len(os.fsencode(name)) > _LONGEST_NAME:
+            raise InvalidArgument(f"the name of the file at {url[:200]} has more than {_LONGEST_NAME} bytes")
         file = self._place(url, name)
         total = hashlib.sha256()
         download = Download(url)

@@ -63,6 +63,8 @@ class Origins:
         for name in attributes.keys() - _KNOWN[scheme]:
             raise NotImplementedYet(f"the attribute {name[:80]} of the source {identifier[:80]}")
         rest = identifier.removeprefix(scheme)
+        if not rest:
+            raise InvalidArgument(f"the source {identifier[:80]} names nothing")
         match scheme:
             case "docker-image://":
                 return _output(await shop.base(parse(rest).familiar, platform))
