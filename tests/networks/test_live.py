@@ -43,7 +43,7 @@ async def inside(engine: Engine, container: str, *command: str) -> str:
     said = b""
     async for _, data in stream.output():
         said += data
-    return said.decode()
+    return said.decode(errors="replace")
 
 
 async def test_a_running_container_is_connected_and_disconnected(engine: Engine) -> None:
@@ -51,7 +51,11 @@ async def test_a_running_container_is_connected_and_disconnected(engine: Engine)
         await engine.networks.create(NetworkCreate(name=name))
     web, data = await start(engine, "web", "front"), await start(engine, "data", "back")
     address = (await engine.containers.inspect(data)).network_settings.networks["back"].ip_address
+    # what a container writes to its hosts file stays, and is in nobody's way
+    assert await inside(engine, web, "sh", "-c", r"printf '10.1.2.3\tcaf\351\n' >>/etc/hosts") == ""
     await engine.networks.connect("back", "web", EndpointSettings(aliases=["www"]))
+    kept = r"""grep -c "$(printf 'caf\351')" /etc/hosts"""
+    assert await inside(engine, web, "sh", "-c", kept) == "1\n"
     given = (await engine.containers.inspect(web)).network_settings.networks
     assert sorted(given) == ["back", "front"] and given["back"].aliases == ["www"]
     assert given["back"].ip_address in await inside(engine, web, "cat", "/etc/hosts")

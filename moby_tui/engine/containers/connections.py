@@ -250,9 +250,8 @@ def _write_hosts(parts: Parts, record: ContainerRecord, given: NetworkState) -> 
         for address in (settings.ip_address, settings.global_ipv6_address)
         if address
     ]
-    path = parts.files(record).hosts
     names = files.host_names(record.config.hostname, record.config.domainname)
-    _rewrite(path, files.with_own_names(path.read_text(), names, addresses))
+    files.edit_hosts(parts.files(record).hosts, lambda text: files.with_own_names(text, names, addresses))
 
 
 def _rewrite(path: Path, text: str) -> None:

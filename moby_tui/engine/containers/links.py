@@ -216,11 +216,8 @@ async def remove(parts: Parts, name: str) -> None:
 
 
 def _rewrite_hosts(parts: Parts, linking: ContainerRecord, alias: str, lines: str) -> None:
-    """Rewrites the hosts file of a running container in its place, with the same inode, since it is bind-mounted into the container."""
+    """Rewrites the lines of a linked container in the hosts file of a running one."""
     if linking.host_config.network_mode != _BRIDGE or not _runs(parts, linking):
         return
-    with suppress(OSError), parts.files(linking).hosts.open("r+") as file:
-        text = files.with_linked(file.read(), alias, lines)
-        file.seek(0)
-        file.write(text)
-        file.truncate()
+    with suppress(OSError):
+        files.edit_hosts(parts.files(linking).hosts, lambda text: files.with_linked(text, alias, lines))

@@ -253,7 +253,8 @@ class Table:
 def chain_of(answer: bytes) -> tuple[str, str]:
     """Table and chain in the body of an answer to ``Table.list_chains``."""
     found = attributes(answer[4:])
-    return found.get(_CHAIN_TABLE, b"")[:-1].decode(), found.get(_CHAIN_NAME, b"")[:-1].decode()
+    # other programs' names need not be UTF-8
+    return found.get(_CHAIN_TABLE, b"")[:-1].decode(errors="replace"), found.get(_CHAIN_NAME, b"")[:-1].decode(errors="replace")
 
 
 def base_of(answer: bytes) -> tuple[bytes, bytes, bytes]:

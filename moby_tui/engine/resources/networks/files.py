@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
@@ -20,6 +20,7 @@ _HEADER = (
     "# This file can be edited; Docker Engine will not make further changes once it\n"
     "# has been modified.\n\n"
 )
+_LARGEST_HOSTS = 1 << 20
 _RESOLV_CONF = Path("/etc/resolv.conf")
 #: The file in which systemd-resolved lists the servers to which it forwards (systemd-resolved.service(8)).
 _RESOLVED = Path("/run/systemd/resolve/resolv.conf")
@@ -30,6 +31,21 @@ PUBLIC_SERVERS = ["8.8.8.8", "8.8.4.4"]
 def hosts(extra: str, names: str = "", addresses: Sequence[str] = ()) -> str:
     """/etc/hosts of a container with a network namespace of its own: ``extra`` lines, and ``names`` for each of the container's addresses."""
     return _HOSTS + extra + _own_lines(names, addresses)
+
+
+def edit_hosts(path: Path, change: Callable[[str], str]) -> None:
+    """Rewrites a running container's hosts file in its place, with the same inode, since it is bind-mounted into the container.
+
+    The container may have written to it: bytes that are not UTF-8 stay, and a file of more than a mebibyte is left alone. Raises ``OSError``.
+    """
+    with path.open("r+b") as file:
+        content = file.read(_LARGEST_HOSTS + 1)
+        if len(content) > _LARGEST_HOSTS:
+            return
+        changed = change(content.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+        file.seek(0)
+        file.write(changed)
+        file.truncate()
 
 
 def with_own_names(text: str, names: str, addresses: Sequence[str]) -> str:
