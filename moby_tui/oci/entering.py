@@ -14,6 +14,7 @@ from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving
 from moby_tui.engine.runtime.birth.failure import StartFailure
 from moby_tui.engine.runtime.monitor.execution import clone_into, open_entrances
 from moby_tui.engine.runtime.plan.exec import compile_exec
+from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.errors import MobyError
 from moby_tui.oci import bundle as bundles
 from moby_tui.oci import console, seccomp
@@ -118,18 +119,12 @@ def _enter(
     report, child_report = os.pipe2(os.O_CLOEXEC)
     listener = Listener.of(config.linux) if filter_program else None
     entrances = open_entrances(cgroup)
-    program = compile_exec(
-        process,
-        init=init,
-        container=config,
-        entrances=entrances,
-        terminal=peer,
-        streams=streams,
-        seccomp=filter_program,
-        monitored=False,
-        preserved=preserved,
-        listener=-1 if listener is None else listener.give,
-    )
+    around = Surroundings()
+    around.terminal, around.streams, around.preserved = peer, streams, preserved
+    around.entrances, around.seccomp = entrances, filter_program
+    around.monitored = False
+    around.listener = -1 if listener is None else listener.give
+    program = compile_exec(process, config, init, around)
     joiner = clone_into(cgroup, init)
     if joiner == 0:
         program.run(child_report)

@@ -226,7 +226,7 @@ def test_any_file_is_checked_or_refused(names: list[str], text: str) -> None:
         return
 
 
-async def test_they_are_shown_after_a_build(engine: Engine, busybox: str) -> None:
+async def test_warnings_are_shown_after_a_build(engine: Engine, busybox: str) -> None:
     done = await build(engine, f"FROM {busybox} AS B\nRUN true\nENV A=$NONE\n")
     assert done.id
     shown = done.text[done.text.index("\nWARNING") :]

@@ -168,7 +168,7 @@ def test_lists_that_cannot_be(text: str) -> None:
         ),
     ],
 )
-def test_ports(text: str, expected: list[str]) -> None:
+def test_ports_of_expose(text: str, expected: list[str]) -> None:
     assert arguments.ports(text.split()) == expected
 
 

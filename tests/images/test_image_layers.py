@@ -54,7 +54,7 @@ def unpack(root: Path, archive: Tar | bytes, piece: int = 1 << 16) -> Applied:
         lambda: Tar().add("n" * 300, data=b"x"),
     ],
 )
-def test_refused(root: Path, archive: object) -> None:
+def test_hostile_and_damaged_archives_are_refused(root: Path, archive: object) -> None:
     with pytest.raises(InvalidArgument):
         unpack(root, archive())  # type: ignore[operator]
 

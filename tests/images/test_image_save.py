@@ -79,7 +79,7 @@ async def test_what_save_refuses(engine: Engine, busybox: str) -> None:
         await _saved(engine)
 
 
-async def test_peers_read_it(engine: Engine, busybox: str, cli: Cli, tmp_path: Path) -> None:
+async def test_skopeo_reads_a_saved_image(engine: Engine, busybox: str, cli: Cli, tmp_path: Path) -> None:
     """skopeo by both forms: the digests of the layers, uncompressed, are those that we say."""
     await _committed(engine)
     archive = tmp_path / "mine.tar"

@@ -101,7 +101,7 @@ def test_images_that_lack_the_same_share_one(paths: Paths, tmp_path: Path) -> No
     assert not [*paths.staging.iterdir()]
 
 
-async def test_nothing_of_it_is_a_change(engine: Engine, busybox: str) -> None:
+async def test_mount_points_are_no_changes_of_the_container(engine: Engine, busybox: str) -> None:
     config = ContainerCreate(image=busybox, cmd=["sh", "-c", "echo x >/mine"], host_config=HostConfig(network_mode="none"))
     ident = (await engine.containers.create(config)).id
     wait = await engine.containers.wait(ident, condition="next-exit")

@@ -31,7 +31,7 @@ def volume(cli: Cli, busybox: str) -> str:
     return "parts"
 
 
-def test_a_part_of_a_volume(cli: Cli, volume: str) -> None:
+def test_a_subpath_of_a_volume_is_mounted(cli: Cli, volume: str) -> None:
     for subpath in ("a/b", "inside", "./a/b/"):
         mount = f"type=volume,source={volume},target=/m,volume-subpath={subpath}"
         assert run(cli, "--mount", mount, "busybox", "sh", "-c", "cat /m/file; echo more > /m/more").stdout == "in\n"

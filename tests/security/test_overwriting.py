@@ -90,7 +90,7 @@ async def test_a_health_check(attacker: Attacker) -> None:
     check(seen.log[0].output, before)
 
 
-async def test_a_step_of_a_build(attacker: Attacker) -> None:
+async def test_a_build_step_cannot_overwrite_our_program(attacker: Attacker) -> None:
     before = fingerprint()
     context = {f"root/{name}": content for name, content in overwriting.files().items()}
     text = f'FROM busybox\nCOPY --chmod=755 root /\nRUN ["{overwriting.COMMAND}"]\n'

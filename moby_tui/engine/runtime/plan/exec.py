@@ -11,32 +11,18 @@ from moby_tui.engine.runtime.plan.process import identity, joining, scheduling
 from moby_tui.engine.runtime.plan.program import Program
 
 
-def compile_exec(
-    process: Process,
-    *,
-    init: int,
-    container: Configuration,
-    entrances: list[int],
-    terminal: int,
-    streams: tuple[int, int, int],
-    seccomp: bytes,
-    monitored: bool = True,
-    preserved: int = 0,
-    listener: int = -1,
-) -> Program:
+def compile_exec(process: Process, container: Configuration, init: int, around: Surroundings) -> Program:
     """Lays out one more process in a running ``container``, whose first process is the pidfd ``init``; its pid is reported.
 
-    The process that runs this leaves as soon as it has made the one that matters: a pid namespace holds only children.
+    ``around`` has the process's streams or terminal, the files by which it enters its control groups, and its seccomp filter. The
+    process that runs the program ends as soon as it has made this one: a process cannot enter a pid namespace, only its children can.
     """
     program = Program()
-    around = Surroundings()
-    around.terminal, around.streams, around.seccomp = terminal, streams, seccomp
-    around.monitored, around.preserved, around.listener = monitored, preserved, listener
     around.may_set_groups = joining.may_set_groups(container)
     affinity = process.affinity
     if affinity is not None and affinity.initial:
         scheduling.set_affinity(program, affinity.initial)
-    cgroups.enter(program, entrances)
+    cgroups.enter(program, around.entrances)
     if affinity is not None and affinity.final:
         # the group's own processors are set by entering it, so this comes after
         scheduling.set_affinity(program, affinity.final)
