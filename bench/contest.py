@@ -98,7 +98,7 @@ class Contest:
     @cached_property
     def dashboard(self) -> Dashboard:
         few, many = (self._stage(name, moby.Daemon.cgroups) for name in ("few", "many"))
-        return Dashboard(moby.Daemon(few, self._archive), moby.Daemon(many, self._archive))
+        return Dashboard(moby.Daemon(few, self._archive), moby.Daemon(many, self._archive), BINARY)
 
     def pull_memory_of_ours(self) -> float:
         return self._pull_memory(moby.Daemon.cgroups, lambda stage: moby.Daemon(stage, self._archive))
@@ -308,6 +308,7 @@ def _dashboard_rows(c: Contest) -> list[Row]:
     """No peer has the same: each number stands beside the limit that it should keep."""
     asked: list[tuple[str, str, Callable[[Dashboard], float], float, float, str, int]] = [
         ("tui-paint", "moby tui, start to first of 100 containers", lambda d: d.paint(), 0.4, 1000, "ms", 8),
+        ("tui-paint-one-file", "the same, one file, second start", lambda d: d.paint_one_file(), 0.25, 1000, "ms", 8),
         ("tui-event", "rename to screen, 95th percentile of 40", lambda d: d.event(), 0.1, 1000, "ms", 2),
         ("tui-idle", "processor of an idle moby tui, 50 run, no daemon", lambda d: d.idle(), 0.02, 100, "%", 2),
         ("tui-idle-daemon", "the same beside a daemon, which is not counted", lambda d: d.idle_of_daemon(), 0.02, 100, "%", 2),

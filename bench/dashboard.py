@@ -32,14 +32,14 @@ _LAG_EVERY = 0.005
 class Terminal:
     """A pseudo-terminal with ``moby tui`` in it. ``screen`` is all that was written since it was last cleared."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, program: tuple[str, ...] = (sys.executable, "-m", "moby_tui")) -> None:
         self.screen = b""
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
             if not options:
                 os.environ.pop("DOCKER_HOST", None)  # the engine is in its process
-            os.execv(sys.executable, [sys.executable, "-m", "moby_tui", *options, "tui"])
+            os.execv(program[0], [*program, *options, "tui"])
         self._ready = select.poll()
         self._ready.register(self._fd, select.POLLIN)
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
@@ -78,8 +78,9 @@ class Terminal:
 
 
 @contextmanager
-def _dashboard(*options: str) -> Iterator[Terminal]:
-    terminal = Terminal(*options)
+def _dashboard(*options: str, program: str = "") -> Iterator[Terminal]:
+    """``program`` is the one file; empty: this interpreter's package."""
+    terminal = Terminal(*options, program=(program,)) if program else Terminal(*options)
     try:
         yield terminal
     finally:
@@ -98,12 +99,17 @@ def fill(socket: str, count: int, running: int) -> float:
     return time.perf_counter() - began
 
 
-def paint(name: str, *options: str) -> float:
+def paint(name: str, *options: str, program: str = "") -> float:
     """Seconds from the start of the program until a container's name is on the screen."""
     began = time.perf_counter()
-    with _dashboard(*options) as terminal:
+    with _dashboard(*options, program=program) as terminal:
         terminal.await_text(name)
         return time.perf_counter() - began
+
+
+def paint_one_file(name: str, program: str) -> float:
+    """As ``paint``, of the one file, which has been started before."""
+    return paint(name, program=program)
 
 
 def idle(name: str, seconds: int, *options: str) -> float:
@@ -213,6 +219,7 @@ def _high(values: list[float]) -> float:
 _PROGRAMS: dict[str, Callable[..., float]] = {
     "fill": fill,
     "paint": paint,
+    "paint-one-file": paint_one_file,
     "idle": idle,
     "events": events,
     "lag": lag,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import cached_property
+from pathlib import Path
 
 from bench.peers import moby
 
@@ -19,13 +20,24 @@ _WRITE = f"yes {'.' * 99} | head -n 1000 > /lines; while :; do cat /lines; uslee
 class Dashboard:
     """Each question has a daemon of its own, with as many containers as the question says."""
 
-    def __init__(self, idle: moby.Daemon, many: moby.Daemon) -> None:
-        self._few, self._many = idle, many
+    def __init__(self, idle: moby.Daemon, many: moby.Daemon, one_file: Path) -> None:
+        self._few, self._many, self._one_file = idle, many, one_file
 
     def paint(self) -> float:
         """Seconds from the start of ``moby tui``, the engine in its process, to the first of 100 containers on the screen."""
         assert self._hundred
         return _asked(self._few, "paint", _FIRST)
+
+    def paint_one_file(self) -> float:
+        """The same of ``dist/moby``, at a start that unpacks nothing."""
+        assert self._hundred
+        return _asked(self._few, "paint-one-file", _FIRST, str(self._unpacked))
+
+    @cached_property
+    def _unpacked(self) -> Path:
+        """The one file, once it has been started."""
+        self._few.stage.run([str(self._one_file), "version"], _environment(self._few))
+        return self._one_file
 
     def event(self) -> float:
         """95th percentile of the seconds from the answer to a rename until the new name is seen."""
@@ -69,9 +81,13 @@ class Dashboard:
 
 def _asked(daemon: moby.Daemon, *words: str | int) -> float:
     """The number that the program prints."""
-    env = daemon.env | moby.environment(daemon.stage)
+    env = _environment(daemon)
     return float(daemon.stage.run([sys.executable, "-m", "bench.dashboard", *map(str, words)], env).output.splitlines()[-1])
 
 
 def _socket(daemon: moby.Daemon) -> str:
     return daemon.env["DOCKER_HOST"].removeprefix("unix://")
+
+
+def _environment(daemon: moby.Daemon) -> dict[str, str]:
+    return daemon.env | moby.environment(daemon.stage) | {"MOBY_DIST": f"{daemon.stage.folder}/dist"}
