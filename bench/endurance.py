@@ -25,6 +25,7 @@ from pathlib import Path
 from bench import image
 from moby_tui import connect
 from moby_tui.api.client.protocol import Client
+from moby_tui.engine.kernel.process import trim_heap
 from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig, PortBinding
 from moby_tui.schema.exec import ExecCreate, ExecStart
 from moby_tui.schema.network import NetworkCreate
@@ -187,6 +188,9 @@ async def _settled(client: Client, process: int, data: Path, run: Path) -> dict[
         now = inventory(process, data, run)
         if (held := (now["processes"], now["descriptors"])) != last:
             last, since = held, time.monotonic()
+    if process == os.getpid():
+        # what was freed is not held: the C library keeps it for later
+        trim_heap()
     now = inventory(process, data, run)
     if process == os.getpid():
         now["objects"] = len(gc.get_objects())
