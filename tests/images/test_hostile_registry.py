@@ -218,6 +218,27 @@ async def test_a_layer_that_grows_by_a_byte_with_each_try(store: Store) -> None:
     assert tries <= 8
 
 
+@pytest.mark.parametrize(
+    "head",
+    [b"SSH-2.0-OpenSSH_9.2\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", b"\xff\x00\n" * 40 + b"\r\n\r\n"],
+    ids=["ssh", "length", "bytes"],
+)
+async def test_what_is_no_registry(store: Store, head: bytes) -> None:
+    """Said in one line, without what was sent, and not asked again."""
+    asked = []
+
+    async def other(path: str, writer: asyncio.StreamWriter) -> None:
+        asked.append(path)
+        writer.write(head)
+
+    async with server(other) as domain:
+        with pytest.raises(MobyError) as refused:
+            async for _ in store.images.pull(f"{domain}/x:1"):
+                pass
+    assert refused.value.message == f"registry {domain} answers with what is no HTTP; check its address and port"
+    assert len(asked) <= 2
+
+
 @pytest.mark.parametrize("link", ["the same", "another each time"])
 @pytest.mark.parametrize("what", ["tags", "catalog"])
 async def test_a_list_without_an_end(link: str, what: str) -> None:

@@ -139,7 +139,14 @@ class Connection:
 
     def _meaning(self, error: Exception, *, advanced: bool) -> MobyError | None:
         """The error to raise for a failure; None to raise the failure itself."""
-        from aiohttp import ClientConnectorCertificateError, ClientConnectorError, ClientError, ClientSSLError, InvalidURL
+        from aiohttp import (
+            ClientConnectorCertificateError,
+            ClientConnectorError,
+            ClientError,
+            ClientResponseError,
+            ClientSSLError,
+            InvalidURL,
+        )
 
         domain = self._reference.domain
         if isinstance(error, Retry):
@@ -151,6 +158,8 @@ class Connection:
             return Unreachable(f"registry {domain} cannot be trusted: {error}")
         if isinstance(error, InvalidURL):
             return InvalidArgument(f"registry {domain} has no valid address")
+        if isinstance(error, ClientResponseError):
+            return Unreachable(f"registry {domain} answers with what is no HTTP; check its address and port")
         if isinstance(error, ClientError | ConnectionError):
             # as with dockerd, one that refuses the first connection, or has no address, is not tried again
             kind = Unreachable if isinstance(error, ClientConnectorError) and not self._met else Retry
