@@ -60,7 +60,14 @@ CONTRAST = Theme(
     warning="#ffd75f",
     error="#ff8787",
     dark=True,
-    variables={"text-muted": "#d0d0d0", "border": "#ffffff", "footer-key-foreground": "#ffd700", "text-secondary": "#ffffff"},
+    variables={
+        "text-muted": "#d0d0d0",
+        "border": "#ffffff",
+        "footer-key-foreground": "#ffd700",
+        "text-secondary": "#ffffff",
+        "text-disabled": "#d0d0d0",
+        "input-selection-background": "#004f8f",
+    },
 )
 
 

@@ -121,3 +121,4 @@ async def test_no_color_takes_all_colour_away(monkeypatch: pytest.MonkeyPatch, e
             if segment.style and segment.style.color
         }
         assert colours and all(one.red == one.green == one.blue for one in colours)
+        app.exit()  # as a person leaves: what begins after the first picture may just be starting

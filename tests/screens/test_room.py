@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
 
 from moby_tui.screens.app import Dashboard
 from moby_tui.screens.dialogs.ask import Ask
@@ -147,6 +147,11 @@ async def test_switches_tell_their_state_without_colours_and_the_mouse_ends_what
         await eventually(pilot, lambda: isinstance(app.screen, Picker) and app.screen.query("#picker"))
         await pilot.click(offset=(1, 1))  # beside it
         await eventually(pilot, lambda: not app.screen.is_modal)
+        app.theme = "ansi-dark"
+        await pilot.press("S")
+        await eventually(pilot, lambda: isinstance(app.screen, Picker) and app.screen.query(OptionList))
+        options = app.screen.query_one(OptionList)
+        await eventually(pilot, lambda: next(iter(options.render_line(0))).style != next(iter(options.render_line(1))).style)
         tick = Tick("Keep", value=True)
         assert tick._button.plain == "[x]"
         tick.value = False

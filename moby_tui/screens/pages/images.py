@@ -230,14 +230,17 @@ class ImagesPage(ResourcePage[Image], RunningPage, TransfersPage):
         """Asks the registry of an image for what is attached to it."""
         table, row = self.query_one("#claim-table", FactsTable), self.feed.model.get(key)
         if row is None or not row.tags:
-            table.show([("an image without a name has no registry", "", "", "")] if row else [])
+            if row:
+                table.say("an image without a name has no registry")
+            else:
+                table.show([])
             return
-        table.show([("asking the registry …", "", "", "")])
+        table.say("asking the registry …")
         await asyncio.sleep(_STAYS)
         try:
             claims = await self.session.client.images.attestations(row.tags[0], auth=await login_for(row.tags[0]))
         except TROUBLE as error:
-            table.show([((text.clean(str(error)), "warn"), "", "", "")])
+            table.say(text.clean(str(error)), "warn")
             return
         rows = [
             (
@@ -248,7 +251,10 @@ class ImagesPage(ResourcePage[Image], RunningPage, TransfersPage):
             )
             for claim in claims
         ]
-        table.show(rows or [("nobody has attached anything", "", "", "")])
+        if rows:
+            table.show(rows)
+        else:
+            table.say("nobody has attached anything")
 
     def action_back(self) -> None:
         """From the files of a layer to the layers, then as everywhere."""

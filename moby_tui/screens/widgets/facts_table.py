@@ -51,6 +51,10 @@ class FactsTable(DataTable[Text]):
             if chosen in self._keys:
                 self.move_cursor(row=self._keys.index(chosen))
 
+    def say(self, message: str, tone: str = "faint") -> None:
+        """Shows a clean line in place of facts, in the column that has room for it."""
+        self.show([[*[""] * (len(self._kinds) - 1), (message, tone)]])
+
     def on_resize(self, event: Resize) -> None:
         self._lay()
 

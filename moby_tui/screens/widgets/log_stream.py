@@ -247,6 +247,12 @@ class LogStream(ScrollView, can_focus=True):
             return self.shown.number(count - 1)
         return self.shown.number(min(self.shown.place(self._cursor), count - 1))
 
+    @property
+    def line_of_cursor(self) -> int:
+        """The line of the row under the cursor, from the first line of the widget on."""
+        number = self.cursor_number
+        return next((place for place, row in enumerate(self._visible()) if row.number == number), 0)
+
     def _look_through(self) -> None:
         """Looks through the lines for the filter and the search, a turn at a time."""
         todo = [shown for shown in (self.shown, self.hits) if shown is not None]

@@ -117,7 +117,7 @@ class TopologyPage(WiringPage):
         view = self.query_one(TopologyView)
         view.show(self._graph)
         count = len(self._graph.containers)
-        self.query_one("#list").border_subtitle = f"{len(self._graph.networks)} networks · {count} containers"
+        self.query_one("#list").border_subtitle = f"{_many(len(self._graph.networks), 'network')} · {_many(count, 'container')}"
         if self._wanted:
             self._go_to(self._wanted)
         self._examine()
@@ -189,7 +189,7 @@ class TopologyPage(WiringPage):
         try:
             table.show(await (self._exposed() if self._active == "exposed" else self._findings()))
         except TROUBLE as error:
-            table.show([[*[""] * (len(table.columns) - 1), (text.clean(str(error)), "bad")]])
+            table.say(text.clean(str(error)), "bad")
 
     async def _exposed(self) -> list[list[Cell]]:
         return [
@@ -229,7 +229,7 @@ class TopologyPage(WiringPage):
             async for stats in self.session.client.containers.stats(places[0].container, stream=False, one_shot=True):
                 self._counters.add(stats)
         except TROUBLE as error:
-            table.show([[(text.clean(str(error)), "bad"), "", "", "", "", ""]])
+            table.say(text.clean(str(error)), "bad")
             return
         table.show(self._counters.rows())
 
@@ -297,3 +297,7 @@ class Detail(Vertical):
                 yield FactsTable(_DOCTOR, empty="nothing found", id="doctor-facts")
             with TabPane("Counters", id="counters"):
                 yield FactsTable(_COUNTERS, empty="choose a container that runs", id="counters-facts")
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
