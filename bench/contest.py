@@ -19,6 +19,7 @@ from bench.peers.driven import SETTLED, DockerDriven
 from bench.peers.images import Images
 from bench.peers.networks import Networks
 from bench.peers.podman import Podman
+from bench.peers.requests import CONTAINERS, Requests
 from bench.rows import Row
 from bench.stage import Stage
 
@@ -239,6 +240,7 @@ def rows(contest: Contest) -> list[Row]:
         *_network_rows(c),
         *_image_rows(c),
         *_dashboard_rows(c),
+        *_request_rows(c),
         Row(
             "one-file",
             "version, one file, second start",
@@ -301,6 +303,21 @@ def _network_row(c: Contest, name: str, title: str, take: Callable[[Networks], f
         scale=1000 if name == "connect" else 1,
         unit="ms" if name == "connect" else "s",
         warm_up=int(runs > 4),
+    )
+
+
+def _request_rows(c: Contest) -> list[Row]:
+    """Last of the daemons' rows: the containers that are listed stay."""
+    asked: list[tuple[str, str, Callable[[Requests], float]]] = [
+        ("api-list", f"GET /containers/json of {CONTAINERS} containers", lambda r: r.list(20)),
+        ("api-inspect", f"GET /containers/ID/json beside {CONTAINERS} containers", lambda r: r.inspect(200)),
+    ]
+    return [_request_row(c, *row) for row in asked]
+
+
+def _request_row(c: Contest, name: str, title: str, take: Callable[[Requests], float]) -> Row:
+    return Row(
+        name, title, "dockerd", lambda: take(c.daemon.requests), lambda: take(c.docker.requests), target=1.0, runs=8, warm_up=1
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench import registry
 from bench.peers.images import Images
+from bench.peers.requests import Requests
 from bench.stage import Stage
 
 CROWD = 50
@@ -50,6 +51,10 @@ class DockerDriven:
         self._pid = pid
         self.env = {"DOCKER_HOST": socket}
         self.crowd = Crowd(stage, self.env)
+
+    @cached_property
+    def requests(self) -> Requests:
+        return Requests(Path(self.env["DOCKER_HOST"].removeprefix("unix://")))
 
     def images(self, data: Path) -> Images:
         """With a registry beside it that has ``data``."""

@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 
 from api.fake_engine import FakeClient
-from api.wire import head, read_head
+from api.wire import ask, head, read_head
 from api.world import Served
 from moby_tui.api.server.serve import serving
 from moby_tui.errors import NotFound
 
+#: Connections that do nothing, all at once.
+IDLE = 1000
 UPGRADE: dict[str, Any] = {"Connection": "Upgrade", "Upgrade": "tcp"}
 CREATE = b'{"Image":"a"}'
 JSON = {"Content-Type": "application/json"}
@@ -314,3 +316,36 @@ async def test_a_unix_socket_is_called_by_any_name(served: Served) -> None:
     writer.write(head("GET", "/_ping", {"Connection": "close", "Origin": "http://x"}))
     assert (await read_head(reader))[0] == 200
     writer.close()
+
+
+async def test_a_thousand_idle_connections_hold_nobody_up(served: Served) -> None:
+    before, resident = len(os.listdir("/proc/self/fd")), _resident()
+    idle = [socket.socket(socket.AF_UNIX) for _ in range(IDLE)]
+    for sock in idle:
+        # in a thread, which waits while as many as the server's backlog are not accepted yet
+        await asyncio.to_thread(sock.connect, str(served.path))
+        sock.setblocking(False)
+    half = request("GET", "/_ping")[:-2]
+    for number, sock in enumerate(idle):
+        # some have begun a request, some have one answered
+        if number % 3:
+            await asyncio.get_running_loop().sock_sendall(sock, half if number % 3 == 1 else request("GET", "/_ping"))
+    for sock in idle[2::3]:
+        assert (await asyncio.get_running_loop().sock_recv(sock, 65536)).startswith(b"HTTP/1.1 200 ")
+    assert (await ask(served.path, "GET", "/version")).status == 200
+    assert len(served.app.connections) >= IDLE
+    assert _resident() - resident < IDLE * 64 * 1024
+    for sock in idle[1::3]:
+        await asyncio.get_running_loop().sock_sendall(sock, b"\r\n")
+        assert (await asyncio.get_running_loop().sock_recv(sock, 65536)).startswith(b"HTTP/1.1 200 ")
+    for sock in idle:
+        sock.close()
+    assert await descriptors_are(before)
+    async with asyncio.timeout(30):
+        while served.app.connections:
+            await asyncio.sleep(0.01)
+
+
+def _resident() -> int:
+    """Bytes of this process in memory (proc_pid_statm(5))."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")

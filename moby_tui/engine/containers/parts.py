@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -100,8 +101,10 @@ class Parts(msgspec.Struct, frozen=True):
                 raise NotFound(f"No such container: {ref}")
 
     def list(self) -> list[ContainerRecord]:
-        self.forget_removed(self.store.ids())
-        return [record for record in self.store.list() if self.paths.container(record.id).data.exists()]
+        """The records of the containers whose folders are there; one look at the folder of all is cheaper than one at each."""
+        known, here = self.store.ids(), set(os.listdir(self.paths.containers))
+        self.forget_removed(ident for ident in known if ident not in here)
+        return [record for record in self.store.list() if record.id in here]
 
     def will_leave(self, record: ContainerRecord) -> None:
         """Notes a container with ``--rm``. The rows of noted containers that their monitors have removed are deleted, several at a time."""
@@ -174,9 +177,8 @@ class Parts(msgspec.Struct, frozen=True):
 
     def is_orphan(self, record: ContainerRecord, state: State) -> bool:
         """True if the state is that of a run without a monitor: the monitor was killed, or the machine was restarted."""
-        files = self.files(record)
         unfinished = state.alive or state.pid != 0
-        return unfinished and (state.boot != self.boot or not self._is_watched(files, state))
+        return unfinished and (state.boot != self.boot or not self._is_watched(self.files(record), state))
 
     def current_state(self, record: ContainerRecord) -> State:
         """The state to show: that of an orphan is shown as it will be after the cleaning up."""

@@ -205,6 +205,11 @@ class Paths(msgspec.Struct, frozen=True):
         """The ranges of ids that running containers hold: see ``store/id_ranges.py``."""
         return self.exec_root / "ids"
 
+    @property
+    def containers(self) -> Path:
+        """A folder for each container, by its id."""
+        return self.data_root / "containers"
+
     def container(self, container_id: str) -> ContainerPaths:
         return _container(self.data_root, self.exec_root, container_id)
 
