@@ -11,6 +11,7 @@ from moby_tui.engine.containers.wire import endpoint_to_show
 from moby_tui.engine.resources.networks import files
 from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema.container import ContainerSummary, SummaryNetworkSettings
+from moby_tui.schema.network import NetworkCreate
 from networks.world import Engine, address
 
 
@@ -49,6 +50,20 @@ async def test_inspect_by_name_id_and_prefix_shows_who_is_connected(engine: Engi
     assert (await engine.manager.inspect("none")).containers == {}
     with pytest.raises(NotFound, match="network nope not found"):
         await engine.manager.inspect("nope")
+
+
+async def test_one_of_many_is_found_without_the_others(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = await engine.manager.create(NetworkCreate(name="front"))
+    # a name that is another's id: the id has precedence
+    await engine.manager.create(NetworkCreate(name=made.id))
+    monkeypatch.setattr("moby_tui.engine.store.networks.load", lambda _: pytest.fail("all networks were read"))
+    for ref in ("front", made.id):
+        assert engine.manager.find(ref).id == made.id
+    monkeypatch.undo()
+    assert engine.manager.find(made.id[:20]).id == made.id
+    for ref in ("", "nope", "\udc80", "\0", "%", "*"):
+        with pytest.raises(NotFound):
+            engine.manager.find(ref)
 
 
 async def test_filters(engine: Engine) -> None:

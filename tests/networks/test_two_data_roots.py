@@ -13,7 +13,7 @@ import pytest
 
 from moby_tui.engine.resources.networks import manager
 from moby_tui.engine.resources.networks.drivers.bridge import BridgeDriver, SubnetTaken
-from moby_tui.errors import MobyError
+from moby_tui.errors import MobyError, NotFound
 from moby_tui.schema.network import Ipam, IpamPool, NetworkCreate
 from networks.world import Engine, address, reaches
 
@@ -77,6 +77,14 @@ async def test_a_subnet_that_was_asked_for_is_taken_as_it_is(engine: Engine, oth
     await engine.manager.create(asked)
     await other.manager.create(asked)
     assert await subnet(other, "front") == "10.94.0.0/24"
+
+
+async def test_a_network_that_was_removed_meanwhile(engine: Engine) -> None:
+    await engine.manager.create(NetworkCreate(name="front"))
+    network = engine.manager.find("front")
+    await engine.manager.remove("front")
+    with pytest.raises(NotFound, match="was removed meanwhile"):
+        await engine.manager.ready(network)
 
 
 async def test_none_is_free(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,7 +133,7 @@ async def _connect_running(
     """Makes the container's place, passes it to the monitor, and returns the container's networks as they are then."""
     files_of = parts.files(record)
     container_names = ContainerNames(record.id, record.name, record.config.hostname)
-    made = await parts.networks.sandboxes.connect(network.id, container_names, namespace, asked)
+    made = await parts.networks.sandboxes.connect(network, container_names, namespace, asked)
     fault.point("connect.wired")
     try:
         await hand_over(parts, record, made.holding)

@@ -134,6 +134,9 @@ class Database:
         """Reads rows; sees the last committed state. Raises ``DatabaseDamaged``, or ``MobyError`` for what else SQLite refuses."""
         try:
             return self.connection.execute(sql, values).fetchall()
+        except UnicodeEncodeError:
+            # a name with a lone surrogate, which a program can pass: no row has such a value
+            return []
         except FAILURES as error:
             raise self._explained(error) from error
 

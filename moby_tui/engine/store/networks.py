@@ -31,6 +31,12 @@ def load(database: Database) -> list[NetworkRecord]:
     return [_network(row) for row in rows]
 
 
+def find(database: Database, ref: str) -> NetworkRecord | None:
+    """The network with this id, else that with this name, read alone: a host may have hundreds. None if there is neither."""
+    rows = database.query(f"{_SELECT} WHERE id = ?1 OR name = ?1 ORDER BY id <> ?1 LIMIT 1", ref)
+    return _network(rows[0]) if rows else None
+
+
 def update(database: Database, network_id: str, change: Callable[[NetworkRecord], None]) -> NetworkRecord:
     """Changes one network in a transaction; ``change`` sees it as it is then. Returns it as it is now."""
     with database.transaction() as connection:

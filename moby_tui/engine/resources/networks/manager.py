@@ -291,12 +291,11 @@ class NetworkManager:
 
     def find(self, ref: str) -> NetworkRecord:
         """A network by its name, id or a prefix of it. Raises ``NotFound``, ``InvalidArgument``."""
+        if exact := store.find(self._database, ref):
+            return exact
+        # the first look at a data root writes the networks that every engine has
         networks = store.load(self._database)
-        matching = (
-            [n for n in networks if ref == n.id]
-            or [n for n in networks if ref == n.name]
-            or [n for n in networks if ref and n.id.startswith(ref)]
-        )
+        matching = [n for n in networks if ref and (ref == n.name or n.id.startswith(ref))]
         if not matching:
             raise NotFound(f"network {ref} not found")
         if len(matching) > 1:

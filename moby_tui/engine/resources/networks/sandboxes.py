@@ -178,12 +178,14 @@ class Sandboxes:
         """The addresses of ``host-gateway``: those of the engine's options, else the host's ``own`` addresses for this container."""
         return [*map(ip_address, self._options().host_gateway_ips)] or [*own]
 
-    async def connect(self, ref: str, container_names: ContainerNames, namespace: int, requested: EndpointSettings) -> Connection:
+    async def connect(
+        self, network: NetworkRecord, container_names: ContainerNames, namespace: int, requested: EndpointSettings
+    ) -> Connection:
         """Puts a running container into one more network. The caller owns the holding.
 
         Raises ``NotFound``, ``InvalidArgument``, ``MobyError``.
         """
-        place = Place(await self._networks.ready(self._networks.find_for(ref)), requested)
+        place = Place(await self._networks.ready(network), requested)
         endpoints.check_takes_containers(place.network)
         endpoints.check(place)
         holding, endpoint = await self._waiting_for_release(

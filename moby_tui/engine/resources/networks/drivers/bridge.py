@@ -25,7 +25,7 @@ from moby_tui.engine.resources.networks import bridge_options
 from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Teardown
 from moby_tui.engine.store.records.networks import NOTE, NetworkRecord
-from moby_tui.errors import Forbidden, InvalidArgument, MobyError
+from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.networks.drivers.mending import Mending
@@ -135,7 +135,9 @@ class BridgeDriver:
         the subnet while the network had no bridge. Raises ``SubnetTaken`` if that happens again and again, ``OSError``, ``MobyError``.
         """
         with self._locked():
-            (network,) = [network for network in self._networks() if network.id == network_id]
+            network = next((network for network in self._networks() if network.id == network_id), None)
+            if network is None:
+                raise NotFound(f"network {network_id[:12]} was removed meanwhile")
             for _ in range(_TRIES):
                 if self.is_there(network):
                     return network
