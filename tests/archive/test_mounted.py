@@ -308,7 +308,7 @@ async def test_a_cancelled_caller_leaves_the_root_open_to_its_thread(
     """The descriptor would be another file's by then."""
     in_thread, goes_on, ended = threading.Event(), threading.Event(), threading.Event()
 
-    def stat(root: int, _path: str) -> None:
+    def stat(root: int, *_: object) -> None:
         before = os.fstat(root)
         in_thread.set()
         assert goes_on.wait(30)
