@@ -493,7 +493,8 @@ def volumes(client: docker.DockerClient) -> Any:
     ]
     container.remove(v=True)
     pruned = client.volumes.prune(filters={"all": True})
-    seen.append(sorted(pruned["VolumesDeleted"]))
+    # the anonymous one, whose name nobody chose, before the others
+    seen.append(sorted(pruned["VolumesDeleted"], key=lambda name: (-len(name), name)))
     return seen
 
 
