@@ -20,6 +20,37 @@ if TYPE_CHECKING:
     from moby_tui.engine.runtime.monitor.stdio import Stdio
 
 
+class DetachKeys:
+    """The keys that detach a client, looked for in what it types. They may come in pieces, and are passed on if other input follows."""
+
+    def __init__(self, keys: bytes) -> None:
+        """``keys`` is not empty."""
+        self._keys = keys
+        self._matched = 0
+
+    @property
+    def typed(self) -> bool:
+        return self._matched == len(self._keys)
+
+    def read(self, data: bytes) -> bytes:
+        """Returns what is to be passed on of this input: what comes before the keys, if they are typed."""
+        passed, place = bytearray(), 0
+        while place < len(data) and not self.typed:
+            if self._matched == 0:
+                # what is pasted has megabytes
+                begin = data.find(self._keys[:1], place)
+                end = begin if begin >= 0 else len(data)
+                passed += data[place:end]
+                place, self._matched = end + 1, int(begin >= 0)
+            elif data[place] == self._keys[self._matched]:
+                self._matched += 1
+                place += 1
+            else:
+                passed += self._keys[: self._matched]
+                self._matched = 0
+        return bytes(passed)
+
+
 class Peer:
     """One attached connection: a queue of output for it, and the target of its input.
 
@@ -45,9 +76,8 @@ class Peer:
         self._stdio = stdio
         self._stdin = stdin
         self._wanted = {STDOUT: stdout, STDERR: stderr}
-        self._keys = keys
+        self._keys = DetachKeys(keys) if keys else None
         self._raw = raw
-        self._matched = 0
         self._buffer = bytearray()
         self._events = READ
         self._finishing = False
@@ -170,26 +200,14 @@ class Peer:
 
     def _input(self, data: bytes) -> None:
         """Passes input on, unless it spells the keys to detach with (a terminal only)."""
-        if not (self._keys and self._stdio.tty):
+        if self._keys is None or not self._stdio.tty:
             self._stdio.feed(data)
             return
-        passed = bytearray()
-        for byte in data:
-            if byte == self._keys[self._matched]:
-                self._matched += 1
-                if self._matched == len(self._keys):
-                    self._stdio.feed(bytes(passed))
-                    self._stdio.detached(self)
-                    self.close()
-                    return
-                continue
-            passed += self._keys[: self._matched]
-            self._matched = 0
-            if byte == self._keys[0]:
-                self._matched = 1
-            else:
-                passed.append(byte)
-        self._stdio.feed(bytes(passed))
+        passed = self._keys.read(data)
+        self._stdio.feed(passed)
+        if self._keys.typed:
+            self._stdio.detached(self)
+            self.close()
 
     def finish(self) -> None:
         """Called when no more output comes: closes as soon as all is sent."""
