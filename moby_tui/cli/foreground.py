@@ -16,7 +16,7 @@ from moby_tui.schema.container import AttachOptions
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
-    from moby_tui.cli.terminal.detach import DetachFilter
+    from moby_tui.detach_keys import DetachKeys
 
 
 class Foreground(msgspec.Struct, frozen=True):
@@ -79,14 +79,14 @@ async def follow(client: Client, plan: Foreground, start: Callable[[], Awaitable
     return exit.status_code
 
 
-def _detaching(plan: Foreground) -> tuple[str, DetachFilter | None]:
+def _detaching(plan: Foreground) -> tuple[str, DetachKeys | None]:
     """The keys that leave the container running, and what watches the input for them. Raises ``InvalidArgument`` for invalid keys."""
     if not plan.tty and not plan.detach_keys:
         return "", None
-    from moby_tui.cli.terminal.detach import DetachFilter, configured_keys, parse_keys
+    from moby_tui.cli.terminal.detach import configured_keys, detach_keys
 
     keys = configured_keys(plan.detach_keys) if plan.tty else plan.detach_keys
-    return keys, DetachFilter(parse_keys(keys))
+    return keys, detach_keys(keys)
 
 
 async def _resize(client: Client, container: str) -> None:

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from moby_tui.cli.output import progress, table
 from moby_tui.cli.output.text import port_summary, printable, quoted
-from moby_tui.cli.terminal.detach import DetachFilter, parse_keys
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.container import Port
 from moby_tui.schema.image import Progress, ProgressDetail
@@ -68,49 +67,6 @@ def test_command_is_quoted_and_cut() -> None:
 
 def test_control_characters_do_not_reach_the_terminal() -> None:
     assert printable("a\x1b[31mb") == "a\\x1b[31mb"
-
-
-def test_detach_keys() -> None:
-    assert parse_keys("ctrl-p,ctrl-q") == b"\x10\x11"
-    assert parse_keys("a,ctrl-[,ctrl-@") == b"a\x1b\x00"
-    for wrong in ("", "ctrl-", "ctrl-1", "ab", "ctrl-p,"):
-        with pytest.raises(InvalidArgument):
-            parse_keys(wrong)
-
-
-def test_keys_detach_and_are_not_passed_on() -> None:
-    assert DetachFilter(b"\x10\x11").feed(b"abc\x10\x11def") == (b"abc", True)
-
-
-def test_half_the_keys_are_passed_on_late() -> None:
-    keys = DetachFilter(b"\x10\x11")
-    assert keys.feed(b"a\x10") == (b"a", False)
-    assert keys.feed(b"b\x10") == (b"\x10b", False)
-    assert keys.feed(b"\x11") == (b"", True)
-
-
-@given(st.lists(st.binary(max_size=6), max_size=8), st.sampled_from([b"aab", b"\x10\x11", b"a", b"abab"]))
-def test_detach_filter_loses_nothing(pieces: list[bytes], keys: bytes) -> None:
-    """Whatever the pieces, what is passed on is the input up to the keys, but for a beginning of them at the very end."""
-    whole = b"".join(pieces)
-    watch, passed, detached = DetachFilter(keys), b"", False
-    for piece in pieces:
-        out, detached = watch.feed(piece)
-        passed += out
-        if detached:
-            break
-    if detached:
-        assert passed == whole[: whole.index(keys)]
-    else:
-        assert keys not in whole
-        assert whole.startswith(passed)
-        assert keys.startswith(whole[len(passed) :])
-
-
-@given(st.text("ab", max_size=12), st.sampled_from(["aab", "abab"]))
-def test_detach_filter_finds_overlapping_keys(text: str, keys: str) -> None:
-    _, detached = DetachFilter(keys.encode()).feed(text.encode())
-    assert detached == (keys in text)
 
 
 class Terminal(io.StringIO):

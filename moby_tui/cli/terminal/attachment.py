@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from moby_tui.schema.stream import STDERR, Stream
 
 if TYPE_CHECKING:
-    from moby_tui.cli.terminal.detach import DetachFilter
+    from moby_tui.detach_keys import DetachKeys
 
 _CHUNK = 65536
 
@@ -57,7 +57,7 @@ async def write_output(fd: int, data: bytes) -> None:
 class Attachment:
     """The two directions between this process and a stream. ``detach`` watches the input of a terminal for the keys that leave it."""
 
-    def __init__(self, stream: Stream, *, stdin: bool, detach: DetachFilter | None) -> None:
+    def __init__(self, stream: Stream, *, stdin: bool, detach: DetachKeys | None) -> None:
         self._stream = stream
         self._stdin = stdin
         self._detach = detach if stream.tty else None
@@ -86,12 +86,11 @@ class Attachment:
 
     async def _pump_input(self) -> bool:
         async for data in read_input():
-            detached = False
             if self._detach is not None:
-                data, detached = self._detach.feed(data)
+                data = self._detach.read(data)
             if data:
                 await self._stream.write(data)
-            if detached:
+            if self._detach is not None and self._detach.typed:
                 return True
         self._stream.close_stdin()
         return False

@@ -60,9 +60,9 @@ async def run_attached(client: Client, options: ExecOptions, container: str, req
 
     detach = None
     if request.detach_keys:
-        from moby_tui.cli.terminal.detach import DetachFilter, parse_keys
+        from moby_tui.cli.terminal.detach import detach_keys
 
-        detach = DetachFilter(parse_keys(request.detach_keys))
+        detach = detach_keys(request.detach_keys)
     exec_id = await client.containers.exec_create(container, request)
 
     async def resize(height: int, width: int) -> None:

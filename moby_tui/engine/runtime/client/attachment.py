@@ -14,6 +14,7 @@ from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema.container import AttachOptions
 from moby_tui.schema.stream import Stream
 
+#: ctrl-p,ctrl-q
 DEFAULT_DETACH_KEYS = (16, 17)
 #: A stream reader holds this much before it stops reading from the socket.
 STREAM_LIMIT = 1024 * 1024
@@ -198,15 +199,12 @@ def attach_request(options: AttachOptions) -> Attach:
 
 
 def parse_detach_keys(text: str) -> list[int]:
-    """``ctrl-p,ctrl-q`` as bytes; empty: Docker's default. Raises ``InvalidArgument``."""
+    """The bytes of the keys; empty: Docker's default. Raises ``InvalidArgument``."""
     if not text:
         return list(DEFAULT_DETACH_KEYS)
-    keys = []
-    for key in text.split(","):
-        if len(key) == 1 and key.isascii():
-            keys.append(ord(key))
-        elif key.startswith("ctrl-") and len(key) == 6 and ((key[5].isascii() and key[5].isalpha()) or key[5] in "@[\\]^_"):
-            keys.append(ord(key[5].upper()) & 0x1F)
-        else:
-            raise InvalidArgument(f"invalid detach keys ({text}): use letters or ctrl- and one of a-z @ [ \\ ] ^ _")
-    return keys
+    from moby_tui import detach_keys
+
+    try:
+        return list(detach_keys.parse(text))
+    except ValueError as error:
+        raise InvalidArgument(str(error)) from None

@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import Callable
 
+from moby_tui.detach_keys import DetachKeys
 from moby_tui.engine.kernel.loop import HANG_UP, READ, WRITE, Loop, Timer
 
 STDOUT, STDERR = 1, 2
@@ -18,37 +19,6 @@ _HEADER = struct.Struct(">BxxxL")
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.engine.runtime.monitor.stdio import Stdio
-
-
-class DetachKeys:
-    """The keys that detach a client, looked for in what it types. They may come in pieces, and are passed on if other input follows."""
-
-    def __init__(self, keys: bytes) -> None:
-        """``keys`` is not empty."""
-        self._keys = keys
-        self._matched = 0
-
-    @property
-    def typed(self) -> bool:
-        return self._matched == len(self._keys)
-
-    def read(self, data: bytes) -> bytes:
-        """Returns what is to be passed on of this input: what comes before the keys, if they are typed."""
-        passed, place = bytearray(), 0
-        while place < len(data) and not self.typed:
-            if self._matched == 0:
-                # what is pasted has megabytes
-                begin = data.find(self._keys[:1], place)
-                end = begin if begin >= 0 else len(data)
-                passed += data[place:end]
-                place, self._matched = end + 1, int(begin >= 0)
-            elif data[place] == self._keys[self._matched]:
-                self._matched += 1
-                place += 1
-            else:
-                passed += self._keys[: self._matched]
-                self._matched = 0
-        return bytes(passed)
 
 
 class Peer:
