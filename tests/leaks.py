@@ -267,8 +267,11 @@ def _environment(pid: int) -> bytes:
 
 
 def _command(pid: int) -> str:
+    """The process's name, which tells what a fork of the launcher has become, and its command line."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        folder = Path(f"/proc/{pid}")
+        line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        return f"{(folder / 'comm').read_text().strip()}: {line}"
     except OSError:
         return "gone"
 

@@ -6,6 +6,7 @@ loads the archive of the image ``busybox``.
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import re
@@ -546,6 +547,8 @@ def take(path: Path) -> Answers:
         return {name: _shared(_answer(client, function), {}) for name, function in STEPS.items()}
     finally:
         client.close()
+        # docker-py keeps hijacked connections in cycles of references; a monitor waits for clients that have not hung up
+        gc.collect()
 
 
 def _answer(client: docker.DockerClient, function: Step) -> Any:
