@@ -83,7 +83,7 @@ async def test_a_network_that_was_removed_meanwhile(engine: Engine) -> None:
     await engine.manager.create(NetworkCreate(name="front"))
     network = engine.manager.find("front")
     await engine.manager.remove("front")
-    with pytest.raises(NotFound, match="was removed meanwhile"):
+    with pytest.raises(NotFound, match="network front not found"):
         await engine.manager.ready(network)
 
 

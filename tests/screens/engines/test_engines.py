@@ -15,6 +15,7 @@ from moby_tui.screens.widgets.object_table import ObjectTable
 from moby_tui.screens.widgets.status_bar import Banner, StatusBar
 from screens.conftest import Eventually, Open
 from screens.fake_client import FakeEngine, as_client, summary
+from screens.typing_keys import typed
 
 
 class Engines:
@@ -109,16 +110,26 @@ async def test_a_click_on_a_pages_name_goes_there_and_every_theme_can_be_drawn(
 
 
 async def test_no_color_takes_all_colour_away(monkeypatch: pytest.MonkeyPatch, eventually: Eventually) -> None:
+    """No shade is left; what stands out by its ground is reversed."""
     monkeypatch.setenv("NO_COLOR", "1")
-    app = Dashboard(as_client(FakeEngine))
+    app = Dashboard(as_client(FakeEngine), Preferences(theme="nord"))
     async with app.run_test(size=(100, 30)) as pilot:
+
+        def reversed_text() -> str:
+            pieces = (piece for strip in app.screen._compositor.render_strips() for piece in strip)
+            return "".join(piece.text for piece in pieces if piece.style and piece.style.reverse)
+
         await eventually(pilot, lambda: app.screen.query(ObjectTable) and app.screen.query_one(ObjectTable).row_count == 7)
         assert app.no_color
-        colours = {
-            segment.style.color.get_truecolor()
-            for strip in app.screen._compositor.render_strips()
-            for segment in strip
-            if segment.style and segment.style.color
-        }
-        assert colours and all(one.red == one.green == one.blue for one in colours)
+        for keys in ((), ("?",), ("escape", "x"), ("escape", "S"), ("escape", "n"), ("escape", "H"), ("T",), ("ctrl+p",)):
+            await typed(app, pilot, *keys)
+            pieces = [piece for strip in app.screen._compositor.render_strips() for piece in strip if piece.style]
+            colours = {colour for one in pieces if one.style for colour in (one.style.color, one.style.bgcolor) if colour}
+            assert all(one.is_default for one in colours), (keys, colours)
+        await typed(app, pilot, "escape", "1")
+        await eventually(pilot, lambda: "database" in reversed_text() and "1 Containers" in reversed_text())
+        await typed(app, pilot, "S")
+        await eventually(pilot, lambda: "as the page has it" in reversed_text())
+        await typed(app, pilot, "escape", "colon", *"theme", "enter")
+        await eventually(pilot, lambda: any("NO_COLOR" in note.message for note in app._notifications))
         app.exit()  # as a person leaves: what begins after the first picture may just be starting

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from textual.widgets import OptionList
+from textual.widgets import OptionList, Static
 
 from moby_tui.errors import NotImplementedYet
 from moby_tui.schema.event import Event, EventActor
@@ -158,9 +158,12 @@ async def test_an_engine_without_a_history_says_so_and_shows_what_it_has(open_da
         page = app.screen
         await eventually(pilot, lambda: len(page._store) == 1)
         await pilot.pause()
-        assert "no figures" in str(page.query_one("#list").border_subtitle)
-        cpu = page.query_one("#past-cpu", Plot)
-        assert "no figures" in "".join(part.text for part in cpu.render_line(1))
+        said = page.query_one("#past-missing", Static)
+        assert said.display and "no figures: history" in str(said.render()), "in full, once"
+        assert not page.query_one("#past-plots").display and page.query_one(LogStream).size.height > 20
+        await pilot.resize_terminal(60, 20)
+        await pilot.pause()
+        assert said.size.height * said.size.width >= len(str(said.render())), "it has lines enough for all its words"
         assert page.query_one(OptionList).option_count == 3, "what was removed is known by its events"
 
 
