@@ -42,7 +42,7 @@ from moby_tui.screens.session.stats_feed import StatsFeed
 from moby_tui.screens.session.unfinished import Unfinished, left_over
 from moby_tui.screens.stylesheet import KeptStylesheet
 from moby_tui.screens.text import clean_lines
-from moby_tui.screens.theme import CONTRAST, DARK, DARK_ANSI, LIGHT, LIGHT_ANSI, Colourless
+from moby_tui.screens.theme import CONTRAST, DARK, DARK_ANSI, LIGHT, LIGHT_ANSI, WITHOUT_COLOUR, Colourless
 from moby_tui.screens.tty_driver import TtyDriver
 from moby_tui.screens.widgets.all_keys import AllKeys
 
@@ -139,7 +139,8 @@ class Dashboard(App[None]):
         self.ansi_theme_dark, self.ansi_theme_light = DARK_ANSI, LIGHT_ANSI
         for theme in (DARK, LIGHT, CONTRAST):
             self.register_theme(theme)
-        self.theme = self._chosen.theme if self._chosen.theme in self.available_themes else DARK.name
+        chosen = WITHOUT_COLOUR if self.no_color else self._chosen.theme
+        self.theme = chosen if chosen in self.available_themes else DARK.name
         self.stylesheet.set_variables(self.get_css_variables())
 
     async def on_mount(self) -> None:

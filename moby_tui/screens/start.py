@@ -77,7 +77,7 @@ def run(
         dashboard.longest_hold = LONGEST_PICTURE
     dashboard.run(loop=start.loop)
     _tell_undone(dashboard.session.waiting_names)
-    if dashboard.theme != (chosen.theme or DARK.name):
+    if not dashboard.no_color and dashboard.theme != (chosen.theme or DARK.name):
         preferences.change(lambda kept: setattr(kept, "theme", dashboard.theme))
     return dashboard.return_code or 0
 

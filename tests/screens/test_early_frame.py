@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from rich.segment import Segment
+from rich.style import Style
 
 from moby_tui.schema.container import ContainerSummary, Port
 from moby_tui.screens.early import frame
 from moby_tui.screens.early.frame import View
+from moby_tui.screens.early.writing import written
 from moby_tui.screens.listing.arrangement import HIGH
 from moby_tui.screens.listing.columns import Order
 from moby_tui.screens.pages.registry import tabs
 from moby_tui.screens.palette import PALETTES
 from moby_tui.screens.preferences import ListView, Preferences
+from moby_tui.screens.session.containers import ContainerModel
 from moby_tui.screens.widgets.container_table import ContainerTable
 from screens.conftest import Open
 from screens.fake_client import FakeEngine, some_containers, summary
@@ -104,3 +108,30 @@ async def test_it_has_the_columns_the_order_and_the_room_that_the_person_chose(
         order, hidden = Order("image", reverse=True), frozenset({"state", "id"})
         view = replace(view_of(app, "moby-dark"), read_only=True, order=order, hidden=hidden, part=60, beside=size[0] < 160)
         await compare(app, view, size)
+
+
+@pytest.mark.parametrize(
+    ("environment", "codes"),
+    [
+        ({"TERM": "xterm-256color", "NO_COLOR": ""}, "0|1|4|7|39|49"),
+        ({"TERM": "xterm", "COLORTERM": "truecolor"}, r"0|1|4|7|[34]8;2;\d+;\d+;\d+"),
+        ({"TERM": "xterm-256color"}, r"0|1|4|7|[34]8;5;\d+|3\d|4\d|9\d|10\d"),
+        ({"TERM": "linux"}, r"0|1|4|7|3\d|4\d|9\d|10\d"),
+    ],
+    ids=["none", "true", "256", "16"],
+)
+def test_it_has_the_colours_that_the_terminal_has(environment: dict[str, str], codes: str) -> None:
+    for keeps in (Style.parse, Style._add, Style.clear_meta_and_links):
+        getattr(keeps, "cache_clear", lambda: None)()  # a style keeps its codes for the first terminal that it is written to
+    model = ContainerModel()
+    model.reset(many(), 0.0)
+    view = View(model, "moby 1", PALETTES["moby-dark"], tabs("containers"), 0.0, colourless="NO_COLOR" in environment)
+    lines = frame.draw(view, 80, 24)
+    drawn = written(lines, environment)
+    assert re.sub("\x1b\\[[0-9;]*m", "", drawn) == "".join(
+        f"\x1b[{number};1H{plain(line)}" for number, line in enumerate(lines, 1)
+    )
+    styles = re.findall("\x1b\\[([0-9;]*)m", drawn)
+    assert not [style for style in styles if not re.fullmatch(f"({codes})(;({codes}))*", style)]
+    cursor, other = (re.search("│\x1b\\[0m\x1b\\[([0-9;]*)m ", drawn.split(f"\x1b[{number};1H")[1]) for number in (4, 5))
+    assert cursor and other and cursor[1] != other[1]  # the row under the cursor stands out

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from moby_tui.screens import preferences, raw_terminal
 from moby_tui.screens.early import frame
-from moby_tui.screens.early.writing import written
+from moby_tui.screens.early.writing import without_colour, written
 from moby_tui.screens.listing.columns import Order
 from moby_tui.screens.pages.registry import tabs
 from moby_tui.screens.palette import PALETTES
@@ -70,7 +70,7 @@ class Beginning:
             width, height = os.get_terminal_size(raw_terminal.descriptor())
         except (ValueError, OSError):
             return
-        if (chosen.theme or next(iter(PALETTES))) not in PALETTES or width < _LEAST[0] or height < _LEAST[1]:
+        if _theme(chosen) not in PALETTES or width < _LEAST[0] or height < _LEAST[1]:
             return
         try:
             version, containers = self.loop.run_until_complete(self._read())
@@ -103,7 +103,7 @@ def _view(version: Version, containers: Sequence[ContainerSummary], chosen: Pref
     return frame.View(
         model,
         engine_of(version),
-        PALETTES[chosen.theme or next(iter(PALETTES))],
+        PALETTES[_theme(chosen)],
         tabs(_PAGE),
         now,
         read_only=read_only,
@@ -111,4 +111,10 @@ def _view(version: Version, containers: Sequence[ContainerSummary], chosen: Pref
         hidden=frozenset(listed.hidden),
         part=listed.share,
         beside=listed.beside,
+        colourless=without_colour(os.environ),
     )
+
+
+def _theme(chosen: Preferences) -> str:
+    default = next(iter(PALETTES))
+    return default if without_colour(os.environ) else chosen.theme or default

@@ -39,6 +39,8 @@ class View:
     hidden: frozenset[str] = frozenset()
     part: int = 0
     beside: bool | None = None
+    #: Without colours the row under the cursor is reversed.
+    colourless: bool = False
 
 
 def draw(view: View, width: int, height: int) -> list[Line]:
@@ -124,9 +126,8 @@ class _Frame:
         headings = {key: columns.label(kinds[key], self._view.order) for key in widths}
         muted = Style(color=self._ink("text-muted")) + self._ground
         plain = Style(color=self._ink("foreground")) + self._ground
-        cursor = Style(
-            color=self._ink("foreground"), bgcolor=_blend(self._colours["background"], self._colours["primary"], _CURSOR)
-        )
+        lit = _blend(self._colours["background"], self._colours["primary"], _CURSOR)
+        cursor = Style(color=self._ink("foreground"), bgcolor=lit, reverse=self._view.colourless)
         lines = [
             _filled(_row(headings, widths, muted), width, muted),
             _filled(_row(cells[0], widths, cursor), width, cursor),

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from rich.color import Color, ColorSystem
+from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
 #: By what follows the last hyphen of TERM, as Rich knows terminals.
 _SYSTEMS = {"kitty": ColorSystem.EIGHT_BIT, "256color": ColorSystem.EIGHT_BIT}
-#: How light red, green and blue are.
-_LIGHT = (0.2126, 0.7152, 0.0722)
+_PLAIN = Style(color="default", bgcolor="default")
 
 
 def written(lines: Iterable[Iterable[Segment]], environment: Mapping[str, str]) -> str:
     """The text that draws the lines, from the first of the screen on."""
     system = _colour_system(environment)
-    grey = "NO_COLOR" in environment
+    over = _PLAIN if without_colour(environment) else Style.null()
     return "".join(
-        f"\x1b[{number};1H" + "".join(_piece(piece, system, grey=grey) for piece in line) for number, line in enumerate(lines, 1)
+        f"\x1b[{number};1H" + "".join(_piece(piece, system, over) for piece in line) for number, line in enumerate(lines, 1)
     )
+
+
+def without_colour(environment: Mapping[str, str]) -> bool:
+    """True if the person wants none (no-color.org)."""
+    return "NO_COLOR" in environment
 
 
 def _colour_system(environment: Mapping[str, str]) -> ColorSystem:
@@ -29,15 +33,6 @@ def _colour_system(environment: Mapping[str, str]) -> ColorSystem:
     return _SYSTEMS.get(environment.get("TERM", "").strip().lower().rpartition("-")[2], ColorSystem.STANDARD)
 
 
-def _piece(piece: Segment, system: ColorSystem, *, grey: bool) -> str:
-    style = (piece.style or Style.null()).clear_meta_and_links()
-    if grey:
-        style += Style(color=_grey(style.color), bgcolor=_grey(style.bgcolor))
+def _piece(piece: Segment, system: ColorSystem, over: Style) -> str:
+    style = (piece.style or Style.null()).clear_meta_and_links() + over
     return style.render(piece.text, color_system=system)
-
-
-def _grey(colour: Color | None) -> Color | None:
-    if colour is None:
-        return None
-    light = round(sum(part * share for part, share in zip(colour.get_truecolor(), _LIGHT, strict=True)))
-    return Color.from_rgb(light, light, light)
