@@ -39,7 +39,7 @@ _DEFERRED = frozenset(
             "platform",
         ),
         *("ssl", "subprocess", "textwrap", "traceback", "typing_extensions", "urllib.parse"),
-        *("difflib", "mimetypes", "tempfile", "textual.types", "uuid"),
+        *("difflib", "mimetypes", "pickle", "random", "tempfile", "textual.types", "uuid"),
         *("asyncio.sslproto", "asyncio.staggered", "msgspec.inspect", "msgspec.msgpack", "msgspec.toml", "msgspec.yaml"),
     }
 )
@@ -159,7 +159,13 @@ def _quote_from_bytes(data: bytes) -> str:
 
 
 #: Functions that others take out of a module when they are imported, and call seldom or never (Textual, Rich, platformdirs).
-_CALLED_LATER = {"difflib": ("get_close_matches",), "tempfile": ("gettempdir",), "uuid": ("uuid4",)}
+_CALLED_LATER = {
+    "difflib": ("get_close_matches",),
+    "pickle": ("dumps", "loads"),
+    "random": ("getrandbits",),
+    "tempfile": ("gettempdir",),
+    "uuid": ("uuid4",),
+}
 
 
 def _call_later(module: str, name: str) -> Callable[..., object]:
