@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tokens import make_certificate
+from servers.tokens import make_certificate
 
 
 def _printed(program: str) -> str:

@@ -43,7 +43,7 @@ from moby_tui.screens.session.stats_feed import StatsFeed
 from moby_tui.screens.session.unfinished import Unfinished, left_over
 from moby_tui.screens.stylesheet import KeptStylesheet
 from moby_tui.screens.text import clean_lines
-from moby_tui.screens.theme import CONTRAST, DARK, DARK_ANSI, LIGHT, LIGHT_ANSI, Colourless
+from moby_tui.screens.theme import CONTRAST, DARK, DARK_ANSI, LIGHT, LIGHT_ANSI, WITHOUT_COLOUR, Colourless
 from moby_tui.screens.tty_driver import TtyDriver
 from moby_tui.screens.widgets.all_keys import AllKeys
 
@@ -138,7 +138,8 @@ class Dashboard(App[None]):
         self.ansi_theme_dark, self.ansi_theme_light = DARK_ANSI, LIGHT_ANSI
         for theme in (DARK, LIGHT, CONTRAST):
             self.register_theme(theme)
-        self.theme = self._chosen.theme if self._chosen.theme in self.available_themes else DARK.name
+        chosen = WITHOUT_COLOUR if self.no_color else self._chosen.theme
+        self.theme = chosen if chosen in self.available_themes else DARK.name
         self.stylesheet.set_variables(self.get_css_variables())
 
     async def on_mount(self) -> None:
@@ -496,7 +497,7 @@ def run(
     dashboard.settle = settle
     dashboard.run()
     _tell_undone(dashboard.session.waiting_names)
-    if dashboard.theme != (chosen.theme or DARK.name):
+    if not dashboard.no_color and dashboard.theme != (chosen.theme or DARK.name):
         preferences.change(lambda kept: setattr(kept, "theme", dashboard.theme))
     return dashboard.return_code or 0
 

@@ -5,12 +5,13 @@ the terminal's own sixteen colours. ``NO_COLOR`` takes all colour away (no-color
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from rich.segment import Segment
 from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 from textual.color import Color
-from textual.filter import Monochrome
+from textual.filter import LineFilter
 from textual.theme import Theme
 
 DARK = Theme(
@@ -90,11 +91,21 @@ TERMINAL_INKS = {
 }  # fmt: skip
 
 
-class Colourless(Monochrome):
-    """Textual's filter for ``NO_COLOR``, which fails on text without a style."""
+#: The theme under ``NO_COLOR``: what it gives a ground of its own stands out, everything else has the terminal's.
+WITHOUT_COLOUR = "ansi-dark"
+
+
+class Colourless(LineFilter):
+    """The filter for ``NO_COLOR``: text and ground have the terminal's own colours. What has another ground in the theme is reversed."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        return super().apply([Segment(text, style or Style.null(), control) for text, style, control in segments], background)
+        return [Segment(text, _without_colour(style) if style else style, control) for text, style, control in segments]
+
+
+@lru_cache(1024)
+def _without_colour(style: Style) -> Style:
+    stands_out = style.bgcolor is not None and not style.bgcolor.is_default
+    return style + Style(color="default", bgcolor="default", reverse=stands_out != bool(style.reverse))
 
 
 def ink(variables: Mapping[str, str], name: str) -> str:
