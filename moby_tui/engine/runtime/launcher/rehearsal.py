@@ -20,10 +20,9 @@ from moby_tui.engine.runtime.birth.terminal import mount_devpts
 from moby_tui.engine.runtime.monitor.logs.destination import open_log
 from moby_tui.engine.runtime.monitor.monitor import Monitor
 from moby_tui.engine.runtime.monitor.stdio import Stdio
-from moby_tui.engine.runtime.plan.filesystem.stage import Stage, compile_stage
+from moby_tui.engine.runtime.plan.filesystem.stage import Stage
 from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.engine.runtime.plan.process import joining
-from moby_tui.engine.runtime.plan.program import Program
 
 #: So often until CPython has specialized the code.
 _WARM_ROUNDS = 8
@@ -50,7 +49,6 @@ def warm(*, for_many: bool) -> None:
         # the readers of its fields are made here, once for all monitors
         _read_sample()
         _exchange_sample()
-        compile_stage(Program(), -1, [])
         if for_many:
             rehearse()
 

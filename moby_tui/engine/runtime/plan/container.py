@@ -21,6 +21,10 @@ from moby_tui.engine.runtime.plan.program import Program, Slot
 
 _KEYRING = "_moby"
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 def compile_container(spec: Configuration, around: Surroundings) -> Program:
     """Lays out the start of a container. Raises ``ValueError`` for what cannot be."""
@@ -55,10 +59,10 @@ def compile_container(spec: Configuration, around: Surroundings) -> Program:
     return program
 
 
-def settle_ahead(program: Program, around: Surroundings) -> None:
+def settle_ahead(program: Program, entrances: Sequence[int | Slot]) -> None:
     """The same as ``_settle_in`` for a process that is made before its container is known."""
     program.add("die with the monitor", calls.prctl, processes.PR_SET_PDEATHSIG, 9, 0, 0, 0)
-    _take_place(program, around)
+    _take_place(program, entrances)
     _begin_session(program, _KEYRING)
     program.add("new cgroup namespace", calls.unshare, processes.CLONE_NEWCGROUP)
 
@@ -76,7 +80,7 @@ def _settle_in(
     joins = "pid" in around.joined
     if not forks and not joins:
         wait_for(program, around.go)
-    _take_place(program, around)
+    _take_place(program, around.entrances)
     if joins:
         # by the joined one's procfs no profile can be entered: this process is not in it
         identity.enter_profile(program, spec.process.apparmor_profile)
@@ -93,8 +97,8 @@ def _settle_in(
     return premade
 
 
-def _take_place(program: Program, around: Surroundings) -> None:
-    cgroups.enter(program, around.entrances)
+def _take_place(program: Program, entrances: Sequence[int | Slot]) -> None:
+    cgroups.enter(program, entrances)
     identity.protect(program)
     program.add("set umask", calls.umask, 0)
 
