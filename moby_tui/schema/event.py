@@ -1,6 +1,6 @@
 """Events, as ``GET /events`` streams them."""
 
-from __future__ import annotations
+# no annotations from __future__: msgspec would have each one compiled and evaluated, in every command that reads such a record
 
 from msgspec import Struct, field
 

@@ -26,6 +26,8 @@ from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.session.engines import Engines
 
+_NO_COLOURS = "there are no colours to choose: NO_COLOR is set"
+
 
 class Visits(Protocol):
     """The way between pages. The application is one."""
@@ -124,12 +126,17 @@ class Commander:
         return sorted(self._app.available_themes, key=lambda name: (not name.startswith("moby"), name))
 
     def use_theme(self, name: str) -> None:
+        if self._app.no_color:
+            raise ValueError(_NO_COLOURS)
         if name not in self._app.available_themes:
             raise ValueError(f"there is no theme {name}; press tab for what there is")
         self._app.theme = name
 
     def choose_theme(self) -> None:
         """The theme under the cursor is shown at once; escape leaves the one before."""
+        if self._app.no_color:
+            self._refuse(ValueError(_NO_COLOURS))
+            return
         before = self._app.theme
         options = [(name, name) for name in self._themes()]
         self._app.push_screen(Picker("Theme", options, before, self.use_theme), lambda name: self.use_theme(name or before))

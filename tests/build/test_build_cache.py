@@ -19,7 +19,7 @@ from moby_tui.engine.resources.builder.graph import travelling
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.build import CacheTarget, Output
 from moby_tui.schema.container import HostConfig
-from registry import Registry
+from servers.registry import Registry
 
 pytestmark = pytest.mark.usefixtures("busybox")
 TEXT = """

@@ -229,3 +229,41 @@ def test_a_common_command_imports_what_it_needs_and_no_more(box: Any, roots: tup
     loaded = set(done.stdout.splitlines()[-1].split())
     assert loaded & NEVER == set()
     assert len(loaded - WATCH) <= MOST[line]
+
+
+_COMPILED = """
+import os, sys
+
+leave, us, annotations = os._exit, os.getpid(), []
+
+def note(event, args):
+    frame = sys._getframe(1) if event == "compile" and args[1] == "<string>" else None
+    while frame is not None:
+        if frame.f_code.co_filename.endswith("/msgspec/_utils.py"):
+            annotations.append(args[0].decode())
+            break
+        frame = frame.f_back
+
+def report(status):
+    if os.getpid() == us:
+        print(*annotations, sep=", ", file=sys.stderr, flush=True)
+    leave(status)
+
+os._exit = report
+sys.addaudithook(note)
+sys.argv = ["moby", *{words}]
+from moby_tui.__main__ import main; main()
+"""
+
+
+@pytest.mark.parametrize("line", ["run --rm box true", "ps -a", "inspect kept", "logs kept"])
+def test_a_common_command_compiles_no_annotations(box: Any, roots: tuple[Path, Path], line: str) -> None:
+    """msgspec compiles each annotation that is text, as all are in a module with ``from __future__ import annotations``: 30 microseconds."""
+    network = "bridge" if line.startswith("run") else "none"
+    box("run", "-d", "--name", "kept", "--network", network, "box", "sleep", "1000")
+    program = _COMPILED.replace("{words}", repr(line.split()))
+    environment = {**os.environ, "MOBY_DATA_ROOT": str(roots[0]), "MOBY_EXEC_ROOT": str(roots[1])}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    # msgspec's own, when it is imported
+    assert done.stderr.splitlines()[-1] == "Foo"

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from moby_tui.screens.dialogs.fitting import fit
+from moby_tui.screens.dialogs.key_names import key_of
 
 T = TypeVar("T")
 
@@ -34,11 +35,6 @@ class _Said(ModalScreen[T]):
     def _fit(self) -> None:
         if said := self.query("#said"):
             fit(self.query_one("#dialog"), said.first())
-
-    def key_of(self, identifier: str) -> str:
-        """The first key of a binding, as the person's keymap has it."""
-        bindings = (active.binding for active in self.active_bindings.values())
-        return next((self.app.get_key_display(one) for one in bindings if one.id == identifier), "")
 
     def action_scroll(self, lines: int) -> None:
         self.query_one("#said").scroll_relative(y=lines, animate=False)
@@ -69,7 +65,7 @@ class Confirm(_Said[bool]):
 
     def on_mount(self) -> None:
         for button, verb, binding in (("#keep", "Keep", "confirm.no"), ("#go", self._verb, "confirm.yes")):
-            self.query_one(button, Button).label = f"{verb} ({self.key_of(binding)})"
+            self.query_one(button, Button).label = f"{verb} ({key_of(self, binding)})"
         self.query_one("#keep", Button).focus()
 
     def action_answer(self, answer: bool) -> None:
@@ -81,7 +77,7 @@ class Confirm(_Said[bool]):
 
 
 class Notice(_Said[None]):
-    """Only escape or a click on its button closes it: what a person types on is lost here and does nothing."""
+    """Only its key (escape) or a click on its button closes it: what a person types on is lost here and does nothing."""
 
     BINDINGS = [Binding("escape", "dismiss", "Close", id="notice.close", key_display="esc"), *_SCROLLING]  # noqa: RUF012
 
@@ -95,9 +91,12 @@ class Notice(_Said[None]):
             with VerticalScroll(id="said", can_focus=False):
                 yield Static(self._explanation, id="consequence", markup=False)
             with Horizontal(id="answers"):
-                close = Button("Close (esc)", id="close", compact=True)
+                close = Button("Close", id="close", compact=True)
                 close.can_focus = False
                 yield close
+
+    def on_mount(self) -> None:
+        self.query_one("#close", Button).label = f"Close ({key_of(self, 'notice.close')})"
 
     @on(Button.Pressed)
     def _pressed(self) -> None:

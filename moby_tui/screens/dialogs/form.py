@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input
 
 from moby_tui.screens.dialogs.fitting import fit
+from moby_tui.screens.dialogs.key_names import key_of
 from moby_tui.screens.dialogs.paths import PathSuggester
 from moby_tui.screens.dialogs.ticks import Tick
 
@@ -93,7 +94,7 @@ class Form(ModalScreen[Answers]):
 
     def buttons(self) -> Iterable[Button]:
         """The two ways to end the form."""
-        yield Button("Leave (esc)", id="leave", compact=True)
+        yield Button(f"Leave ({key_of(self, 'form.leave')})", id="leave", compact=True)
         yield Button(f"{self._verb} (enter)", id="go", variant="primary", compact=True)
 
     def changed(self) -> None:

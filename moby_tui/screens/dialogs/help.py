@@ -9,8 +9,10 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.widgets import Static
 
+from moby_tui.screens.dialogs.key_names import key_of
 from moby_tui.screens.dialogs.shown import Shown
 
 _ALWAYS = "tab next part · the mouse works · shift+drag selects in most terminals · keys are changed in {path}"
@@ -50,7 +52,7 @@ class Help(Shown[None]):
 
     def on_mount(self) -> None:
         self.query_one("#help").border_title = "Keys"
-        self.query_one("#help").border_subtitle = "esc closes"
+        self.query_one("#help").border_subtitle = Content(f"{key_of(self, 'help.close')} closes")
 
 
 def _table(rows: Sequence[tuple[str, str, str, str]], *, narrow: bool) -> Table:

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from moby_tui.screens import text
+from moby_tui.screens.dialogs.key_names import key_of
 from moby_tui.screens.dialogs.shown import Shown
 from moby_tui.screens.logs import moments
 from moby_tui.screens.logs.fields import fields
@@ -22,7 +23,9 @@ from moby_tui.screens.logs.store import LogLine
 class ShowLine(Shown[None]):
     """``name`` is the name of the line's container."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "dismiss", "Close", id="line.close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter,q", "dismiss", "Close", id="line.close", show=False, key_display="esc")
+    ]
 
     def __init__(self, line: LogLine, name: str) -> None:
         super().__init__()
@@ -35,7 +38,7 @@ class ShowLine(Shown[None]):
     def on_mount(self) -> None:
         box = self.query_one("#line")
         box.border_title = Content(self._container)
-        box.border_subtitle = "esc close"
+        box.border_subtitle = Content(f"{key_of(self, 'line.close')} close")
         box.focus()
 
     def _content(self) -> Text:

@@ -14,6 +14,7 @@ from textual.widgets import Button, Input, OptionList, SelectionList, Static
 from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
 
+from moby_tui.screens.dialogs.key_names import key_of
 from moby_tui.screens.dialogs.shown import Shown
 from moby_tui.screens.dialogs.ticks import Ticks
 
@@ -71,10 +72,10 @@ class Chooser(Shown[tuple[str, ...] | None]):
     """
 
     BINDINGS = [  # noqa: RUF012
-        Binding("enter", "take", "Take", id="chooser.take", priority=True),
+        Binding("enter", "take", "Take", id="chooser.take", priority=True, key_display="enter"),
         Binding("escape", "dismiss", "Close", id="chooser.close", key_display="esc"),
         Binding("down", "to_list", "List", show=False),
-        Binding("ctrl+a", "all", "All shown", id="chooser.all", show=False, priority=True),
+        Binding("ctrl+a", "all", "All shown", id="chooser.all", show=False, priority=True, key_display="ctrl+a"),
     ]
 
     def __init__(
@@ -97,8 +98,9 @@ class Chooser(Shown[tuple[str, ...] | None]):
                 yield Input(placeholder=self._hint, compact=True)
             yield Ticks(compact=True)
             with Horizontal(id="answers"):
-                yield Static("space chooses · ctrl+a all shown · esc leaves", classes="note")
-                yield Button("Take (enter)", id="take", variant="primary", compact=True)
+                keys = f"space chooses · {key_of(self, 'chooser.all')} all shown · {key_of(self, 'chooser.close')} leaves"
+                yield Static(keys, classes="note", markup=False)
+                yield Button(f"Take ({key_of(self, 'chooser.take')})", id="take", variant="primary", compact=True)
 
     def on_mount(self) -> None:
         self.query_one("#picker").border_title = Content(self._title)

@@ -15,6 +15,7 @@ from textual.widgets import Button, Input, Static
 
 from moby_tui.screens import text
 from moby_tui.screens.dialogs.fitting import fit
+from moby_tui.screens.dialogs.key_names import key_of
 
 #: Lines of the list that are seen at once, at most.
 MOST_ROWS = 12
@@ -42,16 +43,17 @@ class Preview(ModalScreen[bool]):
         self._known: Mapping[str, int] = {}
 
     def compose(self) -> ComposeResult:
+        keep = key_of(self, "preview.no")
         with Vertical(id="dialog", classes="-wide"):
             yield Static(self._question, id="question", markup=False)
             with VerticalScroll(id="going", can_focus=False):
                 yield Static(id="rows")
             yield Static("", id="total", markup=False)
             yield Static(self._consequence, id="consequence", markup=False)
-            yield Static(f"Type {self._word} and press enter. Escape keeps everything.", id="wanted", markup=False)
+            yield Static(f"Type {self._word} and press enter. {keep} keeps everything.", id="wanted", markup=False)
             yield Input(placeholder=self._word, id="word", compact=True)
             with Horizontal(id="answers"):
-                yield Button("Keep (esc)", id="keep", variant="default", compact=True)
+                yield Button(f"Keep ({keep})", id="keep", variant="default", compact=True)
                 yield Button(self._verb, id="go", variant="error", compact=True, disabled=True)
 
     def on_mount(self) -> None:

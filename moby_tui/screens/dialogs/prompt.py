@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from moby_tui.screens.actions.vocabulary import History, Vocabulary
+from moby_tui.screens.dialogs.key_names import key_of
 
 #: Completions listed.
 LISTED = 8
@@ -53,7 +54,8 @@ class Prompt(ModalScreen[str | None]):
             yield Static(id="completions")
             with Horizontal():
                 yield Static(":", id="colon")
-                yield _Line(self._value, compact=True, placeholder="command · tab completes · up looks back · esc")
+                keys = f"command · tab completes · up looks back · {key_of(self, 'prompt.leave')}"
+                yield _Line(self._value, compact=True, placeholder=keys)
 
     def on_mount(self) -> None:
         line = self.query_one(_Line)

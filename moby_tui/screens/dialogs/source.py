@@ -14,6 +14,7 @@ from textual.document._document import Document
 from textual.widgets import Input, TextArea
 
 from moby_tui.screens import text
+from moby_tui.screens.dialogs.key_names import key_of
 from moby_tui.screens.dialogs.shown import Shown
 
 
@@ -50,10 +51,17 @@ class Source(Shown[None]):
 
     def on_mount(self) -> None:
         self.query_one("#source").border_title = Content(self._title)
-        self.query_one("#source").border_subtitle = "y JSON/YAML · / find · n N · c copy · esc"
+        self.query_one("#source").border_subtitle = Content(self._keys())
         self.query_one(Input).display = False
         self._fill()
         self.query_one(TextArea).focus()
+
+    def _keys(self) -> str:
+        """What the keys do, in one line."""
+        turn, find, following, before, copy, close = (
+            key_of(self, f"source.{name}") for name in ("turn", "search", "next", "previous", "copy", "close")
+        )
+        return f"{turn} JSON/YAML · {find} find · {following} {before} · {copy} copy · {close}"
 
     def _fill(self) -> None:
         """Each line is cleaned: an escape sequence in a label is none on the screen."""

@@ -12,6 +12,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from moby_tui.screens import text
+from moby_tui.screens.dialogs.key_names import key_of
 from moby_tui.screens.dialogs.shown import Shown
 from moby_tui.screens.files.transfer import Part, Transfer
 
@@ -63,8 +64,8 @@ class TransferView(Shown[None]):
         self.query_one("#transfer-said", Static).update("\n".join([*transfer.said[-6:], self._end]).strip())
         here, total = transfer.bytes
         sums = f"{text.size(here, step=1000)} of {text.size(total, step=1000)} · " if total else ""
-        leave = "esc leaves" if self._end else "esc leaves, it goes on"
-        self.query_one("#transfer").border_subtitle = f"{sums}{leave}"
+        leave = f"{key_of(self, 'transfer.leave')} leaves{'' if self._end else ', it goes on'}"
+        self.query_one("#transfer").border_subtitle = Content(f"{sums}{leave}")
 
 
 def _bar(part: Part) -> Text:

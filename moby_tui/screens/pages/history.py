@@ -13,7 +13,7 @@ from textual.containers import Grid, Horizontal, Vertical
 from textual.content import Content
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import OptionList
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from moby_tui.schema.history import Figures
@@ -105,6 +105,7 @@ class HistoryPage(Page):
             Vertical(OptionList(id="pasts"), id="list"),
             Vertical(
                 TimeBar(self._timeline, id="time"),
+                Static(id="past-missing", markup=False),
                 Grid(*plots, id="past-plots"),
                 LogStream(self._store, dict, id="past-log", empty="no log lines"),
                 id="detail",
@@ -157,7 +158,7 @@ class HistoryPage(Page):
     def _told_status(self, count: int) -> str:
         status = self._archive.status
         if self._archive.reason:
-            return f"{count} · {self._archive.reason}"
+            return f"{count}"
         kept = f"{count} · {text.size(status.size)} of {text.size(status.limit)}, {status.age // 86400} days"
         return kept if status.recording else f"{kept} · no engine records just now"
 
@@ -201,13 +202,19 @@ class HistoryPage(Page):
             except TROUBLE as error:
                 missing = f"no figures: {text.clean(str(error))}"
         timeline.take_figures(figures)
+        self._say_missing(missing)
         times = [one.time for one in figures]
         for name, _, series in _PLOTS:
             values = [_value(one, series) for one in figures]
-            self.query_one(f"#past-{name}", Plot).show(
-                values, times=times, missing=missing or "no figures of this time", clock=True
-            )
+            self.query_one(f"#past-{name}", Plot).show(values, times=times, missing="no figures of this time", clock=True)
         self._show()
+
+    def _say_missing(self, reason: str) -> None:
+        """Says once, in place of all plots, why there are no figures; without a reason the plots are shown."""
+        said = self.query_one("#past-missing", Static)
+        said.update(reason)
+        said.display = bool(reason)
+        self.query_one("#past-plots").display = not reason
 
     @work(group="figures", exclusive=True)
     async def _refetch(self) -> None:

@@ -251,6 +251,17 @@ class Terminal(AllKeys, ScrollView, can_focus=True):
         if 1004 in self._emulator.modes and not self.ended:
             self._input.put_nowait(report)
 
+    @property
+    def line_of_cursor(self) -> int:
+        """The line of the program's cursor, or of the one that looks back, from the first line that is seen on."""
+        emulator = self._emulator
+        line = self.looks_back.line if self.looks_back else emulator.scrolled + emulator.cursor.y
+        return line - emulator.first - self.scroll_offset.y
+
+    @property
+    def column_of_cursor(self) -> int:
+        return self.looks_back.column if self.looks_back else self._emulator.cursor.x
+
     def _redraw_cursor(self) -> None:
         self._strips.pop(self._emulator.cursor.y, None)
         self.refresh()

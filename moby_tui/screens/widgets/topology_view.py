@@ -68,6 +68,16 @@ class TopologyView(ScrollView, can_focus=True):
     def chosen(self) -> Spot | None:
         return self._drawing.spots[self._place] if self._place < len(self._drawing.spots) else None
 
+    @property
+    def line_of_cursor(self) -> int:
+        """The line of what is under the cursor, from the first line that is seen on."""
+        return self.chosen.y - self.scroll_offset.y if self.chosen else 0
+
+    @property
+    def column_of_cursor(self) -> int:
+        """The column at which its row begins, in the frame of its network."""
+        return self.chosen.x + 1 - self.scroll_offset.x if self.chosen else 0
+
     def show(self, graph: Graph) -> None:
         """Draws a graph; the cursor stays on what it was on."""
         self._graph = graph

@@ -4,7 +4,7 @@ Docker's format is OCI's with conditions: a rule holds for some architectures, c
 (docs.docker.com, "Seccomp security profiles for Docker").
 """
 
-from __future__ import annotations
+# no annotations from __future__: msgspec would have each one compiled and evaluated, in every command that reads such a record
 
 import os
 import re

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,7 +21,7 @@ from moby_tui.engine.resources.networks.drivers.driver import Address, Driver, E
 from moby_tui.engine.resources.networks.endpoints import ContainerNames, Place
 from moby_tui.engine.resources.networks.sandbox import PORTS, Folders, Holding, Sandbox
 from moby_tui.engine.store.records.networks import NetworkRecord
-from moby_tui.errors import MobyError
+from moby_tui.errors import MobyError, NotFound, Unavailable
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.networks.firewall import Firewall, Publication
@@ -45,13 +46,20 @@ class Attaching:
     """Connects the containers of one engine to networks.
 
     ``firewall`` opens the engine's nftables tables: it is called when the first port is published. ``driver`` returns the network driver of a
-    name.
+    name, ``current`` the row of a network as it is now.
     """
 
-    def __init__(self, folders: Folders, firewall: Callable[[], Firewall], driver: Callable[[str], Driver]) -> None:
+    def __init__(
+        self,
+        folders: Folders,
+        firewall: Callable[[], Firewall],
+        driver: Callable[[str], Driver],
+        current: Callable[[str], NetworkRecord | None],
+    ) -> None:
         self._folders = folders
         self._open_firewall = firewall
         self._driver = driver
+        self._current = current
 
     @cached_property
     def _firewall(self) -> Firewall:
@@ -68,10 +76,10 @@ class Attaching:
         sandbox = Sandbox()
         try:
             bound = self._take_ports(sandbox, container_names, ports)
-            self._restore([place.network for place in places])
-            sandbox.netns_fd = create()
-            fault.point("network.namespace made")
-            made = self._attach_all(sandbox, container_names, places)
+            with self._joining([place.network for place in places]):
+                sandbox.netns_fd = create()
+                fault.point("network.namespace made")
+                made = self._attach_all(sandbox, container_names, places)
             self._publish(places, made, bound)
             if any(endpoints.is_user_defined(place.network) for place in places):
                 # the default network has no name service
@@ -101,6 +109,23 @@ class Attaching:
             bound.append(_take_port(holding, container_names, request))
         sandbox.ports = port_settings(published.port for published in bound)
         return bound
+
+    @contextmanager
+    def _joining(self, networks: Sequence[NetworkRecord]) -> Iterator[None]:
+        """Makes what networks lack on the host, and keeps every process from removing them during the block: then the container's records
+        keep them.
+
+        Raises ``NotFound`` if a network was removed since its row was read, ``Unavailable`` if it has other subnets since.
+        """
+        with self._folders.locked([network.id for network in networks], shared=True):
+            for network in networks:
+                current = self._current(network.id)
+                if current is None:
+                    raise NotFound(f"network {network.name} not found")
+                if current.ipam != network.ipam:
+                    raise Unavailable(f"network {network.name} was given other subnets meanwhile; try again")
+            self._restore(networks)
+            yield
 
     def _restore(self, networks: Sequence[NetworkRecord]) -> None:
         for name in {network.driver for network in networks}:
@@ -163,10 +188,10 @@ class Attaching:
         """Connects a running container to one more network, without changing its default route. Raises ``MobyError``."""
         network = place.network
         try:
-            self._restore([network])
-            taken = netns.call(namespace, lambda: {name for _, name in socket.if_nameindex()})
-            number = endpoints.free_interface(place, taken)
-            return self.attach_one(container_names, place, number, namespace, default_routes=())
+            with self._joining([network]):
+                taken = netns.call(namespace, lambda: {name for _, name in socket.if_nameindex()})
+                number = endpoints.free_interface(place, taken)
+                return self.attach_one(container_names, place, number, namespace, default_routes=())
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise MobyError(f"cannot connect the container to network {network.name}: {reason}") from error

@@ -69,7 +69,8 @@ class NetworkManager:
             self._folders.publishing,
         )
         #: the networks of containers
-        self.sandboxes = Sandboxes(self, self._folders, Attaching(self._folders, lambda: self._firewall, self._driver), options)
+        attaching = Attaching(self._folders, lambda: self._firewall, self._driver, lambda ident: store.find(database, ident))
+        self.sandboxes = Sandboxes(self, self._folders, attaching, options)
         self.list_containers: Callable[[], Awaitable[list[ContainerSummary]]] | None = None
 
     @cached_property
@@ -125,14 +126,18 @@ class NetworkManager:
             network.options = self.options().default_network_options.get(request.driver or "bridge", {}) | network.options
         if network.config_only:
             store.insert(self._database, lambda _: network)
+            self._keep(network)
         else:
             await self._make(network)
+        self._publish_event("create", network)
+        return NetworkCreated(id=network.id)
+
+    def _keep(self, network: NetworkRecord) -> None:
+        """Completes the row of a network that was made, and writes its record."""
         fault.point("networks.made")
         stored = store.update(self._database, network.id, lambda row: row.options.update(network.options))
         record_files.keep_network(self._data_root, network.id, encode(stored))
         fault.point("networks.record kept")
-        self._publish_event("create", network)
-        return NetworkCreated(id=network.id)
 
     async def _make(self, network: NetworkRecord) -> None:
         """Writes the row of a network, and makes what it needs on the host. After an error neither is left."""
@@ -149,13 +154,24 @@ class NetworkManager:
             configurations.check_there(network, others)
             return self._with_subnets(network, others, routes) if driver.has_addresses else network
 
-        store.insert(self._database, complete)
-        fault.point("networks.row written")
-        try:
-            await in_thread(lambda: self._create(driver, network))
-        except BaseException:
-            store.delete(self._database, network.id)
-            raise
+        await in_thread(lambda: self._insert(driver, network, complete))
+
+    def _insert(
+        self,
+        driver: Driver,
+        network: NetworkRecord,
+        complete: Callable[[builtins.list[NetworkRecord]], NetworkRecord],
+    ) -> None:
+        """No process removes the network before it is complete. Blocking."""
+        with self._folders.locked([network.id], shared=True):
+            store.insert(self._database, complete)
+            fault.point("networks.row written")
+            try:
+                self._create(driver, network)
+            except BaseException:
+                store.delete(self._database, network.id)
+                raise
+            self._keep(network)
 
     def _create(self, driver: Driver, network: NetworkRecord) -> None:
         try:
@@ -191,23 +207,35 @@ class NetworkManager:
     async def _remove(self, network: NetworkRecord) -> None:
         if network.name in store.PREDEFINED:
             raise Forbidden(f"{network.name} is a pre-defined network and cannot be removed")
-        if members := await self._members(network):
-            told = ", ".join(f'name:"{name}" id:"{ident[:12]}"' for ident, name in members.items())
-            raise Forbidden(f"error while removing network: network {network.name} has active endpoints ({told})")
         if network.config_only:
             self._remove_configuration(network)
             return
-        await in_thread(lambda: self._driver(network.driver).delete(network))
-        fault.point("networks.unmade")
-        self._folders.leases(network.id).remove()
+        is_empty = False
+        while not is_empty:
+            if members := await self._members(network):
+                told = ", ".join(f'name:"{name}" id:"{ident[:12]}"' for ident, name in members.items())
+                raise Forbidden(f"error while removing network: network {network.name} has active endpoints ({told})")
+            is_empty = await in_thread(lambda: self._remove_empty(network))
+
+    def _remove_empty(self, network: NetworkRecord) -> bool:
+        """Removes a network, unless a container has come into it meanwhile: False then. Blocking."""
         from moby_tui.engine.resources.networks.names import zone
 
-        zone.remove(self._folders.zones, network.id)
-        fault.point("networks.leases removed")
-        record_files.drop_network(self._data_root, network.id)
-        fault.point("networks.record dropped")
-        if store.delete(self._database, network.id):
-            self._publish_event("destroy", network)
+        with self._folders.locked([network.id], shared=False):
+            if store.find(self._database, network.id) is None:
+                raise NotFound(f"network {network.name} not found")
+            if self._folders.members(network.id):
+                return False
+            self._driver(network.driver).delete(network)
+            fault.point("networks.unmade")
+            self._folders.leases(network.id).remove()
+            zone.remove(self._folders.zones, network.id)
+            fault.point("networks.leases removed")
+            record_files.drop_network(self._data_root, network.id)
+            fault.point("networks.record dropped")
+            store.delete(self._database, network.id)
+        self._publish_event("destroy", network)
+        return True
 
     def _remove_configuration(self, network: NetworkRecord) -> None:
         from moby_tui.engine.resources.networks.creation import configurations
@@ -331,10 +359,17 @@ class NetworkManager:
         if network.driver != "bridge" or self._bridges.is_there(network) or self._folders.members(network.id):
             return network
         try:
-            return await in_thread(lambda: self._bridges.make(network.id, self._move))
+            return await in_thread(lambda: self._with_bridge(network))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise MobyError(f"cannot make the bridge of network {network.name}: {reason}") from error
+
+    def _with_bridge(self, network: NetworkRecord) -> NetworkRecord:
+        """The network, whose bridge is made. No process removes the network meanwhile. Blocking. Raises as ``ready``."""
+        with self._folders.locked([network.id], shared=True):
+            if store.find(self._database, network.id) is None:
+                raise NotFound(f"network {network.name} not found")
+            return self._bridges.make(network.id, self._move)
 
     def _move(self, network_id: str) -> NetworkRecord:
         """Chooses other subnets for a network, in place of those that the engine chose before."""
@@ -364,14 +399,21 @@ class NetworkManager:
 
         if default_bridge.fits(network, self.options(), self._bridge_name):
             return False
-        if members := self._folders.members(network.id):
-            if not self._has_warned_of_bridge:
-                log.warning("network bridge stays as it is while %d containers are in it", len(members))
-            self._has_warned_of_bridge = True
-            return False
-        await in_thread(lambda: self._bridges.delete(network))
-        self._folders.leases(network.id).remove()
-        store.update(self._database, network.id, _forget_pools)
+        if await in_thread(lambda: self._remove_empty_bridge(network)):
+            return True
+        if not self._has_warned_of_bridge:
+            log.warning("network bridge stays as it is while %d containers are in it", len(self._folders.members(network.id)))
+        self._has_warned_of_bridge = True
+        return False
+
+    def _remove_empty_bridge(self, network: NetworkRecord) -> bool:
+        """Removes the bridge and the subnets of the default bridge network. False if containers are in it. Blocking."""
+        with self._folders.locked([network.id], shared=False):
+            if self._folders.members(network.id):
+                return False
+            self._bridges.delete(network)
+            self._folders.leases(network.id).remove()
+            store.update(self._database, network.id, _forget_pools)
         return True
 
     def restore(self, ids: Mapping[str, str], subnet: Subnet | None) -> None:

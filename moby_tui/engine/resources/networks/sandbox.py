@@ -7,10 +7,12 @@ monitor. If a record can be locked, its monitor is dead, and the process that lo
 
 from __future__ import annotations
 
+import fcntl
 import os
+import struct
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -28,6 +30,11 @@ _PATIENCE = 10.0
 
 #: The beginning of the names of published ports' records. The record of a network is named after the first digits of the network's id.
 PORTS = "ports"
+
+#: ``struct flock`` of fcntl(2): type, whence, start, length, pid.
+_FLOCK = "@hhqqi"
+#: Hexadecimal digits of a network's id that make the position of its lock, at most 2**63 - 1.
+_POSITION_DIGITS = 15
 
 Teardown = list[TeardownStep]
 
@@ -148,6 +155,7 @@ class Folders:
 
     def __init__(self, folder: Path) -> None:
         self.lock = folder / "lock"
+        self._membership = folder / "membership"
         #: the names of containers: see ``names.zone``
         self.zones = folder / "names"
         self._leases = folder / "leases"
@@ -155,6 +163,24 @@ class Folders:
 
     def leases(self, network_id: str) -> Leases:
         return Leases(self._leases / network_id)
+
+    @contextmanager
+    def locked(self, network_ids: Iterable[str], *, shared: bool) -> Iterator[None]:
+        """Holds the locks of networks: ``shared`` for the process that puts a container into them, exclusive for the one that removes one.
+
+        Blocking. To be held from the look whether the network, or a container in it, is there until the work is done. All locks are in one
+        file, which is never deleted: the byte that a network's id names. Raises ``OSError``.
+        """
+        kind = fcntl.F_RDLCK if shared else fcntl.F_WRLCK
+        self._membership.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self._membership, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            for network_id in network_ids:
+                lock = struct.pack(_FLOCK, kind, os.SEEK_SET, int(network_id[:_POSITION_DIGITS], 16), 1, 0)
+                fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, lock)
+            yield
+        finally:
+            os.close(descriptor)
 
     def claim(self, container_id: str, name: str) -> Holding:
         """A new holding with an empty, locked record. Undoes what a killed monitor has left under this name, and waits up to ten seconds

@@ -1,6 +1,6 @@
 """The files of a log, oldest first, whatever their format, and however they are rotated and compressed meanwhile."""
 
-from __future__ import annotations
+# no annotations from __future__: msgspec would have each one compiled and evaluated, in every command that reads a log
 
 import os
 from collections.abc import Iterator

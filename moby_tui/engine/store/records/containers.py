@@ -5,7 +5,7 @@ or adds changes nothing here. ``containers/wire.py`` converts. A field's name in
 default is not written): a change of either needs a step in ``store/migrations``, a new field with a default does not.
 """
 
-from __future__ import annotations
+# no annotations from __future__: msgspec would have each one compiled and evaluated, in every command that reads such a record
 
 from contextlib import suppress
 from pathlib import Path
@@ -317,7 +317,7 @@ class NetworkState(Struct):
     servers: list[str] | None = None
 
     @staticmethod
-    def read(path: Path) -> NetworkState:
+    def read(path: Path) -> "NetworkState":
         """The state of the container with this file; an empty one if it has never run."""
         with suppress(OSError, DecodeError, UnicodeDecodeError):
             return json.decode(path.read_bytes(), type=NetworkState)
