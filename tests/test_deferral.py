@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tokens import make_certificate
+from servers.tokens import make_certificate
 
 
 def _printed(program: str) -> str:
@@ -49,6 +49,26 @@ print(type(msgspec.inspect.type_info(int)).__name__, asyncio.base_events.sslprot
         "['ValueError: x\\n'] True",
         "IntType SSLProtocol",
     ]
+
+
+def test_our_own_modules_are_found_by_no_other_finder() -> None:
+    program = """
+import sys
+asked = []
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        asked.append(name)
+sys.meta_path.insert(0, Finder())
+from moby_tui import deferral
+deferral.install()
+asked.clear()
+import moby_tui.cli.quick, moby_tui.schema.base
+print(sorted(name for name in asked if name.startswith("moby_tui")), "msgspec" in asked, moby_tui.cli.quick.__file__[-21:])
+import importlib.util
+print(importlib.util.find_spec("moby_tui.nothing"), importlib.util.find_spec("moby_tui.cli").submodule_search_locations is not None)
+"""
+    # what does not exist is looked for by all
+    assert _printed(program).splitlines() == ["[] True moby_tui/cli/quick.py", "None True"]
 
 
 def test_what_asyncio_and_msgspec_ask_of_modules_is_answered_without_their_execution() -> None:

@@ -12,7 +12,7 @@ import pytest
 from moby_tui import logins
 from moby_tui.errors import MobyError
 from moby_tui.schema.image import RegistryAuth
-from registry import HTPASSWD, running
+from servers.registry import HTPASSWD, running
 
 HELPER = """#!/usr/bin/env python3
 import json, pathlib, sys

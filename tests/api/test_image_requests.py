@@ -14,8 +14,8 @@ from api.wire import Answer, ask, differing
 from moby_tui.engine.archive import limits
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.images.registry import connection
-from registry import HTPASSWD, running
-from web_server import serving_files
+from servers.registry import HTPASSWD, running
+from servers.web_server import serving_files
 
 BUILDS = [
     *((200, f"{name}={value}") for name in ("rm", "forcerm", "compress") for value in ("0", "1", "true", "False", "True", "")),

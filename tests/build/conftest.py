@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from registry import Registry, running
-from web_server import serving_files
+from servers.registry import Registry, running
+from servers.web_server import serving_files
 
 
 @pytest.fixture

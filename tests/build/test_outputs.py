@@ -19,7 +19,7 @@ from moby_tui.engine.engine import Engine
 from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
 from moby_tui.schema.build import Output
 from moby_tui.schema.container import HostConfig, Ulimit
-from registry import Registry
+from servers.registry import Registry
 
 pytestmark = pytest.mark.usefixtures("busybox")
 Cli = Callable[..., subprocess.CompletedProcess[str]]

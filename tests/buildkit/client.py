@@ -10,8 +10,8 @@ from typing import Any, cast
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
-from buildkit.file_services import SEND, SYNC, FileSend
 from buildkit.peer import Daemon
+from buildkit.sessions.file_services import SEND, SYNC, FileSend
 from moby_tui.api.buildkit.grpc.client import Channel, Method
 from moby_tui.api.buildkit.session.files.sending import _Sending
 from moby_tui.api.buildkit.wire import control_pb2 as pb

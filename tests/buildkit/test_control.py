@@ -21,7 +21,7 @@ from moby_tui.api.server.app import make_app
 from moby_tui.api.server.listen import listen
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import MobyError
-from registry import HTPASSWD, running
+from servers.registry import HTPASSWD, running
 
 NONE = {"force-network-mode": "none"}
 

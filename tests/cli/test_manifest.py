@@ -25,7 +25,7 @@ from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 from moby_tui.reference import parse
 from moby_tui.schema import oci
 from moby_tui.schema.image import ManifestUpload
-from registry import CONFIG, INDEX, MANIFEST, Registry, running
+from servers.registry import CONFIG, INDEX, MANIFEST, Registry, running
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"

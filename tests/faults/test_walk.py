@@ -17,7 +17,7 @@ from faults.fault_stage import Stage, points
 
 #: Those of images, migrations, networks, user namespaces and volumes alone have tests of their own
 #: (``tests/images/test_removal_cut_short.py``, ``tests/store/test_migrations.py``, ``tests/networks/test_cut_short.py``,
-#: ``tests/runtime/test_mapped_mounts.py``, and in ``tests/volumes`` ``test_files.py``, ``test_copying.py``, ``test_ownership.py``).
+#: ``tests/runtime/mounts/test_mapped_mounts.py``, and in ``tests/volumes`` ``test_files.py``, ``test_copying.py``, ``test_ownership.py``).
 POINTS = [
     name for name in points() if not name.startswith(("images.", "layer.", "migration.", "networks.", "userns.", "volumes."))
 ]

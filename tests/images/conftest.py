@@ -11,7 +11,7 @@ import pytest
 
 from images.image_store import Store, open_store
 from moby_tui.engine.store.paths import Paths
-from registry import Registry, running
+from servers.registry import Registry, running
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from moby_tui.schema.build import BuildOptions
 from moby_tui.schema.container import ContainerCreate, HostConfig
 from moby_tui.schema.system import DiskUsage, PruneOptions
 from moby_tui.schema.volume import VolumeCreate
-from registry import Registry
+from servers.registry import Registry
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 ALL: Filters = {"dangling": ["false"]}

@@ -12,7 +12,7 @@ import images_data
 from images.image_store import Store, load, stream
 from moby_tui.engine.resources.images.store import staging
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
-from registry import Registry
+from servers.registry import Registry
 
 
 def layers_of(image: images_data.ImageData) -> list[str]:

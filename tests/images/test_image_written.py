@@ -198,14 +198,14 @@ async def test_killed_meanwhile(store: Store, tmp_path: Path, point: str) -> Non
     plan.write_text(json.dumps({"point": point, "action": "kill"}))
     program = (
         "import asyncio, sys; sys.path[:0] = sys.argv[1:3]\n"
-        "from pathlib import Path; from image_store import load, open_store, Paths\n"
+        "from pathlib import Path; from images.image_store import load, open_store, Paths\n"
         "async def main():\n"
         "    store = open_store(Paths(Path(sys.argv[3]), Path(sys.argv[4])))\n"
         "    await load(store, Path(sys.argv[5]).read_bytes())\n"
         "    await store.images.close()\n"
         "asyncio.run(main())\n"
     )
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     arguments = [here, here.parent, store.paths.data_root, store.paths.exec_root, archive]
     killed = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)], env={**os.environ, fault.VARIABLE: str(plan)}, check=False

@@ -10,7 +10,7 @@ from moby_tui.engine.engine import Engine
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.schema.build import BuildOptions
 from moby_tui.schema.container import ContainerCreate
-from registry import Registry
+from servers.registry import Registry
 
 CHOSEN = "sha256:" + "ab" * 32
 #: What would be taken for another image's digest or id.

@@ -16,7 +16,7 @@ from images.image_store import Store, load, open_store, stream
 from images_data import ImageData, Tar
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import InvalidArgument, NotFound
-from registry import MANIFEST, Registry
+from servers.registry import MANIFEST, Registry
 
 if sys.version_info >= (3, 14):
     from compression import zstd

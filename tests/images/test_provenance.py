@@ -17,7 +17,7 @@ from images_data import ImageData, Tar, docker_archive, sha256
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.provenance import VerifyOptions
-from registry import INDEX, MANIFEST, Registry
+from servers.registry import INDEX, MANIFEST, Registry
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 KEY = Key()

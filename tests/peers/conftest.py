@@ -16,7 +16,7 @@ from images_data import ImageData, busybox_rootfs, docker_archive
 from peers.engines import Docker, Moby, Podman, Umoci
 from peers.peers_world import World, serve
 from peers.sources import context
-from tokens import make_certificate
+from servers.tokens import make_certificate
 
 HOST = "registry.test"
 

@@ -12,8 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from registry import HTPASSWD, running
-from tokens import token_registry
+from servers.registry import HTPASSWD, running
+from servers.tokens import token_registry
 
 
 def _tell(folder: Path, address: str) -> None:

@@ -11,7 +11,7 @@ from moby_tui.screens.widgets.terminal import Terminal
 from moby_tui.screens.widgets.topology_view import TopologyView
 from screens.conftest import Eventually, Open
 from screens.fake_client import FakeEngine
-from screens.test_topology import some_members, some_networks
+from screens.pages.test_topology import some_members, some_networks
 
 
 def line_of_cursor(app: Any) -> str:

@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 
-import certificates
 from moby_tui.api.client.address import Address as ClientAddress
 from moby_tui.api.client.http import HttpClient
 from moby_tui.api.client.tls import Tls
@@ -33,6 +32,7 @@ from moby_tui.engine.plugins.failure import PluginFailure
 from moby_tui.errors import Conflict, MobyError, NotFound
 from moby_tui.schema.container import ContainerCreate, HostConfig, Mount, VolumeDriverConfig, VolumeOptions
 from moby_tui.schema.volume import VolumeCreate
+from servers import certificates
 
 SERVER = Path(__file__).with_name("plugin_server.py")
 RUN = Path("/run/docker")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from moby_tui.engine.store.database import Database, decoded
+from moby_tui.engine.store.database import Database, Version, decoded
 from moby_tui.engine.store.records import record_files
 from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.errors import Conflict, InvalidArgument, NotFound
@@ -23,6 +23,9 @@ class ContainerStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def version(self) -> Version | None:
+        return self._database.version()
 
     def insert(self, record: ContainerRecord, furnish: Callable[[ContainerRecord], None] = lambda _: None) -> ContainerRecord:
         """Adds a container; returns it with its name, which is made up where it has none.
