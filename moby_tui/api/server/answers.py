@@ -18,7 +18,12 @@ JSON = "application/json"
 
 
 def json(value: object, status: int = 200) -> web.Response:
-    return web.Response(status=status, body=encode(value) + b"\n", headers={**HEADERS, "Content-Type": JSON})
+    return encoded(encode(value), status)
+
+
+def encoded(document: bytes, status: int = 200) -> web.Response:
+    """A JSON document that is encoded already."""
+    return web.Response(status=status, body=document + b"\n", headers={**HEADERS, "Content-Type": JSON})
 
 
 def empty(status: int = 204) -> web.Response:

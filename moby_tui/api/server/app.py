@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Collection
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from aiohttp import HttpVersion11, web
@@ -14,6 +14,7 @@ from moby_tui.api.server import decode, errors, origin, router, versions
 from moby_tui.api.server.answers import elsewhere, empty
 from moby_tui.api.server.call import Call, Peer, peer_of
 from moby_tui.api.server.connection import Connection
+from moby_tui.api.server.parser import Heads
 from moby_tui.api.server.router import Route, Router
 from moby_tui.api.server.routes import ROUTES
 from moby_tui.errors import InvalidArgument
@@ -35,13 +36,14 @@ class App(web.Server):
         self._client = client
         self._authorize = authorize
         self._router = Router(ROUTES)
+        self._heads = Heads(self._loop)
         self._running: set[asyncio.Task[web.StreamResponse]] = set()
-        self._abandoned: set[asyncio.Task[web.StreamResponse]] = set()
+        self._abandoned: set[asyncio.Task[Any]] = set()
         self._closing = False
         self._builds: BuildDaemon | None = None
 
     def __call__(self) -> Connection:
-        return Connection(self, loop=self._loop, **self._kwargs)
+        return Connection(self, self._heads, loop=self._loop, **self._kwargs)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
@@ -80,18 +82,27 @@ class App(web.Server):
         """A client that goes away ends what only it was waiting for, never half of a change."""
         if route.operation.lasting:
             _last(call.request)
+        if route.operation.abandoned:
+            return await self._until_abandoned(route.handler(call))
         task = asyncio.get_running_loop().create_task(_result(route, call))
-        group = self._abandoned if route.operation.abandoned else self._running
-        group.add(task)
-        task.add_done_callback(group.discard)
-        if not route.operation.abandoned:
-            return await asyncio.shield(task)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def _until_abandoned(self, answer: Awaitable[web.StreamResponse]) -> web.StreamResponse:
+        """Awaits an answer in the task of its request, which aiohttp cancels when the client goes away, and ``end_streams`` too."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._abandoned.add(task)
         try:
-            return await task
+            return await answer
         except asyncio.CancelledError:
             if self._closing:
+                task.uncancel()
                 raise ConnectionResetError("the server is shutting down") from None
             raise
+        finally:
+            self._abandoned.discard(task)
 
     def _build_daemon(self) -> BuildDaemon:
         """Made, and its modules imported, for the first client that asks for it."""

@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
-from moby_tui.api.server.parser import RequestParser
+from moby_tui.api.server.parser import Heads, RequestParser
 from moby_tui.api.server.versions import HEADERS
 
 log = logging.getLogger(__name__)
@@ -61,9 +61,10 @@ class Connection(RequestHandler):
     #: The answer under way lasts until something else happens (a container ends, a build is done): see ``Route.lasting``.
     lasting: bool
 
-    def __init__(self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
+    def __init__(self, manager: web.Server, heads: Heads, *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
         super().__init__(manager, loop=loop, **options)
         self._parser = RequestParser(
+            heads,
             self,
             loop,
             self._read_bufsize,

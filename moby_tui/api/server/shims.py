@@ -88,17 +88,20 @@ def container_inspect(container: ContainerInspect, version: ApiVersion) -> dict[
 
 
 def container_summaries(rows: list[ContainerSummary], version: ApiVersion) -> list[dict[str, Any]]:
+    return [container_summary(row, version) for row in rows]
+
+
+def container_summary(container: ContainerSummary, version: ApiVersion) -> dict[str, Any]:
     """Sizes are there only if they were asked for, addresses only if a port is published."""
-    result: list[dict[str, Any]] = [to_builtins(row) for row in rows]
-    for row in result:
-        omitted.drop(row, "ContainerSummary")
-        row["Ports"] = [{key: item for key, item in port.items() if item is not None} for port in row["Ports"]]
-        if version < (1, 52):
-            row.pop("Health", None)
-        if version < (1, 46):
-            row["HostConfig"].pop("Annotations", None)
-        omitted.of_mount_points(row)
-    return result
+    row: dict[str, Any] = to_builtins(container)
+    omitted.drop(row, "ContainerSummary")
+    row["Ports"] = [{key: item for key, item in port.items() if item is not None} for port in row["Ports"]]
+    if version < (1, 52):
+        row.pop("Health", None)
+    if version < (1, 46):
+        row["HostConfig"].pop("Annotations", None)
+    omitted.of_mount_points(row)
+    return row
 
 
 def exec_inspect(execution: ExecInspect) -> dict[str, Any]:

@@ -177,8 +177,12 @@ class Parts(msgspec.Struct, frozen=True):
 
     def is_orphan(self, record: ContainerRecord, state: State) -> bool:
         """True if the state is that of a run without a monitor: the monitor was killed, or the machine was restarted."""
+        return self.is_orphan_at(self.files(record), state)
+
+    def is_orphan_at(self, files: ContainerPaths, state: State) -> bool:
+        """The same of the container that has these files."""
         unfinished = state.alive or state.pid != 0
-        return unfinished and (state.boot != self.boot or not self._is_watched(self.files(record), state))
+        return unfinished and (state.boot != self.boot or not self._is_watched(files, state))
 
     def current_state(self, record: ContainerRecord) -> State:
         """The state to show: that of an orphan is shown as it will be after the cleaning up."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import builtins
 import os
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.containers.parts import Parts
@@ -41,6 +41,7 @@ from moby_tui.schema.stream import STDERR, STDOUT, Stream
 
 if TYPE_CHECKING:
     from moby_tui.engine.containers.ending.exit_wait import ExitWait
+    from moby_tui.engine.containers.views.kept_answers import KeptAnswers
     from moby_tui.engine.protocol.control import Request
     from moby_tui.schema.exec import ExecCreate, ExecInspect, ExecStart
     from moby_tui.schema.files import FolderEntry
@@ -65,14 +66,11 @@ class ContainerService(Runs):
         from moby_tui.engine.containers.views import view
 
         filters = filters or {}
-        view.check_filters(filters)
-        for name in (*filters.get("since", []), *filters.get("before", [])):
-            self._parts.get(name)  # raises NotFound
-        await self._parts.managers.mend_networks()
+        await self._before_list(filters)
         everything = all or limit > 0 or "status" in filters
         rows: list[ContainerSummary] = []
         records = self._parts.list()
-        linked, network_ids = _link_names(records), cache(self._parts.store.network_ids)
+        linked, network_ids = view.link_names(records), cache(self._parts.store.network_ids)
         for record in records:
             state = self._parts.current_state(record)
             if (everything or state.alive) and view.matches(self._parts, record, state, filters):
@@ -83,6 +81,33 @@ class ContainerService(Runs):
                 if len(rows) == limit:
                     break
         return rows
+
+    async def list_encoded(
+        self, form: Hashable, encode: Callable[[ContainerSummary], bytes], *, all: bool, limit: int, filters: Filters
+    ) -> builtins.list[bytes]:
+        """The rows of ``list`` as ``encode`` makes them. ``form`` names what it makes: see ``views/kept_answers.py``."""
+        await self._before_list(filters)
+        everything = all or limit > 0 or "status" in filters
+        return self._kept_answers.list(form, encode, everything=everything, limit=limit, filters=filters)
+
+    async def _before_list(self, filters: Filters) -> None:
+        from moby_tui.engine.containers.views import view
+
+        view.check_filters(filters)
+        for name in (*filters.get("since", []), *filters.get("before", [])):
+            self._parts.get(name)  # raises NotFound
+        await self._parts.managers.mend_networks()
+
+    @cached_property
+    def _kept_answers(self) -> KeptAnswers:
+        # imported here, since a server alone has the same questions again and again
+        from moby_tui.engine.containers.views.kept_answers import KeptAnswers
+
+        return KeptAnswers(self._parts)
+
+    async def inspect_encoded(self, ref: str, form: Hashable, encode: Callable[[ContainerInspect], bytes]) -> bytes:
+        """What ``encode`` makes of the answer of ``inspect``: see ``list_encoded``."""
+        return self._kept_answers.inspect(ref, form, encode)
 
     async def inspect(self, ref: str, *, size: bool = False) -> ContainerInspect:
         from moby_tui.engine.containers.views.inspection import inspect
@@ -481,15 +506,6 @@ class ContainerService(Runs):
         return [
             record.name for record in self._parts.list() if any(secret.id == ident for secret in record.host_config.secrets or ())
         ]
-
-
-def _link_names(records: builtins.list[ContainerRecord]) -> dict[str, builtins.list[str]]:
-    """From the id of each container to the names by which other containers link to it."""
-    if not any(record.host_config.links for record in records):
-        return {}
-    from moby_tui.engine.containers import links
-
-    return links.names(records)
 
 
 def _disk_use(folder: str) -> int:

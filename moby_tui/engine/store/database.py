@@ -43,6 +43,8 @@ _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 ADVICE = "put back a good copy, or run 'moby system recover' to rebuild it from what is on disk"
 
 T = TypeVar("T")
+#: The connection, and two counts.
+Version = tuple[sqlite3.Connection, int, int]
 
 
 class DatabaseDamaged(MobyError):
@@ -139,6 +141,18 @@ class Database:
             return []
         except FAILURES as error:
             raise self._explained(error) from error
+
+    def version(self) -> Version | None:
+        """Differs from an earlier one if a process, this one too, has committed a change since then. None in the middle of a transaction.
+
+        SQLite counts the commits of all other connections (PRAGMA data_version), and the changes of this one, which counts those too that
+        are undone. Raises as ``query`` does.
+        """
+        connection = self.connection
+        number = int(self.query("PRAGMA data_version")[0][0])
+        version = connection, number, connection.total_changes
+        # another thread may be about to undo what it has changed
+        return None if connection.in_transaction else version
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

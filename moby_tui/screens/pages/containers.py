@@ -322,6 +322,12 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
         if one := self.chosen:
             self.edit_form(one.id)
 
+    def action_commit(self) -> None:
+        if one := self.chosen:
+            from moby_tui.screens.pages.shared.committing import ask_commit  # few containers become an image
+
+            ask_commit(self, one)
+
     def action_connect(self) -> None:
         if one := self.chosen:
             self.connect_form(one)

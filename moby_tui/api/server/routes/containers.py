@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol
+
 from aiohttp import web
 
 from moby_tui.api.operations.containers import Containers
 from moby_tui.api.server import shims
-from moby_tui.api.server.answers import begin, empty, json
+from moby_tui.api.server.answers import begin, empty, encoded, json
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.plain import plain
 from moby_tui.api.server.router import RouteTable
 from moby_tui.api.server.routes.archive import serve_archives
 from moby_tui.errors import InvalidArgument, MobyError
-from moby_tui.schema.base import encode
-from moby_tui.schema.container import Committed, ContainerConfig, ContainerExit, WaitError
+from moby_tui.schema.base import Filters, encode
+from moby_tui.schema.container import (
+    Committed,
+    ContainerConfig,
+    ContainerExit,
+    ContainerInspect,
+    ContainerSummary,
+    WaitError,
+)
 
 table = RouteTable(Containers, plain)
-table.shapes(Containers.list, shims.container_summaries)
-table.shapes(Containers.inspect, shims.container_inspect)
 table.shapes(Containers.changes, lambda changes, _: changes or None)
 serve_archives(table, Containers, lambda client: client.containers)
 
@@ -26,6 +34,47 @@ _WAIT_CONDITIONS = ("not-running", "next-exit", "removed")
 _MAX_START_BODY = 7
 #: The docker CLI sends ``null`` where nothing is to be overridden; to mypy a union is no class.
 _Overrides: type[ContainerConfig | None] = ContainerConfig | None  # type: ignore[assignment]
+
+
+class _Encoding(Protocol):
+    """What an engine in this process has beside the ``Client``'s methods: it keeps the encoded answers until they change."""
+
+    async def list_encoded(
+        self, form: Hashable, encode: Callable[[ContainerSummary], bytes], *, all: bool, limit: int, filters: Filters
+    ) -> list[bytes]: ...
+    async def inspect_encoded(self, ref: str, form: Hashable, encode: Callable[[ContainerInspect], bytes]) -> bytes: ...
+
+
+def _encoding(call: Call, arguments: dict[str, Any]) -> _Encoding | None:
+    """None if the answer has sizes, which are new each time, or if the engine keeps none."""
+    containers: Any = call.client.containers
+    return None if arguments["size"] or not hasattr(containers, "inspect_encoded") else containers
+
+
+@table.handles(Containers.list)
+async def list_containers(call: Call) -> web.StreamResponse:
+    arguments, version = call.read(), call.version
+    if (encoding := _encoding(call, arguments)) is None:
+        return json(shims.container_summaries(await call.client.containers.list(**arguments), version))
+    rows = await encoding.list_encoded(
+        ("row", version),
+        lambda row: encode(shims.container_summary(row, version)),
+        all=arguments["all"],
+        limit=arguments["limit"],
+        filters=arguments["filters"],
+    )
+    return encoded(b"[" + b",".join(rows) + b"]")
+
+
+@table.handles(Containers.inspect)
+async def inspect(call: Call) -> web.StreamResponse:
+    arguments, version = call.read(), call.version
+    if (encoding := _encoding(call, arguments)) is None:
+        return json(shims.container_inspect(await call.client.containers.inspect(call.ref, size=arguments["size"]), version))
+    answer = await encoding.inspect_encoded(
+        call.ref, ("inspect", version), lambda container: encode(shims.container_inspect(container, version))
+    )
+    return encoded(answer)
 
 
 @table.handles(Containers.create)

@@ -7,6 +7,7 @@ import posixpath
 import re
 import time
 from collections.abc import Callable, Container, Iterable
+from functools import lru_cache
 
 import msgspec
 from msgspec import UNSET
@@ -80,6 +81,15 @@ def summary(
         network_settings=SummaryNetworkSettings(networks=endpoints(record, state, network, network_ids)),
         mounts=mounts(record),
     )
+
+
+def link_names(records: list[ContainerRecord]) -> dict[str, list[str]]:
+    """From the id of each container to the names by which other containers link to it."""
+    if not any(record.host_config.links for record in records):
+        return {}
+    from moby_tui.engine.containers import links  # imported here, since few containers have links
+
+    return links.names(records)
 
 
 def _command_line(record: ContainerRecord) -> str:
@@ -202,6 +212,7 @@ def _since(moment: str) -> str:
     return human_duration(max(0.0, time.time() - parse_time(moment)))
 
 
+@lru_cache(maxsize=1024)
 def parse_time(moment: str) -> float:
     """The Unix seconds of an RFC 3339 time; 0 for Go's zero time, and for a date that does not exist."""
     if moment.startswith("0001"):
