@@ -65,6 +65,7 @@ class ImageBuilder:
         A failure leaves no container and nothing half-made; the steps before it stay in the cache. The last line with ``aux`` has the ``ID``.
         """
         from moby_tui.engine.resources.builder.job import Job
+        from moby_tui.engine.resources.builder.stores import Stores
 
         options = options or BuildOptions()
         requests.check(options)
@@ -73,9 +74,8 @@ class ImageBuilder:
             stack.enter_context(self._arrival())
             folder = await stack.enter_async_context(staging.claim(self._paths.staging, f"context-{os.urandom(16).hex()}"))
             report = Report()
-            job = Job(
-                self._paths, self._images, self._rows, self._content, self._layers, self._steps, options, report, folder, caller
-            )
+            stores = Stores(self._paths, self._images, self._rows, self._content, self._layers)
+            job = Job(stores, self._steps, options, report, folder, caller)
             async with aclosing(report.of(job.run(context, contexts or {}, stack))) as lines:
                 async for line in lines:
                     took(line)
