@@ -117,13 +117,13 @@ class ImageBuilder:
         ``min_free_space`` to be free.
         """
         room = await self.kept_space(reserved_space, max_used_space, min_free_space)
-        found = await self.prunable(all=all, filters=filters, keep_storage=room)
-        digests = self._images.unneeded(found.digests)
-        size = found.size + await in_thread(self._images.measure, digests)
-        await in_thread(pruning.forget, self._paths.build_steps, found.steps)
+        unused = await self.prunable(all=all, filters=filters, keep_storage=room)
+        digests = self._images.unneeded(unused.digests)
+        size = unused.size + await in_thread(self._images.measure, digests)
+        await in_thread(pruning.forget, self._paths.build_steps, unused.steps)
         await self._images.discard(digests)
-        await in_thread(pruning.empty, self._paths.build_mounts, found.mounts)
-        return BuildPruned(caches_deleted=[*found.steps, *found.mounts], space_reclaimed=size)
+        await in_thread(pruning.empty, self._paths.build_mounts, unused.mounts)
+        return BuildPruned(caches_deleted=[*unused.steps, *unused.mounts], space_reclaimed=size)
 
     async def kept_space(self, reserved: int, most: int, free: int) -> int:
         """The bytes of the cache that a prune keeps, as BuildKit computes them (cache/manager.go); 0: none."""

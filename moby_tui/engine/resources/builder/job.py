@@ -114,7 +114,7 @@ class Job:
         files = await self._files(sent, sources)
         text = files.dockerfile
         # what is uploaded comes before an answer; what a caller has is asked for once the Dockerfile can be read
-        found = None if self._caller else await self._named(uploads, sources)
+        contexts = None if self._caller else await self._named(uploads, sources)
         try:
             with self._with_excerpt(text):
                 build = Build(text, options)
@@ -126,8 +126,8 @@ class Job:
             return
         self._paths_taken = build.context_paths(self._has_triggers)
         ignore = await files.ignore()
-        found = found or await self._named(uploads, sources)
-        findings = build.findings(lambda name: self._environment(name, found), ignore)
+        contexts = contexts or await self._named(uploads, sources)
+        findings = build.findings(lambda name: self._environment(name, contexts), ignore)
         if options.check and self._caller:
             warned = list(self._warned(findings, build, text))
             self._caller.tell(Examined(options.dockerfile, text, warned, build.targets(), build.outline()))
@@ -138,10 +138,10 @@ class Job:
         if options.check or (findings and build.checks.error):
             self._tell_checks(findings, text)
             return
-        cache = await self._cache(sources, found.archives)
+        cache = await self._cache(sources, contexts.archives)
         for text_of in options.platforms or [""]:
             platform = platforms.parse(text_of)
-            shop = self._workshop(files.context, found.of(platform), cache, build.dockerfile.escape, platform)
+            shop = self._workshop(files.context, contexts.of(platform), cache, build.dockerfile.escape, platform)
             with self._with_excerpt(text):
                 image = await Build(text, options).run(shop)
             if not image.id and self._caller is None:
@@ -151,7 +151,7 @@ class Job:
                 image = BuiltImage(digest_of(encode(image.config)), image.config, [], image.chain)
             self._results.add(await self._published(image, cache))
         # the checks know more after a base image was pulled
-        findings = [] if options.classic else build.findings(lambda name: self._environment(name, found), ignore)
+        findings = [] if options.classic else build.findings(lambda name: self._environment(name, contexts), ignore)
         if findings:
             self._narration.say(Progress(stream=shown(findings, options.dockerfile, text)))
         self._results.attest(self._story(build, text))
@@ -340,9 +340,9 @@ class Job:
     def _warned(self, findings: list[Finding], build: Build, text: bytes) -> Iterator[Warned]:
         """The findings as a caller is told of them."""
         ends = {instruction.line: instruction.end for instruction in build.dockerfile.instructions}
-        for found in findings:
-            lines = found.line, ends.get(found.line, found.line)
-            yield Warned(found.rule, found.text, found.description, found.address, lines, self._options.dockerfile, text)
+        for finding in findings:
+            lines = finding.line, ends.get(finding.line, finding.line)
+            yield Warned(finding.rule, finding.text, finding.description, finding.address, lines, self._options.dockerfile, text)
 
     def _has_triggers(self, name: str) -> bool:
         """True for an image whose ONBUILD instructions may take any file, and for one that is not here yet."""

@@ -86,11 +86,13 @@ class Results:
 
     def attest(self, story: Story) -> None:
         """Makes the provenance of each image, if it is asked for and goes somewhere."""
-        asked = self._options.provenance
-        if asked is None or not any(map(requests.takes_provenance, requests.outputs(self._options))):
+        provenance = self._options.provenance
+        if provenance is None or not any(map(requests.takes_provenance, requests.outputs(self._options))):
             return
         tags = requests.references(self._options.tags)
-        self._attestations = [attest(self._descriptor(result), tags, self._options, asked, story) for result in self._results]
+        self._attestations = [
+            attest(self._descriptor(result), tags, self._options, provenance, story) for result in self._results
+        ]
 
     def made(self) -> list[Made]:
         return [
