@@ -153,10 +153,10 @@ def _check_platform(image: LocalImage, reference: str, platform: str) -> None:
     from moby_tui.schema.oci import Platform
 
     wanted = platforms.parse(platform)
-    found = Platform(architecture=image.config.architecture, os=image.config.os, variant=image.config.variant)
-    if not platforms.runs(wanted, found):
+    image_platform = Platform(architecture=image.config.architecture, os=image.config.os, variant=image.config.variant)
+    if not platforms.runs(wanted, image_platform):
         raise NotFound(
-            f"No such image: {reference} for platform {platforms.text(wanted)}; the one here is {platforms.text(found)}"
+            f"No such image: {reference} for platform {platforms.text(wanted)}; the one here is {platforms.text(image_platform)}"
         )
 
 

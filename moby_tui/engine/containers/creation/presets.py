@@ -40,11 +40,11 @@ def _preset_log(options: EngineOptions, host: HostConfig) -> None:
 
 
 def _preset_security(options: EngineOptions, host: HostConfig) -> None:
-    asked = [text.replace(":", "=", 1).partition("=")[0] for text in host.security_opt or []]
+    labels = [text.replace(":", "=", 1).partition("=")[0] for text in host.security_opt or []]
     added = []
-    if options.no_new_privileges and "no-new-privileges" not in asked:
+    if options.no_new_privileges and "no-new-privileges" not in labels:
         added.append("no-new-privileges")
-    if options.seccomp_profile != "builtin" and "seccomp" not in asked and not host.privileged:
+    if options.seccomp_profile != "builtin" and "seccomp" not in labels and not host.privileged:
         added.append(f"seccomp={_profile(options.seccomp_profile)}")
     if added:
         host.security_opt = [*(host.security_opt or []), *added]
