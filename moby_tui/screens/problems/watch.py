@@ -134,8 +134,8 @@ class ProblemWatch:
         rows = await client.containers.list(all=True)
         pasts = {row.id: self._past(row.id, now) for row in rows}
         suspects = sorted((row for row in rows if finding.is_suspect(row, pasts[row.id])), key=lambda row: -row.created)[:MOST]
-        found = await self._inspect(client, suspects)
-        problems = [problem for key, one in found.items() for problem in finding.in_container(one, pasts[key], now)]
+        inspected = await self._inspect(client, suspects)
+        problems = [problem for key, one in inspected.items() for problem in finding.in_container(one, pasts[key], now)]
         problems += await self._drift(client, rows)
         try:
             exposures: list[Exposure] = await client.networks.exposure()
@@ -169,7 +169,7 @@ class ProblemWatch:
         await asyncio.gather(*map(one, rows))
         kept = {row.id for row in rows}
         self._inspected = {key: value for key, value in self._inspected.items() if key in kept}
-        return {key: found for key, (_, found) in self._inspected.items()}
+        return {key: container for key, (_, container) in self._inspected.items()}
 
     async def _drift(self, client: Client, rows: list[ContainerSummary]) -> list[Problem]:
         from moby_tui.screens.problems import finding
@@ -177,12 +177,12 @@ class ProblemWatch:
         if self._tags is None:
             images = await client.images.list()
             self._tags = {finding.short_name(tag): image.id for image in images for tag in image.repo_tags or []}
-        asked = {}
+        names = {}
         for row in rows:
             if row.state == "running" and not finding.full_name(row.image):
                 known = self._inspected.get(row.id)
-                asked[row.id] = known[1].config.image if known else ""
-        return finding.drift(rows, asked, self._tags)
+                names[row.id] = known[1].config.image if known else ""
+        return finding.drift(rows, names, self._tags)
 
     def _publish(self) -> None:
         problems = [problem for problem in self._all if problem.key not in self.muted]
