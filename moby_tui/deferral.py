@@ -7,6 +7,9 @@ executes a module when a second one imports it, and before Python 3.12 two threa
 
 aiohttp reads the certificate authorities of the machine twice when it is imported, which takes a third of its import and two mebibytes.
 Here they are read for its first connection that uses TLS.
+
+Our own modules are found before any other finder is asked, as files that end in ``.py``: the interpreter's finder tries five endings in
+each folder, behind those of the built-in modules and of setuptools. A command imports a hundred of our modules, and saves a tenth of that.
 """
 
 from __future__ import annotations
@@ -19,8 +22,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from importlib.abc import Loader
-    from importlib.machinery import ModuleSpec
+    from importlib.machinery import FileFinder, ModuleSpec, SourceFileLoader
     from types import ModuleType
+else:
+    # importlib.machinery would be imported for them
+    from _frozen_importlib_external import FileFinder, SourceFileLoader
 
 #: Used only inside functions by those that import them. One that is taken apart by ``from … import`` is executed at once all the same.
 _DEFERRED = frozenset(
@@ -39,7 +45,7 @@ _DEFERRED = frozenset(
             "platform",
         ),
         *("ssl", "subprocess", "textwrap", "traceback", "typing_extensions", "urllib.parse"),
-        *("difflib", "mimetypes", "tempfile", "textual.types", "uuid"),
+        *("difflib", "mimetypes", "pickle", "random", "tempfile", "textual.types", "uuid"),
         *("asyncio.sslproto", "asyncio.staggered", "msgspec.inspect", "msgspec.msgpack", "msgspec.toml", "msgspec.yaml"),
     }
 )
@@ -51,6 +57,24 @@ def install() -> None:
     """From now on, in this process."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
+        # those of a frozen program are in no folder
+        if not getattr(sys, "frozen", False):
+            sys.meta_path.insert(0, _OwnModules())
+
+
+class _OwnModules:
+    """Finds the modules of this package."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, FileFinder] = {}
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if not path or not name.startswith("moby_tui."):
+            return None
+        folder = self._folders.get(path[0])
+        if folder is None:
+            folder = self._folders[path[0]] = FileFinder(path[0], (SourceFileLoader, [".py"]))
+        return folder.find_spec(name)
 
 
 class _Finder:
@@ -158,8 +182,15 @@ def _quote_from_bytes(data: bytes) -> str:
     return parse.quote_from_bytes(data)
 
 
-#: Functions that others take out of a module when they are imported, and call seldom or never (Textual, Rich, platformdirs).
-_CALLED_LATER = {"difflib": ("get_close_matches",), "tempfile": ("gettempdir",), "uuid": ("uuid4",)}
+#: Functions that others take out of a module when they are imported, and call seldom or never (Textual, Rich, platformdirs, asyncio).
+_CALLED_LATER = {
+    "difflib": ("get_close_matches",),
+    "pickle": ("dumps", "loads"),
+    "random": ("getrandbits",),
+    "tempfile": ("gettempdir",),
+    "traceback": ("extract_stack",),
+    "uuid": ("uuid4",),
+}
 
 
 def _call_later(module: str, name: str) -> Callable[..., object]:

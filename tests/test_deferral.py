@@ -51,6 +51,26 @@ print(type(msgspec.inspect.type_info(int)).__name__, asyncio.base_events.sslprot
     ]
 
 
+def test_our_own_modules_are_found_by_no_other_finder() -> None:
+    program = """
+import sys
+asked = []
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        asked.append(name)
+sys.meta_path.insert(0, Finder())
+from moby_tui import deferral
+deferral.install()
+asked.clear()
+import moby_tui.cli.quick, moby_tui.schema.base
+print(sorted(name for name in asked if name.startswith("moby_tui")), "msgspec" in asked, moby_tui.cli.quick.__file__[-21:])
+import importlib.util
+print(importlib.util.find_spec("moby_tui.nothing"), importlib.util.find_spec("moby_tui.cli").submodule_search_locations is not None)
+"""
+    # what does not exist is looked for by all
+    assert _printed(program).splitlines() == ["[] True moby_tui/cli/quick.py", "None True"]
+
+
 def test_what_asyncio_and_msgspec_ask_of_modules_is_answered_without_their_execution() -> None:
     program = """
 from moby_tui import deferral
@@ -101,7 +121,7 @@ print(missing)
 def test_ctrl_c_cancels_a_command_and_the_second_ends_it(signals: int, ended: str) -> None:
     program = f"""
 import asyncio, os, signal, sys
-from moby_tui.cli import interruption
+from moby_tui.cli import session
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its jobs in the background ignore it
 async def work():
     loop = asyncio.get_running_loop()
@@ -114,7 +134,7 @@ async def work():
         else:
             print("put away")
 try:
-    interruption.run(work())
+    session.run(work())
 except KeyboardInterrupt:
     print("" if {signals} == 1 else "at once", signal.getsignal(signal.SIGINT) is signal.default_int_handler)
 """
@@ -124,13 +144,13 @@ except KeyboardInterrupt:
 def test_a_command_that_ignores_ctrl_c_goes_on_ignoring_it() -> None:
     program = """
 import asyncio, os, signal
-from moby_tui.cli import interruption
+from moby_tui.cli import session
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 async def work():
     os.kill(os.getpid(), signal.SIGINT)
     await asyncio.sleep(0)
     return "done"
-print(interruption.run(work()), signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+print(session.run(work()), signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
 """
     assert _printed(program) == "done True"
 

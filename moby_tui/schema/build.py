@@ -122,6 +122,9 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     auths: dict[str, RegistryAuth] = field(default_factory=dict)
     #: tells each step as it goes, rather than the classic builder's lines one stage after another
     live: bool = False
+    #: as dockerd's classic builder: standard error is red, only the Dockerfile's own steps are told, and of all cached steps
+    #: those of the local images in ``cache_from`` count, if it names any
+    classic: bool = False
     #: a step that fails is kept to be looked at: ``aux`` names its container, which the caller ends
     debug: bool = False
     #: a graph of operations, in place of a Dockerfile

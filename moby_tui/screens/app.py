@@ -7,7 +7,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,6 @@ from textual.markup import escape
 from textual.screen import Screen
 from textual.widgets import Input
 
-from moby_tui.errors import InvalidArgument
 from moby_tui.screens import preferences
 from moby_tui.screens.actions.action import bindings
 from moby_tui.screens.actions.application import APPLICATION
@@ -31,6 +29,7 @@ from moby_tui.screens.actions.places import Place, Places
 from moby_tui.screens.command_line import CommandLine
 from moby_tui.screens.guard import Guard
 from moby_tui.screens.key_order import KeyOrder
+from moby_tui.screens.listing.arrangement import BROAD, HIGH, WIDE
 from moby_tui.screens.pages.page import Page
 from moby_tui.screens.pages.registry import PAGES, Entry, tabs
 from moby_tui.screens.pages.workspace import Workspace
@@ -71,8 +70,8 @@ class Dashboard(App[None]):
     TITLE = "moby"
     CSS_PATH = FIRST_STYLES
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-broad")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide"), (BROAD, "-broad")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (HIGH, "-high")]  # noqa: RUF012
     BINDINGS = [  # noqa: RUF012
         *(
             Binding(page.key, f"page('{page.mode}')", page.title, id=f"page.{page.mode}", show=False)
@@ -112,7 +111,7 @@ class Dashboard(App[None]):
         self._unfinished = Unfinished(preferences.removals_folder()) if keeps else None
         self.session = Session(self, factory, read_only=read_only or self._chosen.read_only, unfinished=self._unfinished)
         self.stats = StatsFeed(self, self.session)
-        self.problems = ProblemWatch(self, self.session)
+        self.problems = ProblemWatch(self, self.session, asks_registries=self._chosen.asks_registries)
         self.workspace = Workspace(
             self.session,
             self.stats,
@@ -123,6 +122,8 @@ class Dashboard(App[None]):
             command_line or CommandLine(),
         )
         self._first = first
+        #: The page is drawn without rows after so many seconds.
+        self.longest_hold = LONGEST_HOLD
         #: Nothing is drawn while it is true.
         self.holds_screen = False
         #: Called once, when what starts with the dashboard has been done.
@@ -165,7 +166,7 @@ class Dashboard(App[None]):
         """Draws nothing until the first rows are there, or for so long: a page without rows would be seen for the twinkling of an eye."""
         self._begin_batch()
         self.holds_screen = True
-        self.set_timer(LONGEST_HOLD, self._release_screen)
+        self.set_timer(self.longest_hold, self._release_screen)
 
     def _release_screen(self) -> None:
         if self.holds_screen:
@@ -460,57 +461,3 @@ class Dashboard(App[None]):
                 offered.add(binding.id)
                 run = partial(self.run_action, binding.action, active.node)
                 yield SystemCommand(binding.description, binding.tooltip or f"Key {binding.key}", run)
-
-
-def run(
-    connect: ClientFactory,
-    *,
-    read_only: bool = False,
-    engines: Engines | None = None,
-    command_line: CommandLine | None = None,
-    first: Sequence[str] = (),
-    in_browser: bool = False,
-    settle: Callable[[], None] | None = None,
-) -> int:
-    """Runs the dashboard until the person leaves it. ``connect`` makes a client of the engine that the global options name.
-
-    ``in_browser``: standard input and output lead to ``moby_tui.web``, not to a terminal. ``settle`` is called once, when what starts
-    with the dashboard has been done.
-
-    The exit code: 0 if the person left it, 1 after a fault of the dashboard, else 128 and the signal that ended it.
-    """
-    connect()  # a host that is none is told before the screen is taken
-    try:
-        chosen = preferences.load()
-    except ValueError as error:
-        raise InvalidArgument(str(error)) from error
-    dashboard = Dashboard(
-        connect,
-        chosen,
-        keeps=True,
-        read_only=read_only,
-        engines=engines,
-        command_line=command_line,
-        first=first,
-        driver=_browser_driver() if in_browser else TtyDriver,
-    )
-    dashboard.settle = settle
-    dashboard.run()
-    _tell_undone(dashboard.session.waiting_names)
-    if not dashboard.no_color and dashboard.theme != (chosen.theme or DARK.name):
-        preferences.change(lambda kept: setattr(kept, "theme", dashboard.theme))
-    return dashboard.return_code or 0
-
-
-def _tell_undone(names: Sequence[str]) -> None:
-    """After a signal: what waited for its removal stays. The next dashboard tells it too, if there is no terminal any more."""
-    if names:
-        with suppress(OSError):
-            print(f"moby tui: not removed, since a signal came before their minute was over: {', '.join(names)}", file=sys.stderr)
-
-
-def _browser_driver() -> type[Driver]:
-    """Imported by few."""
-    from moby_tui.screens.browser_driver import BrowserDriver
-
-    return BrowserDriver

@@ -4,7 +4,6 @@ the terminal's own sixteen colours. ``NO_COLOR`` takes all colour away (no-color
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 
 from rich.segment import Segment
@@ -14,63 +13,15 @@ from textual.color import Color
 from textual.filter import LineFilter
 from textual.theme import Theme
 
-DARK = Theme(
-    name="moby-dark",
-    primary="#4aa8ff",
-    secondary="#8b9dc3",
-    accent="#3ddbd9",
-    foreground="#d7e0ee",
-    background="#0b1220",
-    surface="#0f1829",
-    panel="#152238",
-    boost="#1b2b45",
-    success="#3fd28b",
-    warning="#f2b84b",
-    error="#ff6b7a",
-    dark=True,
-    variables={"text-muted": "#7586a3", "border": "#26395a", "footer-key-foreground": "#4aa8ff", "text-secondary": "#8fb4e8"},
-)
-LIGHT = Theme(
-    name="moby-light",
-    primary="#0b63c5",
-    secondary="#4d5f80",
-    accent="#00797a",
-    foreground="#16202f",
-    background="#f5f8fc",
-    surface="#ffffff",
-    panel="#e4ecf6",
-    boost="#dae5f3",
-    success="#11804b",
-    warning="#96620a",
-    error="#c2263c",
-    dark=False,
-    variables={"text-muted": "#5d6c84", "border": "#b9c9de", "footer-key-foreground": "#0b63c5", "text-secondary": "#2b5a9b"},
-)
-#: Black, white and three colours that are told apart by their lightness too; ratio of text to ground at least 7 (WCAG 2.2, 1.4.6).
-CONTRAST = Theme(
-    name="moby-contrast",
-    primary="#ffd700",
-    secondary="#ffffff",
-    accent="#00ffff",
-    foreground="#ffffff",
-    background="#000000",
-    surface="#000000",
-    panel="#1c1c1c",
-    boost="#303030",
-    success="#5fff5f",
-    warning="#ffd75f",
-    error="#ff8787",
-    dark=True,
-    variables={
-        "text-muted": "#d0d0d0",
-        "border": "#ffffff",
-        "footer-key-foreground": "#ffd700",
-        "text-secondary": "#ffffff",
-        "text-disabled": "#d0d0d0",
-        "input-selection-background": "#004f8f",
-    },
-)
+from moby_tui.screens.palette import PALETTES
 
+
+def _theme(name: str) -> Theme:
+    palette = PALETTES[name]
+    return Theme(name, **palette.colours, dark=palette.dark, variables=dict(palette.variables))
+
+
+DARK, LIGHT, CONTRAST = map(_theme, PALETTES)
 
 _DARK_INKS = [
     (93, 111, 140), (255, 107, 122), (63, 210, 139), (242, 184, 75), (74, 168, 255), (199, 146, 234), (61, 219, 217), (215, 224, 238),
@@ -106,14 +57,6 @@ class Colourless(LineFilter):
 def _without_colour(style: Style) -> Style:
     stands_out = style.bgcolor is not None and not style.bgcolor.is_default
     return style + Style(color="default", bgcolor="default", reverse=stands_out != bool(style.reverse))
-
-
-def ink(variables: Mapping[str, str], name: str) -> str:
-    """A colour of the theme as Rich takes it; one that is relative to its ground is the text's."""
-    value = variables.get(name, "")
-    if not value.startswith(("#", "ansi_")):
-        value = variables.get("foreground", "")
-    return value.removeprefix("ansi_")
 
 
 def row_ground(style: Style) -> Style:

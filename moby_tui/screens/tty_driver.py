@@ -9,18 +9,17 @@ from __future__ import annotations
 import os
 import select
 import signal
-import sys
-import termios
 import threading
 from types import FrameType
 from typing import Any, cast
 
 from textual.drivers.linux_driver import LinuxDriver
 
+from moby_tui.screens import raw_terminal
+from moby_tui.screens.raw_terminal import ALTERNATE_SCREEN, RawTerminal
+
 #: An orderly end has this long; then the process ends as it stands. The containers do not depend on it. Seconds.
 GRACE = 1.5
-#: No mouse reports, no paste marks, wrap, kitty's keys and the first screen back, the cursor seen: as ``stop_application_mode``.
-_RESTORE = b"\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?2004l\x1b[?2048l\x1b[?7h\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l"
 
 
 class _Output:
@@ -44,21 +43,15 @@ class _Output:
         """Nothing is held back."""
 
 
-def _terminal() -> int:
-    """What is drawn on: standard error, which is Textual's way, or standard output if errors go elsewhere (``moby tui 2>FILE``)."""
-    errors, output = sys.__stderr__, sys.__stdout__
-    assert errors is not None
-    if output is not None and output.isatty() and not errors.isatty():
-        return output.fileno()
-    return errors.fileno()
-
-
 class TtyDriver(LinuxDriver):
     """Exit codes: 128 and the signal's number; a lost terminal counts as SIGHUP."""
 
+    #: The terminal with a picture on it already, until it is taken over.
+    held: RawTerminal | None = None
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._file = cast("Any", _Output(_terminal()))
+        self._file = cast("Any", _Output(raw_terminal.descriptor()))
         self._watched = False
         self._ending = threading.Lock()
 
@@ -70,7 +63,15 @@ class TtyDriver(LinuxDriver):
                 # The loop's own handlers run in the loop, and that may be waiting for the terminal to take its output.
                 signal.signal(number, self._signalled)
             threading.Thread(target=self._watch, name="terminal-watch", daemon=True).start()
+        if self.held is not None:
+            self.held.hand_over()
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        self.held = None
+
+    def write(self, data: str) -> None:
+        """Writes. A picture that is there already stays until the next takes its place: the second screen would begin empty."""
+        if self.held is None or data != ALTERNATE_SCREEN:
+            super().write(data)
 
     def _get_terminal_size(self) -> tuple[int, int]:
         """The terminal's own size: COLUMNS and LINES, if a shell exports them, stay as they were when it changes."""
@@ -112,13 +113,10 @@ class TtyDriver(LinuxDriver):
 
     def _end_at_once(self, code: int) -> None:
         """The application hangs, most likely since its output is not read: what is not read yet is dropped for what restores."""
-        try:
-            if self.attrs_before is not None:
-                termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
-            termios.tcflush(self.fileno, termios.TCOFLUSH)
-            terminal = os.open(os.ttyname(self.fileno), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
-            os.write(terminal, _RESTORE)
-        except (OSError, termios.error):
-            pass  # there is no terminal left to restore
-        finally:
-            os._exit(code)
+        raw_terminal.give_back(self.fileno, self.attrs_before)
+        os._exit(code)
+
+
+def driver_over(held: RawTerminal | None) -> type[TtyDriver]:
+    """The driver of a dashboard that takes over a terminal with a picture on it."""
+    return type("TtyDriver", (TtyDriver,), {"held": held}) if held else TtyDriver

@@ -27,6 +27,11 @@ def context(dockerfile: str, files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+async def pieces(data: bytes) -> AsyncIterator[bytes]:
+    """An upload in one piece."""
+    yield data
+
+
 class Done(NamedTuple):
     id: str
     text: str

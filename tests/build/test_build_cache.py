@@ -6,7 +6,6 @@ import io
 import os
 import tarfile
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from build.building import Build, Done, another, build, run
+from build.building import Build, Done, another, build, pieces, run
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.builder.graph import travelling
 from moby_tui.errors import InvalidArgument
@@ -33,10 +32,6 @@ COPY --from=other /other /
 CMD cat /made /other
 """
 FILES = {"a": b"1"}
-
-
-async def pieces(data: bytes) -> AsyncIterator[bytes]:
-    yield data
 
 
 async def exported(engine: Engine, **options: Any) -> tuple[Done, bytes]:

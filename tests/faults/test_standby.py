@@ -210,6 +210,21 @@ def test_monitor_killed_before_anybody_is_attached(busybox: str, roots: tuple[Pa
 # stopped
 
 
+async def test_another_is_made_when_two_orders_wait(warm: Engine) -> None:
+    """A start does not wait until the process of the one before it is ready."""
+    launcher, stopped, _ = await _launcher()
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        starts = [asyncio.create_task(_says(warm, f"both {number}")) for number in range(2)]
+        done, _ = await asyncio.wait(starts, return_when=asyncio.FIRST_COMPLETED)
+        assert [start.exception() for start in done] == [None]
+        assert process.is_stopped(stopped)
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    await asyncio.gather(*starts)
+    assert (await _launcher())[0] == launcher
+
+
 @pytest.mark.parametrize("which", [0, 1, 2])
 async def test_stopped_while_it_waits(short_patience: None, engine: Engine, busybox: str, which: int) -> None:
     """The launcher, the process that stands by, the first process made ahead: others are taken, for several starts at a time."""

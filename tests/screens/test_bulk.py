@@ -7,9 +7,10 @@ from typing import Any
 from moby_tui.screens.app import Dashboard
 from moby_tui.screens.dialogs.confirm import Confirm
 from moby_tui.screens.dialogs.preview import Preview
+from moby_tui.screens.listing.columns import Order
 from moby_tui.screens.preferences import ListView, Preferences
 from moby_tui.screens.session.activity import Outcome
-from moby_tui.screens.widgets.object_table import ObjectTable, Order
+from moby_tui.screens.widgets.object_table import ObjectTable
 from screens.conftest import Eventually, Open
 from screens.fake_client import FakeEngine, as_client
 

@@ -12,12 +12,12 @@ from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
 
 from moby_tui.screens.app import FIRST_STYLES, STYLES
+from moby_tui.screens.listing.columns import Cells
 from moby_tui.screens.pages.page import Page
 from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.session import Session
 from moby_tui.screens.stylesheet import KeptStylesheet
 from moby_tui.screens.widgets.container_table import ContainerTable
-from moby_tui.screens.widgets.object_table import Cells
 from screens.conftest import Eventually, Open
 from screens.fake_client import FakeEngine, summary
 

@@ -17,7 +17,7 @@ from moby_tui.engine.kernel import trees
 from moby_tui.engine.resources.volumes import driver_options, manager
 from moby_tui.engine.resources.volumes import populate as filling
 from moby_tui.engine.resources.volumes.manager import ANONYMOUS, VolumeManager
-from moby_tui.engine.resources.volumes.populate import DATA, populate
+from moby_tui.engine.resources.volumes.populate import DATA, populate, populate_folder
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records.containers import (
@@ -443,9 +443,19 @@ def test_a_copy_that_was_cut_short_is_made_anew(volumes: Volumes, image: tuple[P
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(paths.volumes / "vol")], check=True)
     try:
         (paths.volumes / "vol" / DATA).mkdir()
+        (root / "data/small").touch()
         with pytest.raises(StorageFull, match="volume vol"):
             populate(paths.volumes / "vol", fd, "/data")
+        assert os.listdir(paths.volumes / "vol") == [DATA] and os.listdir(paths.volumes / "vol" / DATA) == []
+        with pytest.raises(StorageFull, match="volume vol"):
+            populate_folder("vol", paths.volumes / "vol" / DATA, fd, "/data")
+        assert os.listdir(paths.volumes / "vol" / DATA) == []
         subprocess.run(["mount", "-o", "remount,size=1m", str(paths.volumes / "vol")], check=True)
+        assert populate(paths.volumes / "vol", fd, "/data")
+        assert (paths.volumes / "vol" / DATA / "big").read_bytes() == b"x" * 300_000
+        # as a process that is killed during the copy leaves it
+        (paths.volumes / "vol/_populating").touch()
+        (paths.volumes / "vol" / DATA / "big").write_bytes(b"half")
         assert populate(paths.volumes / "vol", fd, "/data")
         assert (paths.volumes / "vol" / DATA / "big").read_bytes() == b"x" * 300_000
     finally:

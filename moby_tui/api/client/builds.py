@@ -39,7 +39,7 @@ _CLASSIC = {
         "platforms",
     ),
     # nothing that is made is other for these
-    *("live", "jobs", "auths", "id"),
+    *("live", "classic", "jobs", "auths", "id"),
 }
 _CLASSIC_HOST = {
     "network_mode": "networkmode",

@@ -74,7 +74,8 @@ def body_of(operation: Operation, values: Mapping[str, Any]) -> tuple[Body | Non
         value = values.get(parameter.name)
         if parameter.place == "upload" and value is not None:
             return value, {"Content-Type": operation.uploads}
-        if parameter.place == "body" and value is not None:
+        if parameter.place == "body":
+            # null for a body that may be left out, as docker's client sends it: podman refuses a commit without one
             return encode(value), {"Content-Type": "application/json"}
     return None, {}
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from moby_tui.api.client.protocol import Client
     from moby_tui.screens.building.request import BuildRequest
+    from moby_tui.screens.early.beginning import Beginning
     from moby_tui.screens.forms.request import RunRequest
 
 
@@ -41,21 +42,36 @@ def find(containers: Sequence[str]) -> list[str]:
 def show(first: Sequence[str], *, read_only: bool = False, in_browser: bool = False) -> int:
     """Shows the dashboard until the person leaves it. ``first`` is the page to begin with and what it is given. Returns the exit code."""
     from moby_tui.cli import garbage
-    from moby_tui.cli.commands.composing import PluggedIn
-    from moby_tui.cli.engines import NamedEngines
 
     garbage.put_off()
-    from moby_tui.screens.app import run
+    session.connect()  # a host that is none is told before the screen is taken
+    if first or in_browser or session.current().host:
+        return _run(first, read_only=read_only, in_browser=in_browser)
+    # what the engine of this process has is drawn before Textual is imported, which takes twice as long
+    from moby_tui.screens.early.beginning import Beginning
+
+    with Beginning(session.connect) as beginning:
+        beginning.draw(read_only=read_only)
+        return _run(first, read_only=read_only, beginning=beginning)
+
+
+def _run(first: Sequence[str], *, read_only: bool, in_browser: bool = False, beginning: Beginning | None = None) -> int:
+    from moby_tui.cli import garbage
+    from moby_tui.cli.commands.composing import PluggedIn
+    from moby_tui.cli.engines import NamedEngines
     from moby_tui.screens.command_line import CommandLine
+    from moby_tui.screens.start import Start, run
 
     return run(
-        session.connect,
+        beginning.connect if beginning else session.connect,
         read_only=read_only,
         engines=NamedEngines(),
         command_line=CommandLine(_read_run, _read_build, PluggedIn()),
         first=first,
         in_browser=in_browser,
-        settle=garbage.collect_as_usual,
+        start=Start(garbage.collect_as_usual, beginning.loop, beginning.terminal)
+        if beginning
+        else Start(garbage.collect_as_usual),
     )
 
 

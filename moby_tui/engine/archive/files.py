@@ -87,14 +87,14 @@ async def put(
         return known.outside(*(belonging_to or (uid, gid)))
 
     def work(chunks: Iterator[bytes]) -> None:
-        _check_destination(root, path, of)
+        check_destination(root, path, of)
         with known.making_files():
             unpack(chunks, root, os.fsencode(path), strict=no_overwrite_dir_non_dir, owner_of=owner_of)
 
     await consume(pieces, work)
 
 
-def _check_destination(root: int, path: str, of: str) -> None:
+def check_destination(root: int, path: str, of: str) -> None:
     """Raises ``NotFound``, and ``InvalidArgument`` for what is no directory."""
     try:
         fd = open_in_root(root, "/" + path.strip("/"), os.O_PATH)

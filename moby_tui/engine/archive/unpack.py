@@ -48,14 +48,7 @@ def unpack(
     Blocking. Raises ``InvalidArgument`` for an archive that is damaged or would reach outside, ``StorageFull``, and ``MobyError`` for what
     the kernel refuses; what was unpacked until then stays.
     """
-    path = b"/" + path.strip(b"/")
-    unpacking = _Unpacking(root, path, shown or os.fsdecode(path), strict, owner_of)
-    reader = tar.Reader(decompress(chunks))
-    for entry in reader:
-        with _describe_failure(entry):
-            if adapt is None or adapt(entry):
-                unpacking.add(entry, reader.data)
-    unpacking.set_directory_times()
+    Unpacking(root, path, shown or os.fsdecode(path), strict, owner_of).run(chunks, adapt)
 
 
 @contextmanager
@@ -72,25 +65,34 @@ def _describe_failure(entry: tar.Entry) -> Iterator[None]:
         raise MobyError(f"cannot unpack {name!r}: {(error.strerror or str(error)).lower()}") from error
 
 
-class _Unpacking:
+class Unpacking:
     """Members become objects below the destination."""
 
     def __init__(self, root: int, path: bytes, shown: str, strict: bool, owner_of: OwnerOf | None) -> None:
         self._root = root
-        self._path = path
+        self._path = b"/" + path.strip(b"/")
         self._shown = shown
         self._strict = strict
         self._owner_of = owner_of
         self._directory_times: dict[bytes, tuple[int, int]] = {}
         self._most_directories = limits.value(limits.MOST_DIRECTORIES)
 
-    def add(self, entry: tar.Entry, data: Callable[[], Iterator[memoryview]]) -> None:
+    def run(self, chunks: Iterable[bytes], adapt: Adapt | None = None) -> None:
+        """Unpacks an archive, as ``unpack`` says."""
+        reader = tar.Reader(decompress(chunks))
+        for entry in reader:
+            with _describe_failure(entry):
+                if adapt is None or adapt(entry):
+                    self._add(entry, reader.data)
+        self._set_directory_times()
+
+    def _add(self, entry: tar.Entry, data: Callable[[], Iterator[memoryview]]) -> None:
         name = tar.clean(entry.name)
         if not name:
             return
         folder, _, base = name.rpartition(b"/")
         with self._parent(folder) as parent:
-            existing = _lstat(parent, base)
+            existing = lstat(parent, base)
             if existing is not None and not self._make_way(parent, base, name, existing, entry):
                 self._describe_directory(parent, base, name, entry)
             elif entry.type == tar.DIRECTORY:
@@ -106,7 +108,7 @@ class _Unpacking:
             else:
                 self._add_node(parent, base, entry)
 
-    def set_directory_times(self) -> None:
+    def _set_directory_times(self) -> None:
         """At the end: what is made in a directory changes its times."""
         for name, times in self._directory_times.items():
             try:
@@ -121,10 +123,7 @@ class _Unpacking:
         is_directory, becomes_directory = stat.S_ISDIR(existing.st_mode), entry.type == tar.DIRECTORY
         if is_directory and becomes_directory:
             return False
-        if self._strict and is_directory != becomes_directory:
-            here, there = ("directory", "non-directory") if is_directory else ("non-directory", "directory")
-            target = f"{self._shown.rstrip('/')}/{os.fsdecode(name)}"
-            raise InvalidArgument(f'cannot overwrite {here} "{target}" with {there} "{os.fsdecode(name)}"')
+        self._check_kind(name, existing, entry)
         if _is_mount_point(parent, base):
             # a mount point of another mount namespace: the kernel would remove it, with what is mounted on it
             raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
@@ -134,6 +133,14 @@ class _Unpacking:
             os.unlink(base, dir_fd=parent)
         return True
 
+    def _check_kind(self, name: bytes, existing: os.stat_result, entry: tar.Entry) -> None:
+        """Raises ``InvalidArgument`` if a directory would take the place of something else, or the reverse, and that is not wanted."""
+        is_directory = stat.S_ISDIR(existing.st_mode)
+        if self._strict and is_directory != (entry.type == tar.DIRECTORY):
+            here, there = ("directory", "non-directory") if is_directory else ("non-directory", "directory")
+            target = f"{self._shown.rstrip('/')}/{os.fsdecode(name)}"
+            raise InvalidArgument(f'cannot overwrite {here} "{target}" with {there} "{os.fsdecode(name)}"')
+
     def _add_file(self, parent: int, base: bytes, entry: tar.Entry, data: Callable[[], Iterator[memoryview]]) -> None:
         with trees.closing(os.open(base, _CREATE, 0o600, dir_fd=parent)) as fd:
             tar.write_file(fd, entry, data())
@@ -142,8 +149,11 @@ class _Unpacking:
 
     def _add_hard_link(self, parent: int, base: bytes, entry: tar.Entry) -> None:
         """A second name; the attributes stay those of the first (CVE-2021-32760)."""
-        folder, _, target = tar.clean(entry.link).rpartition(b"/")
-        source = open_in_root(self._root, self._path + b"/" + folder, os.O_PATH | os.O_DIRECTORY)
+        self._link(self._root, tar.clean(entry.link), parent, base)
+
+    def _link(self, root: int, name: bytes, parent: int, base: bytes) -> None:
+        folder, _, target = name.rpartition(b"/")
+        source = open_in_root(root, self._path + b"/" + folder, os.O_PATH | os.O_DIRECTORY)
         with trees.closing(source):
             os.link(target, base, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
 
@@ -214,7 +224,7 @@ class _Unpacking:
         return fd
 
 
-def _lstat(parent: int, base: bytes) -> os.stat_result | None:
+def lstat(parent: int, base: bytes) -> os.stat_result | None:
     try:
         return os.stat(base, dir_fd=parent, follow_symlinks=False)
     except FileNotFoundError:

@@ -59,14 +59,17 @@ if MACHINE not in _NUMBERS:
     raise ImportError(f"moby runs on x86_64 and aarch64, and this machine is {MACHINE}")
 
 
+# a function's own types, and no prototype for it (CFUNCTYPE): each of those is a class, 46 in every process of a container
 def _libc_call(name: str, *types: type[ctypes._SimpleCData[Any]]) -> Call:
-    prototype = ctypes.CFUNCTYPE(c_int, *types, use_errno=True)
-    return prototype((name, _libc))
+    call = _libc[name]
+    call.argtypes = types
+    return call
 
 
 def _raw(number: int, *types: type[ctypes._SimpleCData[Any]]) -> Call:
-    prototype = ctypes.CFUNCTYPE(c_long, c_long, *types, use_errno=True)
-    return partial(prototype(("syscall", _libc)), number)
+    call = _libc["syscall"]
+    call.argtypes, call.restype = (c_long, *types), c_long
+    return partial(call, number)
 
 
 def _named(name: str, *types: type[ctypes._SimpleCData[Any]]) -> Call:
@@ -94,6 +97,7 @@ mknodat = _libc_call("mknodat", c_int, c_char_p, c_uint, c_ulong)
 openat = _libc_call("openat", c_int, c_char_p, c_int, c_uint)
 read = _libc_call("read", c_int, c_void_p, c_size_t)
 sendmsg = _libc_call("sendmsg", c_int, c_void_p, c_int)
+syncfs = _libc_call("syncfs", c_int)
 symlinkat = _libc_call("symlinkat", c_char_p, c_int, c_char_p)
 umask = _libc_call("umask", c_uint)
 write = _libc_call("write", c_int, c_void_p, c_size_t)

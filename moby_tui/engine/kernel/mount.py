@@ -107,7 +107,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def _prototype(name: str, *arguments: type[Any]) -> Callable[..., int]:
     """A C function with its types declared: an undeclared integer would be cut to 32 bits."""
-    return ctypes.CFUNCTYPE(c_long if name == "syscall" else c_int, *arguments, use_errno=True)((name, _libc))
+    call = _libc[name]
+    call.argtypes, call.restype = arguments, c_long if name == "syscall" else c_int
+    return call
 
 
 _fsopen = _prototype("syscall", c_long, c_char_p, c_uint)

@@ -38,10 +38,6 @@ class OpenHow(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_syncfs = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, use_errno=True)(("syncfs", _libc))
-
-
 def openat2(dirfd: int, path: str | bytes, flags: int, mode: int = 0, resolve: int = 0) -> int:
     """Opens a path under rules of resolution (openat2(2), Linux 5.6); the descriptor is close-on-exec.
 
@@ -185,5 +181,5 @@ def mount_id(fd: int) -> str:
 
 def sync_file_system(fd: int) -> None:
     """Writes everything of the file system that holds ``fd`` to its disk (syncfs(2)); raises ``OSError`` if that failed."""
-    if _syncfs(fd) != 0:
+    if calls.syncfs(fd) != 0:
         raise OSError(ctypes.get_errno(), "syncfs: " + os.strerror(ctypes.get_errno()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 from ctypes import c_char_p, c_int, c_long, c_size_t, c_uint64, c_ulong, c_void_p
 
@@ -61,8 +62,9 @@ _libc_locked = ctypes.PyDLL(None, use_errno=True)
 _clone3 = ctypes.PYFUNCTYPE(c_long, c_long, c_void_p, c_size_t)(("syscall", _libc_locked))
 _clone = ctypes.PYFUNCTYPE(c_long, c_long, c_ulong, c_void_p, c_void_p, c_void_p, c_void_p)(("syscall", _libc_locked))
 _libc = ctypes.CDLL(None, use_errno=True)
-_prctl = ctypes.CFUNCTYPE(c_int, c_int, c_ulong, c_ulong, c_ulong, c_ulong, use_errno=True)(("prctl", _libc))
-_prctl_text = ctypes.CFUNCTYPE(c_int, c_int, c_char_p, c_ulong, c_ulong, c_ulong)(("prctl", _libc))
+_prctl, _prctl_text = _libc["prctl"], _libc["prctl"]
+_prctl.argtypes = c_int, c_ulong, c_ulong, c_ulong, c_ulong
+_prctl_text.argtypes = c_int, c_char_p, c_ulong, c_ulong, c_ulong
 _errno_location = ctypes.PYFUNCTYPE(ctypes.POINTER(c_int))(("__errno_location", _libc_locked))
 
 
@@ -213,6 +215,7 @@ def _parent(pid: int) -> int:
     return int(fields[1]) if fields else 0
 
 
+@functools.cache
 def boot_id() -> str:
     """Changes with every boot (random(4))."""
     with open("/proc/sys/kernel/random/boot_id") as file:

@@ -12,12 +12,13 @@ from textual.content import Content
 from textual.widget import Widget
 
 from moby_tui.screens.actions.action import Action, On
+from moby_tui.screens.listing.columns import Cells, Column
 from moby_tui.screens.pages.list_page import ListPage
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.activity import Deed, Outcome
 from moby_tui.screens.session.resources import matches
 from moby_tui.screens.widgets.filter_bar import FilterBar
-from moby_tui.screens.widgets.object_table import Cells, Column, ObjectTable
+from moby_tui.screens.widgets.object_table import ObjectTable
 
 _COLOURS = {Outcome.RUNNING: "accent", Outcome.DONE: "success", Outcome.FAILED: "error", Outcome.TAKEN_BACK: "warning"}
 

@@ -32,9 +32,9 @@ from moby_tui.screens.dialogs.form import Field
 from moby_tui.screens.pages.actions.build import BUILD_ACTIONS
 from moby_tui.screens.pages.page import Page
 from moby_tui.screens.pages.workspace import Workspace
+from moby_tui.screens.palette import ink
 from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.session.trouble import TROUBLE
-from moby_tui.screens.theme import ink
 from moby_tui.screens.widgets.lines.build_lines import build_line, fault_line, file_line, stage_line, step_line
 from moby_tui.screens.widgets.lines.lines_view import LinesView
 from moby_tui.screens.widgets.lines.searched_log import SearchedLog

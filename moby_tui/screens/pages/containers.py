@@ -9,6 +9,7 @@ from textual import on, work
 from textual.containers import Vertical
 from textual.widget import Widget
 
+from moby_tui.screens.listing.containers import HEADING
 from moby_tui.screens.pages.actions.containers import CONTAINER_ACTIONS
 from moby_tui.screens.pages.list_page import ListPage
 from moby_tui.screens.pages.page import Question
@@ -32,7 +33,7 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
 
     mode = "containers"
     noun = "container"
-    heading = "Containers"
+    heading = HEADING
     ACTIONS = CONTAINER_ACTIONS
 
     @classmethod
@@ -320,6 +321,12 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
     def action_edit(self) -> None:
         if one := self.chosen:
             self.edit_form(one.id)
+
+    def action_commit(self) -> None:
+        if one := self.chosen:
+            from moby_tui.screens.pages.shared.committing import ask_commit  # few containers become an image
+
+            ask_commit(self, one)
 
     def action_connect(self) -> None:
         if one := self.chosen:

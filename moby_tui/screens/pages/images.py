@@ -18,6 +18,7 @@ from moby_tui.schema.exploration import ImageExploration
 from moby_tui.schema.image import ImageHistory
 from moby_tui.screens import text
 from moby_tui.screens.files.layers import Changes, steps, summary
+from moby_tui.screens.listing.columns import Cells, Column
 from moby_tui.screens.pages.actions.images import IMAGE_ACTIONS
 from moby_tui.screens.pages.page import Question
 from moby_tui.screens.pages.resource import ResourcePage, ResourceTable
@@ -33,7 +34,7 @@ from moby_tui.screens.widgets.files.layers import LayersView
 from moby_tui.screens.widgets.files.tree import FileTreeView
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.inspect_view import InspectView
-from moby_tui.screens.widgets.object_table import Cells, Column, ObjectTable
+from moby_tui.screens.widgets.object_table import ObjectTable
 
 #: Nothing is asked about an image on which the cursor stays for less; seconds.
 _STAYS = 0.25

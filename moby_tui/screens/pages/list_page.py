@@ -12,15 +12,15 @@ from textual.geometry import Size
 from textual.timer import Timer
 
 from moby_tui.screens.actions.action import Action
+from moby_tui.screens.listing.arrangement import is_beside, part_of
+from moby_tui.screens.listing.columns import Order
 from moby_tui.screens.pages.page import Page, R
 from moby_tui.screens.preferences import ListView, Preferences
 from moby_tui.screens.session.resources import matches
-from moby_tui.screens.widgets.object_table import ObjectTable, Order
+from moby_tui.screens.widgets.object_table import ObjectTable
 
 #: Between two drawings of a list; seconds.
 GATHER = 0.08
-#: From this width on lists and details stand beside each other; columns.
-BROAD = 160
 
 
 class ListPage(Page, Generic[R]):
@@ -167,17 +167,17 @@ class ListPage(Page, Generic[R]):
             return
         beside = self._is_beside(self.app.size)
         self.set_class(beside, "-beside")
-        share = self._share or (45 if beside else 40)
+        share = part_of(self._share, beside=beside)
         for panel, part in ((self.query_one("#list"), share), (details.first(), 100 - share)):
             panel.styles.width, panel.styles.height = (f"{part}fr", "1fr") if beside else ("1fr", f"{part}fr")
 
     def _is_beside(self, size: Size) -> bool:
         """True if the details stand beside the list: as the person chose, else on a broad screen."""
-        return size.width >= BROAD if self._beside is None else self._beside
+        return is_beside(size.width, self._beside)
 
     def action_resize(self, step: int) -> None:
         beside = self.has_class("-beside")
-        self._share = min(max((self._share or (45 if beside else 40)) + step, 10), 90)
+        self._share = min(max(part_of(self._share, beside=beside) + step, 10), 90)
         self.lay_out()
         self._remember()
 

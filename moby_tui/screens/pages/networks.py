@@ -10,13 +10,14 @@ from moby_tui.screens.actions.action import Action, On
 from moby_tui.screens.dialogs.ask import Ask
 from moby_tui.screens.dialogs.form import Answers, Field
 from moby_tui.screens.forms.network import FORM
+from moby_tui.screens.listing.columns import Cells, Column
 from moby_tui.screens.pages.page import Question
 from moby_tui.screens.pages.resource import ResourcePage
 from moby_tui.screens.pages.shared.pruning import PruningPage
 from moby_tui.screens.session.networks import Network
 from moby_tui.screens.session.resource_feed import ResourceFeed
 from moby_tui.screens.upkeep.prune import PRUNES
-from moby_tui.screens.widgets.object_table import Cells, Column, ObjectTable
+from moby_tui.screens.widgets.object_table import ObjectTable
 
 
 def _removable(one: Network) -> bool:

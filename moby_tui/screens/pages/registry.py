@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from moby_tui.screens.pages.page import Page
-from moby_tui.screens.pages.workspace import Workspace
-from moby_tui.screens.widgets.status_bar import Tab
+from moby_tui.screens.listing.top_line import Tab
+
+if TYPE_CHECKING:
+    from moby_tui.screens.pages.page import Page
+    from moby_tui.screens.pages.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from textual.widget import Widget
 from moby_tui.schema.base import to_builtins
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action
+from moby_tui.screens.listing.columns import Cells, Column
 from moby_tui.screens.pages.list_page import ListPage
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.resource_feed import ResourceFeed
@@ -22,7 +23,7 @@ from moby_tui.screens.session.resources import R
 from moby_tui.screens.session.session import TROUBLE
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.inspect_view import InspectView
-from moby_tui.screens.widgets.object_table import Cells, Column, ObjectTable
+from moby_tui.screens.widgets.object_table import ObjectTable
 
 #: A command waits this long for the first list; seconds.
 LONGEST = 5.0

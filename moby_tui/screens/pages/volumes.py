@@ -19,6 +19,7 @@ from moby_tui.screens.dialogs.form import Answers, Field
 from moby_tui.screens.dialogs.picker import Picker
 from moby_tui.screens.files.source import Place
 from moby_tui.screens.forms.volume import FORM
+from moby_tui.screens.listing.columns import Cells, Column
 from moby_tui.screens.pages.page import Question
 from moby_tui.screens.pages.resource import ResourcePage
 from moby_tui.screens.pages.shared.pruning import PruningPage, disk_size
@@ -26,7 +27,7 @@ from moby_tui.screens.session.resource_feed import ResourceFeed
 from moby_tui.screens.session.session import TROUBLE
 from moby_tui.screens.session.volumes import Volume
 from moby_tui.screens.upkeep.prune import PRUNES
-from moby_tui.screens.widgets.object_table import Cells, Column, ObjectTable
+from moby_tui.screens.widgets.object_table import ObjectTable
 
 
 class VolumesPage(ResourcePage[Volume], PruningPage):

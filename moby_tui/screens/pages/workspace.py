@@ -10,11 +10,11 @@ from textual.events import Key
 from textual.screen import Screen
 
 from moby_tui.screens.command_line import CommandLine
+from moby_tui.screens.listing.top_line import Tab
 from moby_tui.screens.preferences import Preferences
 from moby_tui.screens.problems.watch import ProblemWatch
 from moby_tui.screens.session.session import Session
 from moby_tui.screens.session.stats_feed import StatsFeed
-from moby_tui.screens.widgets.status_bar import Tab
 
 
 class Guide(Protocol):

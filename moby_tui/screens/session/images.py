@@ -35,7 +35,10 @@ class Image:
 
 
 class ImageModel(ResourceModel[ImageSummary, Image]):
-    """After an event the whole list is stale: the API lists no image by its id, and events name some by reference."""
+    """After an event the whole list is stale: the API lists no image by its id, and events name some by reference.
+
+    Podman tells of an image that was made of a container by the container's event alone.
+    """
 
     kind = "image"
 
@@ -44,4 +47,5 @@ class ImageModel(ResourceModel[ImageSummary, Image]):
         return Image(summary.id, ", ".join(tags) or "<none>", tags, summary.size, max(summary.created, 0))
 
     def apply(self, event: Event) -> Change:
-        return Change(all_stale=event.type == "image" and event.action not in _NO_CHANGE)
+        of_image = event.type == "image" and event.action not in _NO_CHANGE
+        return Change(all_stale=of_image or (event.type == "container" and event.action == "commit"))

@@ -31,6 +31,7 @@ from moby_tui.screens.session.removals import Removal, Removals
 from moby_tui.screens.session.resource_feed import ResourceFeed
 from moby_tui.screens.session.trouble import TROUBLE
 from moby_tui.screens.session.unfinished import Unfinished
+from moby_tui.screens.session.versions import OURS, engine_of
 from moby_tui.screens.session.volumes import Volume, VolumeModel
 
 __all__ = ["TROUBLE", "ClientFactory", "Connection", "Session"]
@@ -47,8 +48,6 @@ BATCH = 100
 OVERLAP = 2.0
 #: Events remembered for a page that is opened later.
 REMEMBERED = 10_000
-#: The platform's name in the version that moby's engine tells of itself.
-OURS = "moby"
 #: Between two requests for rows; seconds.
 GATHER = 0.05
 #: The first rows are on the screen by then; seconds.
@@ -171,9 +170,8 @@ class Session:
         self.model.reset(containers, time.time())
         self._stale.clear()
         self._client = client
-        engine = f"{version.platform.name or 'engine'} {version.version}".strip()
         ours = version.platform.name == OURS
-        self._tell(Connection(up=True, engine=text.clean(engine), host=self._host, ours=ours))
+        self._tell(Connection(up=True, engine=engine_of(version), host=self._host, ours=ours))
         self.containers_changed.publish(frozenset())
         await self._drawn()
         info = await client.system.info()

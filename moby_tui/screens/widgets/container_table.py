@@ -7,15 +7,13 @@ from collections.abc import Iterable
 from rich.text import Text
 
 from moby_tui.screens import text
+from moby_tui.screens.listing import containers as listing
+from moby_tui.screens.listing.columns import Cells
+from moby_tui.screens.listing.containers import NUMBER, SPARK
 from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.history import Histories, History
-from moby_tui.screens.widgets.object_table import Cells, Column, ObjectTable
+from moby_tui.screens.widgets.object_table import ObjectTable
 from moby_tui.screens.widgets.plot import spark
-
-_SPARK = 8
-#: The characters of a CPU number.
-_NUMBER = 6
-_STATE_MARK = {"running": ("●", "success"), "restarting": ("↻", "warning"), "paused": ("‖", "warning"), "dead": ("✗", "error")}
 
 
 class ContainerTable(ObjectTable[Container]):
@@ -24,17 +22,7 @@ class ContainerTable(ObjectTable[Container]):
     def __init__(self, *, id: str) -> None:
         self._histories = Histories()
         self._now = 0.0
-        columns: tuple[Column[Container], ...] = (
-            Column("name", "NAME", 10, 44, lambda one: one.name, rank=0, fair=18),
-            Column("state", "STATE", 10, 28, lambda one: (one.state, -one.since), rank=1),
-            Column("cpu", "CPU %", _NUMBER, _NUMBER + 1 + _SPARK, lambda one: self._latest(one, "cpu"), rank=2, number=True),
-            Column("memory", "MEM", 7, 7, lambda one: self._latest(one, "memory"), rank=5, number=True),
-            Column("image", "IMAGE", 10, 40, lambda one: one.image, rank=3),
-            Column("ports", "PORTS", 8, 30, lambda one: one.ports, rank=4),
-            Column("command", "COMMAND", 16, 80, lambda one: one.command, rank=6, late=True),
-            Column("id", "ID", 12, 12, lambda one: one.id, rank=7, late=True),
-        )
-        super().__init__(columns, id=id)
+        super().__init__(listing.columns(self._latest), id=id)
 
     def show(self, containers: list[Container], touched: frozenset[str], histories: Histories, now: float) -> None:
         """Takes the whole list. ``now`` in Unix seconds."""
@@ -46,42 +34,20 @@ class ContainerTable(ObjectTable[Container]):
         self._now = now
         rows: dict[str, Cells] = {}
         for one in containers:
-            rows[one.id] = {"state": self._state(one)}
+            rows[one.id] = {"state": listing.state(one, now, self.colour)}
             if one.running and (history := self._histories.get(one.id)):
                 rows[one.id] |= zip(("cpu", "memory"), self._use(history), strict=True)
         self.update_cells(rows)
 
-    def needs(self, column: Column[Container]) -> int:
-        return column.most if column.key == "cpu" else super().needs(column)
-
-    def grown(self, column: Column[Container], more: int) -> int:
-        """The plot beside the CPU number is shown whole or not at all."""
-        return 0 if column.key == "cpu" and more < _SPARK + 1 else more
-
     def fitted(self, key: str, cell: Text) -> Text:
         """The number of a narrow CPU column stands without its plot."""
-        return cell[-_NUMBER:] if key == "cpu" and self._columns[key] < _SPARK + _NUMBER else cell
+        return cell[-NUMBER:] if key == "cpu" and self._columns[key] < SPARK + NUMBER else cell
 
     def cells(self, row: Container) -> Cells:
-        mark, colour = _mark(row)
-        shade = "foreground" if row.running else "text-muted"
-        history = self._histories.get(row.id)
-        cpu, memory = self._use(history) if history and row.running else (Text("", justify="right"), Text("", justify="right"))
-        name = self.cell("")
-        name.append(f"{mark} ", self.colour(colour)).append(row.name, f"bold {self.colour(shade)}")
-        return {
-            "name": name,
-            "state": self._state(row),
-            "cpu": cpu,
-            "memory": memory,
-            "image": self.cell(row.image, shade),
-            "ports": self.cell(row.ports, "accent"),
-            "command": self.cell(row.command, "text-muted"),
-            "id": self.cell(text.short_id(row.id), "text-muted"),
-        }
-
-    def _state(self, one: Container) -> Text:
-        return self.cell(one.describe(self._now), "error" if one.status == "unhealthy" else _mark(one)[1])
+        cells = listing.cells(row, self._now, self.colour)
+        if row.running and (history := self._histories.get(row.id)):
+            cells["cpu"], cells["memory"] = self._use(history)
+        return cells
 
     def _latest(self, one: Container, figure: str) -> float:
         history = self._histories.get(one.id) if one.running else None
@@ -92,14 +58,7 @@ class ContainerTable(ObjectTable[Container]):
         values = list(history.cpu)
         latest = values[-1] if values else 0.0
         heat = "error" if latest >= 90 else "warning" if latest >= 50 else "primary"
-        cpu = Text(spark(values, _SPARK, max(100.0, *values[-_SPARK:]) if values else 100.0), self.colour(heat), no_wrap=True)
+        cpu = Text(spark(values, SPARK, max(100.0, *values[-SPARK:]) if values else 100.0), self.colour(heat), no_wrap=True)
         cpu.append(f" {latest:5.1f}", self.colour("foreground"))
         used = history.memory[-1] if history.memory else 0.0
         return cpu, self.cell(text.size(used), right=True)
-
-
-def _mark(one: Container) -> tuple[str, str]:
-    """The sign before the name, and its colour in the theme."""
-    if one.state == "exited" and one.status not in ("", "0"):
-        return "●", "error"
-    return _STATE_MARK.get(one.state, ("○", "text-muted"))

@@ -11,7 +11,7 @@ from textual import events
 from textual.screen import Screen
 from textual.widget import Widget
 
-from moby_tui.screens.theme import ink
+from moby_tui.screens.palette import ink
 
 
 @dataclass(frozen=True, slots=True)

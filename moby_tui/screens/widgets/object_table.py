@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from rich.text import Text
 from textual import events
@@ -16,14 +15,11 @@ from textual.widgets import DataTable
 from textual.widgets.data_table import ColumnKey, RowKey
 
 from moby_tui.screens.actions.action import Action, bindings
-from moby_tui.screens.theme import ink
+from moby_tui.screens.listing.columns import Cells, Column, Order, coloured, label, widths
+from moby_tui.screens.palette import ink
 
 #: Rows removed one by one; more at once are cheaper by laying the table anew, as each removal costs the table's length.
 _FEW = 20
-#: Columns grow by this.
-_STEP = 4
-#: Between two columns.
-GAP = 2
 #: Cells that are kept as they were drawn.
 DRAWN = 1_000
 _MARK = "✓ "
@@ -37,36 +33,6 @@ class Keyed(Protocol):
 
 
 R = TypeVar("R", bound=Keyed)
-Cells = dict[str, Text]
-
-
-@dataclass(frozen=True, slots=True)
-class Column(Generic[R]):
-    """Between ``least`` and ``most`` a column is as wide as what stands in it. ``order`` is what a list sorted by it compares.
-
-    Columns get room in the order of their ``rank``; those of ``late`` get only what the others do not need. One for which there is no
-    room is left out.
-    """
-
-    key: str
-    title: str
-    least: int
-    most: int
-    order: Callable[[R], Any]
-    rank: int = 0
-    late: bool = False
-    #: Numbers: they stand at the right, and the greatest come first.
-    number: bool = False
-    #: With the others a column grows to this width; beyond, it has what they leave. None: its most.
-    fair: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """The column by which a list is sorted; without one it is in the order of its page."""
-
-    column: str = ""
-    reverse: bool = False
 
 
 class _First(Text):
@@ -228,7 +194,7 @@ class ObjectTable(DataTable[Text], Generic[R]):
 
     def cell(self, value: str, colour: str = "foreground", *, right: bool = False) -> Text:
         """A cell of one colour of the theme."""
-        return Text(value, self.colour(colour), no_wrap=True, overflow="ellipsis", justify="right" if right else "left")
+        return coloured(value, self.colour(colour), right=right)
 
     def _dressed(self, identifier: str, cells: Cells) -> Cells:
         """The cells as they stand; the first has the mark."""
@@ -312,13 +278,10 @@ class ObjectTable(DataTable[Text], Generic[R]):
     # The columns
 
     def fit(self) -> None:
-        """Shows the columns that there is room for, each as wide as its cells need where that is possible.
-
-        The room is that with the scroll bar: else the bar's coming and going would change the columns, and they the bar.
-        """
-        widths = self._widths(self.outer_size.width)
-        if widths != self._columns:
-            self._columns = widths
+        """Shows the columns that there is room for, each as wide as its cells need where that is possible."""
+        fitting = self._widths(self.outer_size.width)
+        if fitting != self._columns:
+            self._columns = fitting
             self._lay()
 
     def _lay(self) -> None:
@@ -326,45 +289,17 @@ class ObjectTable(DataTable[Text], Generic[R]):
         shown, order, row = self._shown, self._order, self.cursor_row
         self.clear(columns=True)
         for key, width in self._columns.items():
-            self.add_column(self._label(self.kinds[key]), key=key, width=width)
+            self.add_column(label(self.kinds[key], self._by), key=key, width=width)
         for identifier in order:
             self.add_row(*(self.fitted(key, shown[identifier][key]) for key in self._columns), key=identifier)
         self.move_cursor(row=row, animate=False)
 
-    def _label(self, column: Column[R]) -> Text:
-        arrow = "" if column.key != self._by.column else "▼" if self._by.reverse else "▲"
-        return Text(column.title + arrow, justify="right" if column.number else "left")
-
     def _widths(self, width: int) -> dict[str, int]:
-        """The width of each column that is shown. By rank each gets its least width, then what it needs."""
-        room = width - self.scrollbar_size_vertical
-        taken: dict[str, int] = {}
-        shown = [column for column in self.kinds.values() if column.key not in self._hidden]
-        for late in (False, True):
-            placed = []
-            for column in sorted((one for one in shown if one.late is late), key=attrgetter("rank")):
-                if column.least + GAP <= room:
-                    placed.append(column)
-                    taken[column.key] = column.least
-                    room -= column.least + GAP
-            for is_fair in (True, False):
-                for column in placed:
-                    wanted = min(self.needs(column), column.fair or column.most) if is_fair else self.needs(column)
-                    more = self.grown(column, min(max(wanted - taken[column.key], 0), room))
-                    taken[column.key] += more
-                    room -= more
-        return {key: taken[key] for key in self.kinds if key in taken}
-
-    def needs(self, column: Column[R]) -> int:
-        """The width of the widest cell, in steps, so that a longer word does not lay the whole table anew each time."""
-        if column.least == column.most:
-            return column.most
-        widest = max((cells[column.key].cell_len for cells in self._shown.values()), default=0)
-        return min(max(-(-widest // _STEP) * _STEP, column.least), column.most)
-
-    def grown(self, column: Column[R], more: int) -> int:
-        """How much of the room that there is a column takes."""
-        return more
+        """The width of each column that is shown. The scroll bar has its room before it is there: columns that are too wide beside it
+        would bring a second one, which takes a line.
+        """
+        bar = self.styles.scrollbar_size_vertical if len(self._shown) + self.header_height > self.outer_size.height else 0
+        return widths(self.kinds, self._hidden, self._shown.values(), width - bar)
 
     def fitted(self, key: str, cell: Text) -> Text:
         """The cell as it has room."""

@@ -8,12 +8,12 @@ import io
 import os
 import subprocess
 import tarfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from build.building import Build, build, context, run
+from build.building import Build, build, context, pieces, run
 from build.sources.repository import repository, served
 from moby_tui import sync
 from moby_tui.engine.engine import Engine
@@ -28,10 +28,6 @@ PRINT = "FROM busybox\nCOPY said /\nCMD cat /said\n"
 async def fetched(engine: Engine, remote: str, **options: object) -> None:
     async for _ in engine.builder.build(None, BuildOptions(remote=remote, tags=["t"], **options)):  # type: ignore[arg-type]
         pass
-
-
-async def pieces(data: bytes) -> AsyncIterator[bytes]:
-    yield data
 
 
 async def test_a_repository(engine: Engine, tmp_path: Path) -> None:

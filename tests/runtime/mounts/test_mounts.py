@@ -42,6 +42,22 @@ def test_a_subpath_of_a_volume_is_mounted(cli: Cli, volume: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "words", [["--tmpfs", "/dev"], ["--tmpfs", "/dev", "--ipc", "host"], ["-v", "FOLDER:/dev"]], ids=" ".join
+)
+def test_a_mount_at_dev_takes_the_place_of_all_that_a_container_has_there(
+    cli: Cli, busybox: str, tmp_path: Path, words: list[str]
+) -> None:
+    """As with dockerd: no devpts, shm or message queues below it, nor needs a terminal them; a tmpfs has the usual devices all the same."""
+    (tmp_path / "own").touch()
+    words = [word.replace("FOLDER", str(tmp_path)) for word in words]
+    own = "own" if "-v" in words else "null"
+    script = f"ls /dev | grep -x {own}; grep -c ' /dev/' /proc/mounts; true"
+    assert run(cli, *words, "busybox", "sh", "-c", script).stdout == f"{own}\n0\n"
+    script = f"ls /dev | grep -x {own}; test -t 0 && grep -o ' /dev/[a-z]*' /proc/mounts"
+    assert run(cli, *words, "-t", "busybox", "sh", "-c", script).stdout.split() == [own, "/dev/console"]
+
+
+@pytest.mark.parametrize(
     ("subpath", "why"),
     [
         ("../x", "subpath must be a relative path within the volume"),

@@ -27,6 +27,7 @@ from moby_tui.errors import MobyError, NotFound
 from moby_tui.schema.container import ContainerCreate, HostConfig, Ulimit
 from moby_tui.schema.network import NetworkCreate
 from moby_tui.schema.volume import VolumeCreate
+from moby_tui.screens.dialogs.ask import Ask
 from moby_tui.screens.pages.registry import PAGES
 from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.log_stream import LogStream
@@ -158,6 +159,7 @@ async def clear(factory: Factory) -> None:
             client.containers.remove("walker", force=True, volumes=True),
             client.volumes.remove("a-volume"),
             client.networks.remove("a-network"),
+            client.images.remove("walked:2", force=True),
             client.images.remove("busybox", force=True),
         ):
             try:
@@ -218,6 +220,16 @@ async def walk(app: Any, pilot: Pilot[None], eventually: Eventually, identifier:
         assert not app.screen.query_one(Banner).has_class("-lost"), page.mode
     app.go("logs", "walker")
     await eventually(pilot, lambda: app.current_mode == "logs" and "from inside" in texts(app.screen.query_one(LogStream)))
+    app.go("containers")
+    await eventually(pilot, lambda: app.current_mode == "containers" and app.screen.chosen)
+
+    # an image of it
+    await pilot.press("W")
+    await eventually(pilot, lambda: isinstance(app.screen, Ask))
+    await pilot.press(*"walked:2", "enter")
+    await eventually(pilot, lambda: any(one.command.endswith("walker walked:2") for one in app.session.activity))
+    app.go("images")
+    await eventually(pilot, lambda: app.current_mode == "images" and has_row(app, "walked:2"))
     app.go("containers")
     await eventually(pilot, lambda: app.current_mode == "containers" and app.screen.chosen)
 

@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -20,15 +20,27 @@ import pytest
 LEFT = (b"\x1b[?1049l", b"\x1b[?25h")
 
 
-class Run:
-    """``moby tui`` in a pseudo terminal; its engine is not there, which it tells on the screen."""
+#: An engine that is not there.
+NOWHERE = ("-H", "unix:///run/no-engine.sock")
 
-    def __init__(self, *, controlling: bool, errors: int | None = None, term: str = "xterm-256color") -> None:
+
+class Run:
+    """``moby tui`` in a pseudo terminal. ``NOWHERE`` is told on the screen; without a host the engine of the roots is in its process."""
+
+    def __init__(
+        self,
+        *,
+        controlling: bool,
+        errors: int | None = None,
+        term: str = "xterm-256color",
+        host: Sequence[str] = NOWHERE,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.master, slave = pty.openpty()
         self.slave = os.dup(slave)
         self.before = termios.tcgetattr(slave)
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
-        line = [sys.executable, "-m", "moby_tui", "-H", "unix:///run/no-engine.sock", "tui"]
+        line = [sys.executable, "-m", "moby_tui", *host, "tui"]
         # setsid -c makes the terminal the controlling one, so that its end is told by SIGHUP, too.
         head = ["setsid", "-c"] if controlling else ["setsid"]
         self.process = subprocess.Popen(
@@ -36,7 +48,7 @@ class Run:
             stdin=slave,
             stdout=slave,
             stderr=slave if errors is None else errors,
-            env={**os.environ, "TERM": term},
+            env={**os.environ, "TERM": term, **(environment or {})},
         )
         os.close(slave)
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from moby_tui.screens import preferences
-from moby_tui.screens.app import Dashboard, _tell_undone
+from moby_tui.screens.app import Dashboard
 from moby_tui.screens.dialogs.confirm import Confirm
 from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.session.unfinished import OLDEST, Unfinished, left_over
+from moby_tui.screens.start import _tell_undone
 from screens.fake_client import FakeEngine, as_client
 from screens.typing_keys import typed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
@@ -35,6 +36,8 @@ Step = TypeVar("Step")
 _BUILDKIT = "2"
 _PIECE = 1 << 18
 _OPTIONS_LIMIT = 32 << 20
+#: The last lines of a quiet build that are told if it fails.
+_MOST_HELD = 500
 #: Headers that hold logins.
 _LOGINS_LIMIT = 1 << 20
 
@@ -52,7 +55,8 @@ async def build(call: Call) -> web.StreamResponse:
     steps = call.client.builder.build(context, options)
     if parameters["buildid"]:
         steps = _cancellable(steps, parameters["buildid"])
-    return await progress(call.request, _refused_at_once(_only_result(steps) if parameters["q"] else steps), code=_step_code)
+    lines = _refused_at_once(steps)
+    return await progress(call.request, _only_result(lines) if parameters["q"] else lines, code=_step_code)
 
 
 async def _build_with_buildkit(call: Call, parameters: dict[str, Any]) -> web.StreamResponse:
@@ -156,6 +160,7 @@ def _options(parameters: dict[str, Any], logins: str | None) -> BuildOptions:
         pull=parameters["pull"],
         no_cache=parameters["nocache"],
         cache_from=_list(parameters, "cachefrom", list[str]),
+        classic=True,
         host=_host(parameters),
         auths=_logins(logins),
     )
@@ -209,12 +214,20 @@ def _logins(header: str | None) -> dict[str, RegistryAuth]:
 
 
 async def _only_result(steps: AsyncIterator[Progress]) -> AsyncIterator[Progress]:
-    """Quietly: the image's id, as dockerd tells it."""
+    """Quietly: the image's id, as dockerd tells it; of a build that fails all that it told, if that is not too much."""
+    held: deque[Progress] = deque(maxlen=_MOST_HELD)
     async with closing(steps):
-        async for step in steps:
-            if step.aux and "ID" in step.aux:
+        try:
+            async for step in steps:
+                if step.aux and "ID" in step.aux:
+                    yield step
+                    yield Progress(stream=f"{step.aux['ID']}\n")
+                else:
+                    held.append(step)
+        except MobyError:
+            for step in held:
                 yield step
-                yield Progress(stream=f"{step.aux['ID']}\n")
+            raise
 
 
 #: Set to end the builds that were given this id.

@@ -70,7 +70,7 @@ class BuiltImage(msgspec.Struct, frozen=True):
         entry = oci.HistoryEntry(
             created=config.created, created_by=created_by, author=config.author, comment=comment, empty_layer=layer is None
         )
-        config.history += [oci.HistoryEntry() for _ in range(_layers_without_history(config))]
+        config.history += [oci.HistoryEntry() for _ in range(layers_without_history(config))]
         config.history.append(entry)
         if layer is not None:
             config.rootfs.diff_ids.append(layer.diff_id)
@@ -85,8 +85,9 @@ def stored(record: ImageRecord, content: ContentStore) -> BuiltImage:
     return BuiltImage(record.id, wire.config_to_show(record.config), document.layers)
 
 
-def _layers_without_history(config: oci.ImageConfig) -> int:
-    """History is optional, but where it is, its lines that are not empty are the layers (OCI image specification, config.md)."""
+def layers_without_history(config: oci.ImageConfig) -> int:
+    """The number of layers that the history leaves out. History is optional; its lines that are not empty are the layers (OCI image
+    specification, config.md)."""
     return max(len(config.rootfs.diff_ids) - sum(not entry.empty_layer for entry in config.history), 0)
 
 
@@ -96,7 +97,7 @@ def configured(image: BuiltImage, config: oci.ImageConfig | None) -> BuiltImage:
     made.rootfs = image.config.rootfs
     made.architecture, made.os = made.architecture or image.config.architecture, made.os or image.config.os
     told = [] if config is None else [entry for entry in image.config.history if not entry.empty_layer]
-    missing = _layers_without_history(made)
+    missing = layers_without_history(made)
     made.history += [oci.HistoryEntry() for _ in range(missing - len(told))] + told[len(told) - min(missing, len(told)) :]
     return BuiltImage(digest_of(encode(made)), made, image.blobs, image.chain)
 

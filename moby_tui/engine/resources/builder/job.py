@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -21,10 +21,11 @@ from moby_tui.engine.resources.builder.graph import travelling
 from moby_tui.engine.resources.builder.graph.cache import BuildCache
 from moby_tui.engine.resources.builder.graph.caches import import_caches
 from moby_tui.engine.resources.builder.graph.dispatch import Build
+from moby_tui.engine.resources.builder.graph.histories import Histories
 from moby_tui.engine.resources.builder.graph.origins import Origins
 from moby_tui.engine.resources.builder.graph.vertexes import Vertexes
 from moby_tui.engine.resources.builder.graph.workshop import Workshop
-from moby_tui.engine.resources.builder.image import BuiltImage, at_most, configured
+from moby_tui.engine.resources.builder.image import BuiltImage, at_most, configured, stored
 from moby_tui.engine.resources.builder.narration import Narration
 from moby_tui.engine.resources.builder.results.provenance import Story
 from moby_tui.engine.resources.builder.results.results import Result, Results
@@ -41,7 +42,7 @@ from moby_tui.engine.resources.images.transfer.load import Archive, Loader
 from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.tasks import Once, in_thread
-from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.patterns import Ignore
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
@@ -116,7 +117,11 @@ class Job:
             await self._run_graph(options.graph, sources)
             return
         archives = (UPLOADED_CACHE, UPLOADED_LAYOUT, STORED)
-        if options.cache_from or options.cache_stores or any(kind.startswith(archives) for kind in options.contexts.values()):
+        if (
+            (options.cache_from and not options.classic)
+            or options.cache_stores
+            or any(kind.startswith(archives) for kind in options.contexts.values())
+        ):
             await self._images.admit_archive()
         files = await self._files(sent, sources)
         text = files.dockerfile
@@ -158,7 +163,8 @@ class Job:
                 image = BuiltImage(digest_of(encode(image.config)), image.config, [], image.chain)
             self._results.add(await self._published(image, cache))
         # the checks know more after a base image was pulled
-        if findings := build.findings(lambda name: self._environment(name, found), ignore):
+        findings = [] if options.classic else build.findings(lambda name: self._environment(name, found), ignore)
+        if findings:
             self._narration.say(Progress(stream=shown(findings, options.dockerfile, text)))
         self._results.attest(self._story(build, text))
         if self._caller:
@@ -197,8 +203,10 @@ class Job:
         """This engine's cache, and those that the caller names. ``archives`` are those that have been sent."""
         options = self._options
         cache = BuildCache(self._paths.build_steps, self._layers, self._content)
+        if options.classic and options.cache_from:
+            cache.histories = Histories(self._local(options.cache_from))
         imported = await import_caches(
-            options.cache_from,
+            [] if options.classic else options.cache_from,
             archives,
             [(sources.layout(each.store), each) for each in options.cache_stores],
             cache.is_whole,
@@ -210,6 +218,12 @@ class Job:
         cache.listed = [each for opened in imported for each in opened.listed]
         cache.is_named = bool(cache.listed or options.cache_to or requests.tells_its_steps(options))
         return cache
+
+    def _local(self, names: list[str]) -> Iterator[BuiltImage]:
+        """Those of the images that are here."""
+        for name in names:
+            with suppress(NotFound, InvalidArgument):
+                yield stored(self._images.record(name), self._content)
 
     def _story(self, build: Build, text: bytes) -> Story:
         outline = build.outline()
@@ -306,6 +320,7 @@ class Job:
             allowed=entitlements.read(self._options.allow),
             anew=self._options.no_cache,
             debug=self._options.debug,
+            coloured=self._options.classic,
             epoch=self._epoch,
         )
 
@@ -368,7 +383,7 @@ class Job:
         except MobyError as error:
             if error.line and self._caller:
                 error.dockerfile = self._options.dockerfile, text
-            elif error.line:
+            elif error.line and not self._options.classic:
                 self._tell_plan(text, list)
                 fault = BuildFault((error.line, error.end or error.line)) if self._options.live else None
                 self._report.say(Progress(stream=excerpt(self._options.dockerfile, text, error.line), fault=fault))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 from moby_tui.engine.tasks import in_thread
 from moby_tui.schema.container import PathStat
@@ -13,6 +14,9 @@ from moby_tui.schema.files import FolderEntry
 
 class VolumeContents:
     """The part of ``Volumes`` of the client protocol that reads and changes files. ``manager.VolumeManager`` opens the volumes."""
+
+    #: the folder of all volumes
+    _folder: Path
 
     def _opened(self, name: str) -> AbstractAsyncContextManager[int]:
         """Opens the folder of a volume's content, and keeps the volume mounted during the block. Raises ``NotFound``, ``MobyError``."""
@@ -68,12 +72,10 @@ class VolumeContents:
     ) -> None:
         """Unpacks an archive into a folder of the volume, owners as it says; with ``copy_uid_gid`` all belongs to root, as there is no user.
 
-        Raises ``NotFound``, ``InvalidArgument`` and ``StorageFull``; what was unpacked until then stays.
+        Raises ``NotFound``, ``InvalidArgument`` and ``StorageFull``; then nothing is changed.
         """
-        from moby_tui.engine.archive import files
+        from moby_tui.engine.resources.volumes import importing
 
         owner = (0, 0) if copy_uid_gid else None
         async with self._opened(name) as root:
-            await files.put(
-                root, path, archive, no_overwrite_dir_non_dir=no_overwrite_dir_non_dir, belonging_to=owner, of="the volume"
-            )
+            await importing.unpack_into(self._folder, root, name, path, archive, strict=no_overwrite_dir_non_dir, owner=owner)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from moby_tui.engine.resources.volumes.plugin_volumes import PluginVolumes
 
 ANONYMOUS = "com.docker.volume.anonymous"
-#: The beginning of the names of notes of copies between volumes (``copying``).
+#: The beginning of the names of notes of copies between volumes (``staging``).
 _COPYING = ".copying-"
 
 Mounts = list[MountPoint]
@@ -363,13 +363,13 @@ class VolumeManager(VolumeContents):
 
     async def _settle_copies(self) -> None:
         """Completes or undoes copies into volumes that were cut short. The next engine tries again with volumes that cannot be opened."""
-        from moby_tui.engine.resources.volumes import copying
+        from moby_tui.engine.resources.volumes import staging
 
-        for path in copying.left(self._folder):
-            with contextlib.suppress(OSError, MobyError), copying.unlocked(path) as note:
+        for path in staging.left(self._folder):
+            with contextlib.suppress(OSError, MobyError), staging.unlocked(path) as note:
                 if note is not None and self._store.find(note.volume) is not None:
                     async with self._opened(note.volume) as target:
-                        await in_thread(copying.settle, target, note)
+                        await in_thread(staging.settle, target, note)
 
 
 def _reported(row: Volume | VolumeRecord, volume: Volume) -> Volume:

@@ -6,8 +6,8 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, open_in_root, openat2
@@ -76,7 +76,7 @@ def populate_folder(
         if os.listdir(target):
             return False
         with closing(os.open(f"/proc/self/fd/{source}", _OPEN_DIRECTORY)) as content:
-            _Copy(content, target, None if subpath else owner).run()
+            _fill(content, target, None if subpath else owner)
         return True
 
 
@@ -107,9 +107,22 @@ def _populate(folder: int, marker: str, source: int, target: int, owner: Ownersh
         if cut_short:
             empty(target)
         os.close(os.open(marker, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=folder))
-        _Copy(opened, target, owner).run()
-        os.unlink(marker, dir_fd=folder)
+        _fill(opened, target, owner, lambda: os.unlink(marker, dir_fd=folder))
     return True
+
+
+def _fill(source: int, target: int, owner: Ownership | None, settled: Callable[[], None] = lambda: None) -> None:
+    """Copies what is in a directory into an empty one; after an error that is empty again. ``settled`` is called when it is either.
+
+    Raises ``OSError``."""
+    try:
+        _Copy(source, target, owner).run()
+    except BaseException:
+        with suppress(OSError):
+            empty(target)
+            settled()
+        raise
+    settled()
 
 
 def copy(source: int, target: int, skip: tuple[int, int] | None = None) -> None:

@@ -190,6 +190,8 @@ def _mounts(record: ContainerRecord, paths: ContainerPaths, identity: Identity) 
         mounts = [sized if mount.destination == "/dev/shm" else mount for mount in mounts]
     taken = {mount.destination for mount in record.mounts}
     mounts = [mount for mount in mounts if mount.destination not in taken]
+    if "/dev" in taken:
+        mounts = [mount for mount in mounts if not mount.destination.startswith("/dev/")]
     mounts += outer_first(own_files(record, paths) + asked_mounts(record, identity.images, identity.modes, own.uids, own.gids))
     return mounts + _secret_mounts([secret.target for secret in host.secrets]) if host.secrets else mounts
 

@@ -6,10 +6,14 @@ Starting an interpreter for each container is slow. So the launcher is started f
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
+import select
 import signal
 import socket
+import sys
+import time
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
@@ -21,6 +25,10 @@ from moby_tui.engine.protocol.order import MAX_DESCRIPTORS, MAX_ORDER, Handover,
 #: That of containerd's shim, whose container ends with it too. Where the kernel refuses it stays our engine's.
 _OOM_SCORE = -998
 _PAUSE_SECONDS = 0.02
+#: As many processes are made at the same time at most: more of them would wait for the processors.
+_MOST_STANDBYS = len(os.sched_getaffinity(0)) + 1
+#: unix(7): the bytes that can be read, of all messages together.
+_FIONREAD = 0x541B
 #: Of one message that has no other length.
 _MOST_NEWS = _HANDOVER = 4096
 
@@ -29,7 +37,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from moby_tui.engine.kernel.cgroup import Layout
-    from moby_tui.engine.runtime.birth.standby import Standby
+    from moby_tui.engine.runtime.birth.standby import PreparedStage, Standby
 
 
 def main(arguments: list[str]) -> None:
@@ -45,6 +53,7 @@ def serve(engine: socket.socket, *, spare: bool) -> None:
 
     # those that are not used here are there for the processes that are forked
     from moby_tui.engine.runtime.birth import user_namespace  # noqa: F401
+    from moby_tui.engine.runtime.birth.standby import prepare_stage
     from moby_tui.engine.runtime.launcher import rehearsal
     from moby_tui.engine.runtime.monitor import forwarding  # noqa: F401
     from moby_tui.engine.runtime.monitor import group as monitor_group
@@ -56,46 +65,113 @@ def serve(engine: socket.socket, *, spare: bool) -> None:
     gc.freeze()
     rehearsal.warm(for_many=spare)
     layout = monitor_group.find_layout()
+    stage = prepare_stage(layout)
     gc.freeze()
     # nor is a start the time to look for garbage; a monitor that lives on does
-    while _await_order(engine, layout) and (spare or _is_asked_again(engine)):
-        pass
+    StandbyPool(engine, layout, stage, spare=spare).serve()
 
 
-def _await_order(engine: socket.socket, layout: Layout | None) -> bool:
-    """Keeps one process standing by, which takes the next order itself and becomes its monitor. False when the engine is gone.
+class StandbyPool:
+    """The processes of one launcher that stand by, each of which takes an order of ``engine`` itself and becomes its monitor.
 
-    So the fork, and all that is alike, is done before it is needed, and costs the start nothing.
+    So the fork, and all that is alike, is done before it is needed, and costs the start nothing. There is one such process if ``spare``, and
+    one for each order that waits, ``_MOST_STANDBYS`` at most: making one takes longer than the rest of a start, and much of that is
+    waiting for the kernel.
     """
-    from moby_tui.engine.protocol.standby import Relieved
-    from moby_tui.engine.runtime.monitor import group as monitor_group
 
-    told, tell = os.pipe2(os.O_CLOEXEC)
-    launcher = os.getpid()
-    if monitor_group.fork(layout) == 0:
+    def __init__(self, engine: socket.socket, layout: Layout | None, stage: PreparedStage | None, *, spare: bool) -> None:
+        self._engine, self._layout, self._stage, self._spare = engine, layout, stage, spare
+        #: the pipes on which those that stand by report, and those that start a container
+        self._standing_by: set[int] = set()
+        self._starting: set[int] = set()
+        self._is_abandoned = False
+        self._pause_ends = 0.0
+        self._byte = bytearray(1)
+        self._epoll = select.epoll()
+        # by edges: an order that lies there until one of them is ready is no news again
+        self._epoll.register(engine, select.EPOLLIN | select.EPOLLET)
+
+    def serve(self) -> None:
+        """Returns when the engine is gone, and each process that stood by has noticed."""
+        self._fork(is_awaited=False)
+        while self._standing_by or not self._is_abandoned:
+            for fd, _ in self._epoll.poll(self._patience()):
+                if fd != self._engine.fileno():
+                    self._receive(fd)
+            self._fill()
+
+    def _fork(self, *, is_awaited: bool) -> None:
+        from moby_tui.engine.runtime.monitor import group as monitor_group
+
+        told, tell = os.pipe2(os.O_CLOEXEC)
+        launcher = os.getpid()
+        if monitor_group.fork(self._layout) == 0:
+            self._epoll.close()
+            for fd in (told, *self._standing_by, *self._starting):
+                os.close(fd)
+            _stand_by(self._engine, tell, self._stage, launcher, is_awaited=is_awaited)
+        os.close(tell)
+        self._standing_by.add(told)
+        self._epoll.register(told, select.EPOLLIN)
+
+    def _receive(self, told: int) -> None:
+        """Reads that a process has taken an order, or notices that it was killed, or that its start is over."""
+        from moby_tui.engine.protocol.standby import Relieved
+
+        news = os.read(told, _MOST_NEWS)
+        if not news:
+            self._forget(told)
+        elif Relieved.decode(news, "message from the stand-by process").order:
+            self._standing_by.remove(told)
+            self._starting.add(told)
+            self._pause_ends = time.monotonic() + _PAUSE_SECONDS
+        else:
+            self._is_abandoned = True
+            self._forget(told)
+
+    def _forget(self, told: int) -> None:
+        self._standing_by.discard(told)
+        self._starting.discard(told)
+        # before it is closed: a process that was just forked may still have it open
+        self._epoll.unregister(told)
         os.close(told)
-        _stand_by(engine, tell, layout, launcher)
-    os.close(tell)
-    try:
-        # nothing comes if it was killed
-        if (news := os.read(told, _MOST_NEWS)) and not Relieved.decode(news, "message from the stand-by process").order:
-            return False
-        # the start that has just begun needs the processors more than the next one needs its process, unless it waits already
-        wait_readable(engine.fileno(), told, seconds=_PAUSE_SECONDS)
-        return True
-    finally:
-        os.close(told)
+
+    def _fill(self) -> None:
+        orders = self._count_orders()
+        wanted = min(orders, _MOST_STANDBYS)
+        if self._spare and not self._rest():
+            wanted = max(wanted, 1)
+        while len(self._standing_by) < wanted and not self._is_abandoned:
+            self._fork(is_awaited=len(self._standing_by) < orders)
+
+    def _rest(self) -> float:
+        """Seconds until the next process is made ahead of its order: the start that has just begun needs the processors more."""
+        return max(0.0, self._pause_ends - time.monotonic()) if self._starting else 0.0
+
+    def _patience(self) -> float:
+        """Seconds until there is something to do without any news; -1 if there will be nothing."""
+        return self._rest() if self._spare and not self._standing_by and not self._is_abandoned else -1.0
+
+    def _count_orders(self) -> int:
+        """The number of orders that wait, by their size, which is much the same for all of them."""
+        try:
+            # the size of the whole message, of which one byte is copied
+            first = self._engine.recv_into(self._byte, 1, socket.MSG_PEEK | socket.MSG_TRUNC | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            first = 0
+        if not first:
+            self._is_abandoned = True
+            return 0
+        waiting = int.from_bytes(fcntl.ioctl(self._engine, _FIONREAD, bytes(4)), sys.byteorder)
+        return max(1, -(-waiting // first))
 
 
-def _is_asked_again(engine: socket.socket) -> bool:
-    """Waits until the engine has another order; False when it is gone."""
-    return bool(engine.recv(1, socket.MSG_PEEK))
-
-
-def _stand_by(engine: socket.socket, tell: int, layout: Layout | None, launcher: int) -> None:
+def _stand_by(engine: socket.socket, tell: int, stage: PreparedStage | None, launcher: int, *, is_awaited: bool) -> None:
     """In the new process; never returns. Until it takes an order it ends with its launcher, which an engine kills if it does not answer."""
     from moby_tui.engine.protocol.standby import Relieved
-    from moby_tui.engine.runtime.birth.standby import look_ahead, stand_by
+    from moby_tui.engine.runtime.birth.standby import stand_by
     from moby_tui.engine.runtime.launcher.rehearsal import rehearse
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -104,7 +180,7 @@ def _stand_by(engine: socket.socket, tell: int, layout: Layout | None, launcher:
         os._exit(0)
     os.setsid()
     processes.set_name("moby-standby")
-    standby = stand_by(look_ahead(layout), [engine.fileno(), tell])
+    standby = stand_by(stage, [engine.fileno(), tell], is_awaited=is_awaited)
     # an order that waits already is not kept waiting for that
     if standby is not None and not wait_readable(engine.fileno(), seconds=0):
         rehearse()

@@ -165,6 +165,16 @@ CONTAINER_ACTIONS: tuple[Action, ...] = (
         changes=True,
         footer=False,
     ),
+    Action(
+        id="container.commit",
+        title="Commit",
+        keys="W",
+        tooltip="Make an image of what it has written (shows the command first)",
+        on=On.ROW,
+        changes=True,
+        footer=False,
+        command="moby commit {names} NAME",
+    ),
     *wiring_actions("container", connects=On.ROW, footer=False),
     Action(
         id="container.copy_command",

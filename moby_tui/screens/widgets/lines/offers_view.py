@@ -11,7 +11,7 @@ from textual.message import Message
 
 from moby_tui.screens.actions.action import Action, bindings
 from moby_tui.screens.onboarding.offers import Offer
-from moby_tui.screens.theme import ink
+from moby_tui.screens.palette import ink
 from moby_tui.screens.widgets.lines.lines_view import LinesView
 
 _TITLE = 28

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import msgspec
 
+from moby_tui.engine.resources.builder.graph.histories import Histories
 from moby_tui.engine.resources.builder.image import BuiltImage, Layer
 from moby_tui.engine.resources.builder.llb.vertices import Names
 from moby_tui.engine.resources.builder.wire import step_to_keep, step_to_use
@@ -56,6 +57,8 @@ class BuildCache:
         self._content = content
         self.others = list(others)
         self.listed: list[Listed] = []
+        #: the only images whose steps count as cached; None: every step does
+        self.histories: Histories | None = None
         #: steps have to be named as BuildKit names them: such caches are read or written
         self.is_named = False
         #: BuildKit's names of the steps that this build has found or made, by key; without those that have none
@@ -75,6 +78,8 @@ class BuildCache:
 
     async def find(self, key: str) -> BuiltImage | None:
         image = self._own(key)
+        if image is not None and self.histories is not None and not self.histories.has(image):
+            image = None
         if image is None:
             for other in self.others:
                 if (image := await other.find(key)) is not None:
@@ -83,6 +88,10 @@ class BuildCache:
         if image is not None:
             self.trail[key] = image
         return image
+
+    def find_in_histories(self, created_by: str, below: BuiltImage) -> list[Layer] | None:
+        """What a step adds to an image, by the histories of other images."""
+        return self.histories.layers(created_by, below) if self.histories is not None else None
 
     async def find_layers(self, names: Names, below: BuiltImage) -> list[Layer] | None:
         """What a step with these names adds to an image, by the caches in BuildKit's form."""

@@ -33,6 +33,8 @@ from moby_tui.schema import oci
 from moby_tui.schema.container import HostConfig
 from moby_tui.schema.image import Progress
 
+_STDERR = 2
+_RED, _PLAIN = "\x1b[91m", "\x1b[0m"
 Change = Callable[[oci.ImageConfig, oci.ExecutionConfig], None]
 #: Makes BuildKit's names of a step from those of the step below. Raises ``Unknown``.
 Naming = Callable[[Names], Awaitable[Names]]
@@ -74,6 +76,8 @@ class Workshop:
     anew: bool = False
     #: keep a failed step's container until the caller has looked at it
     debug: bool = False
+    #: what a step writes to standard error is red
+    coloured: bool = False
     #: SOURCE_DATE_EPOCH, or None
     epoch: int | None = None
     #: the stages, and the index of this one
@@ -93,7 +97,7 @@ class Workshop:
 
         def tell(fd: int, data: bytes) -> None:
             if text := decoders[fd].decode(data):
-                self.say(text)
+                self.say(f"{_RED}{text}{_PLAIN}" if self.coloured and fd == _STDERR else text)
 
         return tell
 
@@ -211,7 +215,7 @@ class Workshop:
             self.report.cached()
             made = msgspec.structs.replace(made, chain=key)
         else:
-            found = None if self.anew or produce is None else await self._found_elsewhere(key, image)
+            found = None if self.anew else await self._found_elsewhere(key, image, created_by, has_names=produce is not None)
             layer = found[0] if found else await produce() if produce and found is None else None
             made = image.followed_by(created_by, layer, change, chain=key)
             self.cache.put(key, made, image.key, is_borrowed=found is not None)
@@ -230,9 +234,12 @@ class Workshop:
         except Unknown as error:
             self.say(f"no name in caches of BuildKit's, nor for the steps on top of it: {error}\n")
 
-    async def _found_elsewhere(self, key: str, image: BuiltImage) -> list[Layer] | None:
-        names = self.cache.names.get(key)
-        found = await self.cache.find_layers(names, image) if names else None
+    async def _found_elsewhere(self, key: str, image: BuiltImage, created_by: str, *, has_names: bool) -> list[Layer] | None:
+        """What a step adds to an image, by other images and by caches in BuildKit's form, which know the steps that change files only."""
+        found = self.cache.find_in_histories(created_by, image)
+        names = self.cache.names.get(key) if has_names else None
+        if found is None and names:
+            found = await self.cache.find_layers(names, image)
         if found is not None:
             self.report.cached()
         return found

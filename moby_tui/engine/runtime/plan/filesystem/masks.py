@@ -48,26 +48,32 @@ def open_masks(program: Program, null: str, empty: str, folder: int | Slot = mou
 
 
 def mask(files: FileSystemPlan, path: str, masks: tuple[Slot, Slot]) -> None:
-    """Hides a path: a file under a null device, a directory under an empty one, read-only. One that is missing is left so."""
+    """Hides a path: a file under a null device, a directory under an empty one, read-only. One that is missing is left so.
+
+    It is looked at first which of both it is: a mask that turns out to be of the wrong kind would stay a detached mount until execve, which
+    then waits for a grace period (RCU) of the kernel.
+    """
     program = files.program
     null, empty = masks
-    end, is_directory, close = Label(), Label(), Label()
+    end, is_file, close = Label(), Label(), Label()
     target = program.open_slot()
-    files.resolve(path, target, {errno.ENOENT: end, errno.ENOTDIR: end, errno.EACCES: end, errno.ELOOP: end}, name=f"mask {path}")
-    _cover(files, path, null, target, {errno.ENOTDIR: is_directory, errno.EINVAL: is_directory}, close)
-    program.place(is_directory)
-    _cover(files, path, empty, target, {}, None)
+    missing: dict[int, Label | None] = {errno.ENOENT: end, errno.EACCES: end, errno.ELOOP: end}
+    files.resolve_folder(path, target, {**missing, errno.ENOTDIR: is_file}, f"mask {path}")
+    _cover(files, path, empty, target, close)
+    program.place(is_file)
+    files.resolve(path, target, {**missing, errno.ENOTDIR: end}, name=f"mask {path}")
+    _cover(files, path, null, target, None)
     program.place(close)
     program.add("close", calls.close, target)
     program.place(end)
 
 
-def _cover(files: FileSystemPlan, path: str, source: Slot, target: Slot, on: dict[int, Label | None], then: Label | None) -> None:
+def _cover(files: FileSystemPlan, path: str, source: Slot, target: Slot, then: Label | None) -> None:
     tree = files.program.open_slot()
     flags = mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | mounts.AT_EMPTY_PATH
     files.program.add(f"mask {path}", calls.open_tree, source, b"", flags, out=tree)
     files.set_attributes(path, tree, mounts.MOUNT_ATTR_RDONLY)
-    files.program.add(f"mask {path}", calls.move_mount, tree, b"", target, b"", ATTACH, on=on, then=then)
+    files.program.add(f"mask {path}", calls.move_mount, tree, b"", target, b"", ATTACH, then=then)
 
 
 def make_read_only(files: FileSystemPlan, path: str) -> None:

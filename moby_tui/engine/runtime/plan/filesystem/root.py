@@ -38,6 +38,7 @@ class FileSystemPlan:
         self.program = program
         self.root = root
         self._how = program.keep(OpenHow(_FINAL, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS))
+        self._how_folder = program.keep(OpenHow(_FINAL | os.O_DIRECTORY, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS))
         self._how_real = program.keep(OpenHow(_FINAL, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS))
         self._how_size = ctypes.sizeof(OpenHow)
 
@@ -64,8 +65,14 @@ class FileSystemPlan:
         self, path: str, slot: Slot, on: dict[int, Label | None], then: Label | None = None, name: str = "", *, real: bool = False
     ) -> None:
         """Opens a path of the container, which no link leads out of it; ``real``: none leads anywhere."""
+        self._open(path, slot, self._how_real if real else self._how, on, then, name)
+
+    def resolve_folder(self, path: str, slot: Slot, on: dict[int, Label | None], name: str) -> None:
+        """As ``resolve``, for a directory: anything else is ENOTDIR."""
+        self._open(path, slot, self._how_folder, on, None, name)
+
+    def _open(self, path: str, slot: Slot, how: int, on: dict[int, Label | None], then: Label | None, name: str) -> None:
         text = os.fsencode(path.lstrip("/") or ".")
-        how = self._how_real if real else self._how
         self.program.add(name or f"open {path}", calls.openat2, self.root, text, how, self._how_size, out=slot, on=on, then=then)
 
     def target(
