@@ -83,7 +83,9 @@ class ResourcePage(ListPage[R], Generic[R]):
         raise NotImplementedError
 
     def content(self) -> Iterable[Widget]:
-        yield Vertical(ResourceTable(self, self.columns()), FilterBar("filter", "words · !not", id="row-filter"), id="list")
+        yield Vertical(
+            ResourceTable(self, self.columns()), FilterBar("filter", "words · !not", id="row-filter", kind="lists"), id="list"
+        )
         yield Vertical(InspectView(id="row-inspect"), id="detail")
 
     def find(self, identifier: str) -> R | None:
