@@ -45,6 +45,8 @@ class EventBus:
         self._inotify: Inotify | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
+        #: how far the journal went when the readers were woken last
+        self._woken_for: tuple[int, int] | None = None
 
     def subscribe(self, *, filters: Filters | None = None) -> Subscription:
         """Every event that is published after this call, which needs a running event loop. An unknown filter leaves none out."""
@@ -109,9 +111,23 @@ class EventBus:
         self.poke()
 
     def poke(self) -> None:
-        """Makes every reader look into the journal now, since an event may have been added."""
-        for subscription in list(self._subscriptions):
-            subscription.wake()
+        """Makes every reader look into the journal now, if an event was added since they were woken last.
+
+        One event is told several times: by who publishes it here, by its container's monitor, and by inotify for each of its writes.
+        """
+        extent = self._extent()
+        if extent is None or extent != self._woken_for:
+            self._woken_for = extent
+            for subscription in list(self._subscriptions):
+                subscription.wake()
+
+    def _extent(self) -> tuple[int, int] | None:
+        """The newest segment and its size, which tell how far the journal goes; None if that cannot be seen."""
+        try:
+            newest = max(segments(self._directory), default=0)
+            return newest, os.stat(f"{self._directory}/{segment_name(newest)}").st_size
+        except OSError:
+            return None
 
     def leave(self, subscription: Subscription) -> None:
         self._subscriptions.discard(subscription)
