@@ -169,6 +169,21 @@ def remove(group: str, *, patience: float = 3.0, parent: bool = False) -> None:
 
     A process that has ended is counted until it is reaped, so EBUSY is waited out for ``patience`` seconds; then it is raised.
     """
+    try:
+        # nearly always it is empty
+        _rmdir(group)
+    except OSError:
+        _remove_busy(group, patience)
+    if not parent:
+        return
+    try:
+        os.rmdir(os.path.dirname(group))
+    except OSError:
+        return  # the group of another container is below it
+
+
+def _remove_busy(group: str, patience: float) -> None:
+    """Removes a group that has others below it, or processes."""
     deadline, pause = time.monotonic() + patience, 0.002
     while folders := subgroups(group):
         try:
@@ -181,12 +196,6 @@ def remove(group: str, *, patience: float = 3.0, parent: bool = False) -> None:
                 raise OSError(errno.EBUSY, "the control group still holds processes", group) from error
             time.sleep(pause)
             pause = min(pause * 2, 0.2)
-    if not parent:
-        return
-    try:
-        os.rmdir(os.path.dirname(group))
-    except OSError:
-        return  # the group of another container is below it
 
 
 def _rmdir(folder: str) -> None:
