@@ -53,10 +53,11 @@ from moby_tui.engine.protocol.standby import (
 )
 from moby_tui.engine.runtime.birth.failure import say
 from moby_tui.engine.runtime.birth.terminal import mount_devpts
-from moby_tui.engine.runtime.plan.container import compile_container, settle_ahead
+from moby_tui.engine.runtime.plan.becoming import ProcessInputs, Streams
+from moby_tui.engine.runtime.plan.container import ContainerInputs, compile_container, settle_ahead
+from moby_tui.engine.runtime.plan.filesystem.mounting import MountInputs
 from moby_tui.engine.runtime.plan.filesystem.source import Bind
 from moby_tui.engine.runtime.plan.filesystem.stage import Stage, compile_stage
-from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.engine.runtime.plan.process import joining
 from moby_tui.engine.runtime.plan.program import Program, Slot
 
@@ -134,25 +135,28 @@ class Standby:
         """Sends the file that holds the configuration, which the process reads at once. Raises ``OSError``."""
         socket.send_fds(self.channel, [b"c"], [file])
 
-    def prepare(self, around: Surroundings) -> None:
-        """Sends what the container's plan needs beside the configuration; the process then compiles it. Raises ``OSError``."""
+    def prepare(self, root: int, network: int, streams: Streams, binds: list[Bind], seccomp: bytes) -> None:
+        """Sends what the container's plan needs beside the configuration; the process then compiles it. Raises ``OSError``.
+
+        ``root`` is the descriptor of its root mount, ``network`` of its network namespace, or -1; ``seccomp`` is the compiled filter.
+        """
         given = Descriptors()
-        given.add(ROOT, around.root)
-        if around.network >= 0:
-            given.add(NETWORK, around.network)
-        if around.terminal >= 0:
-            given.add(TERMINAL, around.terminal)
+        given.add(ROOT, root)
+        if network >= 0:
+            given.add(NETWORK, network)
+        if streams.terminal >= 0:
+            given.add(TERMINAL, streams.terminal)
         else:
-            given.add_all(STREAM, around.streams)
-        given.add_all(BIND, [bind.tree for bind in around.binds])
+            given.add_all(STREAM, streams.standard)
+        given.add_all(BIND, [bind.tree for bind in binds])
         preparation = Preparation(
             descriptors=given.names,
-            binds=[BindKind(directory=bind.directory, over_proc=bind.over_proc) for bind in around.binds],
-            seccomp=len(around.seccomp),
+            binds=[BindKind(directory=bind.directory, over_proc=bind.over_proc) for bind in binds],
+            seccomp=len(seccomp),
         )
         data = frame(preparation)
         socket.send_fds(self.channel, [data[:LENGTH]], given.numbers)
-        self.channel.sendall(data[LENGTH:] + around.seccomp)
+        self.channel.sendall(data[LENGTH:] + seccomp)
 
     def take_devpts(self) -> int:
         """The descriptor of its devpts file system, which the caller closes from now on."""
@@ -264,13 +268,11 @@ def _become(
     try:
         for fd in foreign:
             os.close(fd)
-        around = Surroundings()
-        around.go = channel.fileno()
-        around.stage = _take_stage(channel, report, cgroup, prepared)
+        stage = _take_stage(channel, report, cgroup, prepared)
         if not is_awaited:
             # writes to the memory pages that the real plan will need, so that the kernel copies them now
-            rehearse_plan(around.stage)
-        program = _lay_out(channel, around)
+            rehearse_plan(stage)
+        program = _lay_out(channel, stage)
     except (OSError, ValueError) as error:
         os.write(report, Failed(0, say(error)).encode())
         calls.exit_group(127)
@@ -281,12 +283,9 @@ def _become(
 
 def rehearse_plan(stage: Stage | None) -> None:
     """Lays out the plan of a typical container, and frees it: its steps refer to each other, so that another plan would take new memory."""
-    around = Surroundings()
-    around.stage = stage
-    around.streams = (0, 1, 2)
-    around.binds = [Bind(-1, directory=False, over_proc=False)]
-    around.seccomp = bytes(HEADER)
-    compile_container(read(SAMPLE.encode()), around)
+    process = ProcessInputs(Streams(standard=(0, 1, 2)), seccomp=bytes(HEADER))
+    mounts = MountInputs(root=-1, binds=[Bind(-1, directory=False, over_proc=False)], stage=stage)
+    compile_container(read(SAMPLE.encode()), ContainerInputs(process, mounts, joined={}))
     gc.collect(0)
 
 
@@ -304,8 +303,11 @@ def _take_stage(channel: socket.socket, report: int, cgroup: Cgroup, prepared: P
     return stage
 
 
-def _lay_out(channel: socket.socket, around: Surroundings) -> Program:
-    """Raises ``MalformedMessage``, and ``ValueError`` for a container that cannot be."""
+def _lay_out(channel: socket.socket, stage: Stage) -> Program:
+    """Receives the configuration and the descriptors, and compiles the rest of the plan.
+
+    Raises ``MalformedMessage``, and ``ValueError`` for a container that cannot be.
+    """
     _, files = _receive_descriptors(channel, 1)
     # its limits are the monitor's to set
     configuration = read_descriptor(files[0], without="resources")
@@ -313,15 +315,14 @@ def _lay_out(channel: socket.socket, around: Surroundings) -> Program:
     header, numbers = _receive_descriptors(channel, LENGTH)
     preparation = Preparation.decode(_receive(channel, read_length(header)), "message to the process made ahead")
     given = Descriptors.received(preparation.descriptors, numbers)
-    around.root = given.take(ROOT)
-    around.network = given.take_any(NETWORK)
-    around.terminal = given.take_any(TERMINAL)
-    if around.terminal < 0:
-        around.streams = (given.take(STREAM), given.take(STREAM), given.take(STREAM))
+    root, network, terminal = given.take(ROOT), given.take_any(NETWORK), given.take_any(TERMINAL)
+    standard = (-1, -1, -1) if terminal >= 0 else (given.take(STREAM), given.take(STREAM), given.take(STREAM))
     trees = given.take_all(BIND)
-    around.binds = [Bind(tree, kind.directory, kind.over_proc) for tree, kind in zip(trees, preparation.binds, strict=True)]
-    around.seccomp = _receive(channel, preparation.seccomp)
-    return compile_container(configuration, around)
+    binds = [Bind(tree, kind.directory, kind.over_proc) for tree, kind in zip(trees, preparation.binds, strict=True)]
+    process = ProcessInputs(Streams(terminal, standard), seccomp=_receive(channel, preparation.seccomp), go=channel.fileno())
+    mounts = MountInputs(root=root, binds=binds, stage=stage)
+    joined = {"network": network} if network >= 0 else {}
+    return compile_container(configuration, ContainerInputs(process, mounts, joined=joined))
 
 
 def _receive_descriptors(channel: socket.socket, size: int) -> tuple[bytes, list[int]]:
