@@ -111,7 +111,7 @@ class Dashboard(App[None]):
         self._unfinished = Unfinished(preferences.removals_folder()) if keeps else None
         self.session = Session(self, factory, read_only=read_only or self._chosen.read_only, unfinished=self._unfinished)
         self.stats = StatsFeed(self, self.session)
-        self.problems = ProblemWatch(self, self.session)
+        self.problems = ProblemWatch(self, self.session, asks_registries=self._chosen.asks_registries)
         self.workspace = Workspace(
             self.session,
             self.stats,

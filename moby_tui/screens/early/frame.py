@@ -85,17 +85,13 @@ class _Frame:
     def _top(self) -> Line:
         view, panel = self._view, self._colours["panel"]
         states = top_line.states(view.model, named="", read_only=view.read_only, up=True, engine=view.engine, host="", problems=0)
-        line = top_line.line(self._width, view.tabs, "containers", states)
         # what can be clicked is underlined, black or white
         link = Style(color=_blend(panel, "#ffffff" if view.palette.dark else "#000000", _CONTRAST), underline=True)
+        line = top_line.line(self._width, view.tabs, "containers", states, lambda _: link)
         # one of the terminal's own colours, as the theme of the same lightness has it
         green = Style(color=PALETTES["moby-dark" if view.palette.dark else "moby-light"].colours["success"])
         pieces = _pieces(line, Style(color=self._ink("text-muted"), bgcolor=panel))
-        dressed = [
-            Segment(text, style + link if style.meta else style + green if text == "● " else style)
-            for text, style, _ in pieces
-            if style
-        ]
+        dressed = [Segment(text, style + green if text == "● " and style else style) for text, style, _ in pieces]
         return _filled(dressed, self._width, Style(bgcolor=panel))
 
     def _panel(self, panel: Panel, title: str, below: str, colour: str, content: Sequence[Line]) -> list[Line]:

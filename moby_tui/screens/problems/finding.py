@@ -168,6 +168,72 @@ def drift(rows: Iterable[ContainerSummary], asked: Mapping[str, str], tags: Mapp
     return problems
 
 
+def comparable(
+    rows: Iterable[ContainerSummary], asked: Mapping[str, str], digests: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """The name with its tag, by the container's id, of images that came from a registry or went to one.
+
+    ``digests``: what the engine knows of each image by its id, as ``nginx@sha256:…``. An image that was built here has none.
+    """
+    names = {}
+    for row in rows:
+        name = full_name(asked.get(row.id) or row.image)
+        if row.state == "running" and name and _digests_of(name, digests.get(row.image_id, ())):
+            names[row.id] = name
+    return names
+
+
+def _digests_of(name: str, digests: Sequence[str]) -> set[str]:
+    """The digests that an image has in the repository of a name with a tag."""
+    repository = name.rpartition(":")[0]
+    split = (one.partition("@") for one in digests)
+    return {digest for place, _, digest in split if short_name(place) == repository}
+
+
+def outdated(
+    rows: Iterable[ContainerSummary],
+    names: Mapping[str, str],
+    digests: Mapping[str, Sequence[str]],
+    registries: Mapping[str, str],
+) -> list[Problem]:
+    """Running containers for whose image's name the registry has another image. ``names`` are what ``comparable`` has found,
+    ``registries`` the digest of each name there.
+    """
+    problems = []
+    for row in rows:
+        name = names.get(row.id, "")
+        there, here = registries.get(name, ""), _digests_of(name, digests.get(row.image_id, ()))
+        if there and here and there not in here:
+            title = f"the registry has another image for {text.clean(name)}"
+            detail = f"it runs {text.short_id(min(here))}, the registry has {text.short_id(there)}"
+            advice = f"moby pull {text.clean(name)}, then recreate it; or give it a name with a digest to stay"
+            problems.append(Problem("outdated", Severity.NOTICE, row_name(row), title, advice, row.id, detail))
+    return problems
+
+
+def silent(errors: Mapping[str, str]) -> list[Problem]:
+    """Registries that did not say what they have, one problem for each."""
+    by_registry: dict[str, list[str]] = {}
+    for name in sorted(errors):
+        by_registry.setdefault(_registry_of(name), []).append(name)
+    return [
+        Problem(
+            "registry",
+            Severity.NOTICE,
+            text.clean(registry),
+            f"it did not say what it has for {text.clean(', '.join(names[:3]))}{' …' if len(names) > 3 else ''}",
+            "moby login, if it wants one; R on this page ends the questions",
+            detail=errors[names[0]],
+        )
+        for registry, names in by_registry.items()
+    ]
+
+
+def _registry_of(name: str) -> str:
+    first, slash, _ = name.partition("/")
+    return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
+
+
 def full_name(name: str) -> str:
     """An image's name with its tag, as lists of images have it; of one by digest nothing."""
     if "@" in name or name.startswith("sha256:") or not name:

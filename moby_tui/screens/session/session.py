@@ -31,7 +31,7 @@ from moby_tui.screens.session.removals import Removal, Removals
 from moby_tui.screens.session.resource_feed import ResourceFeed
 from moby_tui.screens.session.trouble import TROUBLE
 from moby_tui.screens.session.unfinished import Unfinished
-from moby_tui.screens.session.versions import engine_of
+from moby_tui.screens.session.versions import OURS, engine_of
 from moby_tui.screens.session.volumes import Volume, VolumeModel
 
 __all__ = ["TROUBLE", "ClientFactory", "Connection", "Session"]
@@ -48,8 +48,6 @@ BATCH = 100
 OVERLAP = 2.0
 #: Events remembered for a page that is opened later.
 REMEMBERED = 10_000
-#: The platform's name in the version that moby's engine tells of itself.
-OURS = "moby"
 #: Between two requests for rows; seconds.
 GATHER = 0.05
 #: The first rows are on the screen by then; seconds.

@@ -8,7 +8,6 @@ import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -42,7 +41,7 @@ from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, Moby
 _EXIT_CODES: dict[type[Exception], int] = {CommandNotFound: 127, CommandNotInvocable: 126}
 
 
-class _Root(NamedTuple):
+class _Root(msgspec.Struct, frozen=True):
     """The descriptor of the root's mount, and the folders that it shows, from which the monitor mounts it again for a restart."""
 
     mount: int

@@ -26,6 +26,8 @@ Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LOOPBACK = 1
+#: The multicast group that is told of interfaces (RTNLGRP_LINK).
+LINK_CHANGES = 1
 
 _RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK, _RTM_NEWADDR, _RTM_DELADDR = 16, 17, 18, 20, 21
 _RTM_NEWROUTE, _RTM_DELROUTE, _RTM_GETROUTE = 24, 25, 26
@@ -106,6 +108,17 @@ def set_up(index: int) -> bytes:
 def delete_link(name: str) -> bytes:
     """Deletes an interface (of a veth pair: both ends). Answered with ENODEV if there is none."""
     return message(_RTM_DELLINK, 0, _link_header(), text(_IFLA_IFNAME, name))
+
+
+def get_link(name: str) -> bytes:
+    """Asks for an interface. Answered with ENODEV if there is none."""
+    return message(_RTM_GETLINK, 0, _link_header(), text(_IFLA_IFNAME, name))
+
+
+def deleted_link(kind: int, body: bytes) -> int | None:
+    """The number of the interface that a message says was deleted; None if it says something else (as that one left a bridge)."""
+    family, _, index, _, _ = _IFINFO.unpack_from(body)
+    return index if kind == _RTM_DELLINK and family == socket.AF_UNSPEC else None
 
 
 def new_address(index: int, address: Interface, *, scope_link: bool = False) -> bytes:

@@ -11,8 +11,8 @@ from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.reference import Reference, parse
 
-_ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
-_ID_PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
+_ID = r"(?:sha256:)?([0-9a-f]{64})"
+_ID_PREFIX = r"(?:sha256:)?([0-9a-f]{1,64})"
 
 
 class Names:
@@ -23,19 +23,19 @@ class Names:
 
     def find(self, ref: str) -> ImageRecord:
         """Docker's order: full id, reference, unique prefix of an id."""
-        if (full := _ID.fullmatch(ref)) and (record := self._rows.get("sha256:" + full[1])):
+        if (full := re.fullmatch(_ID, ref)) and (record := self._rows.get("sha256:" + full[1])):
             return record
         if reference := self.reference_of(ref):
             record = self._rows.by_reference(reference.key)
             assert record
             return record
-        if prefix := _ID_PREFIX.fullmatch(ref):
+        if prefix := re.fullmatch(_ID_PREFIX, ref):
             ids = self._rows.by_prefix(prefix[1])
             if len(ids) > 1:
                 raise InvalidArgument(f"multiple IDs found with provided prefix: {ref}")
             if ids and (record := self._rows.get(ids[0])):
                 return record
-        if not _ID_PREFIX.fullmatch(ref):
+        if not re.fullmatch(_ID_PREFIX, ref):
             parse(ref)  # InvalidArgument rather than NotFound for text that cannot be a name
         raise missing(ref)
 
@@ -49,7 +49,7 @@ class Names:
 
     def elsewhere(self, ref: str) -> Reference:
         """The name under which a registry has an image; for an id, the image's first name. Raises ``NotFound``."""
-        if self.reference_of(ref) is None and _ID_PREFIX.fullmatch(ref):
+        if self.reference_of(ref) is None and re.fullmatch(_ID_PREFIX, ref):
             names = sorted(map(parse, self._rows.references_of(self.find(ref).id)), key=lambda name: bool(name.digest))
             if not names:
                 raise NotFound(f"{ref} has no name: nothing is known of it in a registry")

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -32,23 +32,25 @@ from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import ContainerSummary
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from moby_tui.engine.resources.networks.ports import PortRequest
+
+    class Networks(Protocol):
+        """The part of ``manager.NetworkManager`` that this module calls."""
+
+        list_containers: Callable[[], Awaitable[list[ContainerSummary]]] | None
+
+        def find(self, ref: str) -> NetworkRecord: ...
+        def find_for(self, mode: str) -> NetworkRecord: ...
+        async def ready(self, network: NetworkRecord) -> NetworkRecord: ...
+        def publish_connection(self, action: str, network: NetworkRecord, container_id: str) -> None: ...
+
 
 T = TypeVar("T")
 LOOPBACK = IPv4Address("127.0.0.1")
 #: How long the monitors of containers that have ended are waited for, and between looks.
 ENDING_SECONDS, LOOK_SECONDS = 10.0, 0.01
-
-
-class Networks(Protocol):
-    """The part of ``manager.NetworkManager`` that this module calls."""
-
-    list_containers: Callable[[], Awaitable[list[ContainerSummary]]] | None
-
-    def find(self, ref: str) -> NetworkRecord: ...
-    def find_for(self, mode: str) -> NetworkRecord: ...
-    async def ready(self, network: NetworkRecord) -> NetworkRecord: ...
-    def publish_connection(self, action: str, network: NetworkRecord, container_id: str) -> None: ...
 
 
 class Connection(msgspec.Struct):

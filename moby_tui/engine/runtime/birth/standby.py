@@ -18,7 +18,7 @@ from contextlib import suppress
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.capability import NUMBERS
-from moby_tui.engine.kernel.cgroup import Layout, detect, freezer, open_cgroup
+from moby_tui.engine.kernel.cgroup import Layout, freezer, open_cgroup
 from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.kernel.cgroup.layout import CGROUP_PARENT, CGROUP_PREFIX
 from moby_tui.engine.protocol.configuration import (
@@ -59,7 +59,7 @@ from moby_tui.engine.runtime.plan.filesystem.mounting import MountInputs
 from moby_tui.engine.runtime.plan.filesystem.source import Bind
 from moby_tui.engine.runtime.plan.filesystem.stage import Stage, compile_stage
 from moby_tui.engine.runtime.plan.process import joining
-from moby_tui.engine.runtime.plan.program import Program
+from moby_tui.engine.runtime.plan.program import Program, Slot
 
 _MOST_DESCRIPTORS = 250
 #: A struct timeval: ten seconds.
@@ -183,15 +183,54 @@ class Standby:
         self.cgroup.remove()
 
 
-def stand_by(layout: Layout | None, foreign: list[int]) -> Standby | None:
-    """Makes one. ``foreign`` are descriptors of the launcher's that it must not keep, ``layout`` is what ``look_ahead`` found.
+class PreparedStage:
+    """The steps by which a process made ahead takes its control groups and the stage: laid out once, by the launcher, for all of them."""
 
-    None if it cannot be made ahead, as on a machine whose control groups cannot be renamed; if something is broken, the start will
-    say so. All the work is the new process's: whatever this one writes to, of its interpreter too, it pays for as long as it lives.
-    """
-    if layout is None:
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self._devices = _devices_of(layout)
+        cgroup = open_cgroup(CGROUP_PARENT, layout)
+        self._entrances = [Slot(-1) for _ in cgroup.entrances()]
+        self._devpts = Slot(-1)
+        self._program = Program()
+        settle_ahead(self._program, self._entrances)
+        self._stage = compile_stage(self._program, self._devpts, cgroup.mounts())
+
+    def check(self) -> None:
+        """Raises ``OSError`` if the control groups are no longer where they were."""
+        if _devices_of(self.layout) != self._devices:
+            raise OSError(errno.ESTALE, "the control groups are no longer where they were")
+
+    def take(self, entrances: list[int], devpts: int, report: int) -> Stage:
+        """Performs the steps, in the process itself. ``devpts`` is closed."""
+        for slot, entrance in zip(self._entrances, entrances, strict=True):
+            slot.value = entrance
+        self._devpts.value = devpts
+        self._program.perform(report)
+        return self._stage
+
+
+def _devices_of(layout: Layout) -> list[int]:
+    return [os.stat(tree.mountpoint).st_dev for tree in layout.trees]
+
+
+def prepare_stage(layout: Layout | None) -> PreparedStage | None:
+    """What ``stand_by`` needs. None if no process can be made ahead: control groups there cannot be renamed, or there are none."""
+    if layout is None or not open_cgroup(CGROUP_PARENT, layout).renames:
         return None
-    cgroup = open_cgroup(f"{CGROUP_PARENT}/{CGROUP_PREFIX}{os.getpid()}", layout)
+    return PreparedStage(layout)
+
+
+def stand_by(prepared: PreparedStage | None, foreign: list[int], *, is_awaited: bool) -> Standby | None:
+    """Makes one. ``foreign`` are descriptors of the launcher's that it must not keep. ``is_awaited``: an order waits for it, so that it does
+    not rehearse.
+
+    None if it cannot be made ahead; if something is broken, the start will say so. All the work is the new process's: whatever this one
+    writes to, of its interpreter too, it pays for as long as it lives.
+    """
+    if prepared is None:
+        return None
+    cgroup = open_cgroup(f"{CGROUP_PARENT}/{CGROUP_PREFIX}{os.getpid()}", prepared.layout)
     ours, theirs = socket.socketpair()
     report, child_report = os.pipe2(os.O_CLOEXEC)
     try:
@@ -199,7 +238,7 @@ def stand_by(layout: Layout | None, foreign: list[int]) -> Standby | None:
     except OSError:
         pid = -1
     if pid == 0:
-        _become(theirs, child_report, cgroup, layout, [*foreign, ours.fileno(), report])
+        _become(theirs, child_report, cgroup, prepared, [*foreign, ours.fileno(), report], is_awaited=is_awaited)
     os.close(child_report)
     theirs.close()
     if pid > 0:
@@ -222,19 +261,17 @@ def _await_ready(channel: socket.socket) -> int:
     return Descriptors.received(ready.descriptors, numbers).take(DEVPTS)
 
 
-def look_ahead(layout: Layout | None) -> Layout | None:
-    """``layout`` if control groups there can be renamed, so that a process can be made ahead; else None."""
-    return layout if layout is not None and open_cgroup(CGROUP_PARENT, layout).renames else None
-
-
-def _become(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout, foreign: list[int]) -> None:
+def _become(
+    channel: socket.socket, report: int, cgroup: Cgroup, prepared: PreparedStage, foreign: list[int], *, is_awaited: bool
+) -> None:
     """In the process itself: makes what can be made ahead, waits for the configuration, lays out the plan and runs it. Never returns."""
     try:
         for fd in foreign:
             os.close(fd)
-        stage = _take_stage(channel, report, cgroup, layout)
-        # writes to the memory pages that the real plan will need, so that the kernel copies them now
-        rehearse_plan(stage)
+        stage = _take_stage(channel, report, cgroup, prepared)
+        if not is_awaited:
+            # writes to the memory pages that the real plan will need, so that the kernel copies them now
+            rehearse_plan(stage)
         program = _lay_out(channel, stage)
     except (OSError, ValueError) as error:
         os.write(report, Failed(0, say(error)).encode())
@@ -252,21 +289,16 @@ def rehearse_plan(stage: Stage | None) -> None:
     gc.collect(0)
 
 
-def _take_stage(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout) -> Stage:
+def _take_stage(channel: socket.socket, report: int, cgroup: Cgroup, prepared: PreparedStage) -> Stage:
     """Enters control groups of its own, leaves the host's tree for the stage, and reports that. Raises ``OSError``, ``ValueError``."""
-    if detect() != layout:
-        raise OSError(errno.ESTALE, "the control groups are no longer where they were")
+    prepared.check()
     cgroup.create({"devices": _USUAL_DEVICES})
+    # attaching the stage closes the other descriptor
     devpts = mount_devpts()
-    # attaching it to the stage closes the other descriptor
-    kept = os.dup(devpts)
     entrances = [os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in cgroup.entrances()]
-    program = Program()
-    settle_ahead(program, entrances)
-    stage = compile_stage(program, devpts, cgroup.mounts())
-    program.perform(report)
-    socket.send_fds(channel, [frame(Ready(descriptors=[DEVPTS]))], [kept])
-    for fd in (kept, *entrances):
+    stage = prepared.take(entrances, os.dup(devpts), report)
+    socket.send_fds(channel, [frame(Ready(descriptors=[DEVPTS]))], [devpts])
+    for fd in (devpts, *entrances):
         os.close(fd)
     return stage
 

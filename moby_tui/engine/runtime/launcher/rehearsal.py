@@ -22,9 +22,8 @@ from moby_tui.engine.runtime.monitor.monitor import Monitor
 from moby_tui.engine.runtime.monitor.stdio import Stdio
 from moby_tui.engine.runtime.plan.becoming import Streams
 from moby_tui.engine.runtime.plan.filesystem.source import Bind
-from moby_tui.engine.runtime.plan.filesystem.stage import Stage, compile_stage
+from moby_tui.engine.runtime.plan.filesystem.stage import Stage
 from moby_tui.engine.runtime.plan.process import joining
-from moby_tui.engine.runtime.plan.program import Program
 
 #: So often until CPython has specialized the code.
 _WARM_ROUNDS = 8
@@ -51,7 +50,6 @@ def warm(*, for_many: bool) -> None:
         # the readers of its fields are made here, once for all monitors
         _read_sample()
         _exchange_sample()
-        compile_stage(Program(), -1, [])
         if for_many:
             rehearse()
 

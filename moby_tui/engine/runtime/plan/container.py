@@ -21,6 +21,7 @@ from moby_tui.engine.runtime.plan.program import Program, Slot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Final
 
 _KEYRING = "_moby"
@@ -90,7 +91,7 @@ def compile_container(spec: Configuration, inputs: ContainerInputs) -> Program:
     return program
 
 
-def settle_ahead(program: Program, entrances: list[int]) -> None:
+def settle_ahead(program: Program, entrances: Sequence[int | Slot]) -> None:
     """The same as ``_settle_in`` for a process that is made before its container is known."""
     program.add("die with the monitor", calls.prctl, processes.PR_SET_PDEATHSIG, 9, 0, 0, 0)
     _take_place(program, entrances)
@@ -128,7 +129,7 @@ def _settle_in(
     return premade
 
 
-def _take_place(program: Program, entrances: list[int]) -> None:
+def _take_place(program: Program, entrances: Sequence[int | Slot]) -> None:
     cgroups.enter(program, entrances)
     identity.protect(program)
     program.add("set umask", calls.umask, 0)

@@ -46,7 +46,7 @@ class Stage:
         return served if "/dev" in served else {path for path in served if not path.startswith("/dev/")}
 
 
-def compile_stage(program: Program, devpts: int, hierarchies: list[dict[str, object]]) -> Stage:
+def compile_stage(program: Program, devpts: Slot, hierarchies: list[dict[str, object]]) -> Stage:
     """Adds the steps that build the stage, for a process that is in its namespaces and control groups already."""
     stage = Stage()
     tree = program.open_slot()
