@@ -175,12 +175,12 @@ def comparable(
 
     ``digests``: what the engine knows of each image by its id, as ``nginx@sha256:…``. An image that was built here has none.
     """
-    found = {}
+    names = {}
     for row in rows:
         name = full_name(asked.get(row.id) or row.image)
         if row.state == "running" and name and _digests_of(name, digests.get(row.image_id, ())):
-            found[row.id] = name
-    return found
+            names[row.id] = name
+    return names
 
 
 def _digests_of(name: str, digests: Sequence[str]) -> set[str]:
