@@ -141,27 +141,27 @@ def _vacate(root: str) -> bool:
 
 def subgroups(group: str) -> list[str]:
     """A group and all groups below it, the deepest first."""
-    found: list[str] = []
+    names: list[str] = []
     try:
         with os.scandir(group) as entries:
             children = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
     except FileNotFoundError:
         return []
     for child in children:
-        found += subgroups(child)
-    return [*found, group]
+        names += subgroups(child)
+    return [*names, group]
 
 
 def pids(group: str) -> list[int]:
     """The processes of a group and of those below it. Processes of a threaded group count in its parent."""
-    found: dict[int, None] = {}
+    numbers: dict[int, None] = {}
     for folder in subgroups(group):
         try:
             text = read(f"{folder}/cgroup.procs")
         except OSError:
             continue
-        found.update(dict.fromkeys(map(int, text.split())))
-    return list(found)
+        numbers.update(dict.fromkeys(map(int, text.split())))
+    return list(numbers)
 
 
 def remove(group: str, *, patience: float = 3.0, parent: bool = False) -> None:

@@ -173,10 +173,10 @@ def list_routes(version: int) -> bytes:
 def route_of(answer: bytes) -> Route:
     """A route in the body of an answer to ``list_routes``."""
     family, prefix, *_ = _RTMSG.unpack_from(answer)
-    found = attributes(answer[_RTMSG.size :])
+    values = attributes(answer[_RTMSG.size :])
     nowhere = bytes(4 if family == socket.AF_INET else 16)
-    destination = ipaddress.ip_network((found.get(_RTA_DST, nowhere), prefix), strict=False)
-    return Route(destination, struct.unpack("=L", found[_RTA_OIF])[0] if _RTA_OIF in found else 0)
+    destination = ipaddress.ip_network((values.get(_RTA_DST, nowhere), prefix), strict=False)
+    return Route(destination, struct.unpack("=L", values[_RTA_OIF])[0] if _RTA_OIF in values else 0)
 
 
 def list_links() -> bytes:
@@ -187,8 +187,8 @@ def list_links() -> bytes:
 def mtu_of(answer: bytes) -> tuple[int, int]:
     """Index and MTU of an interface in the body of an answer to ``list_links``."""
     _, _, index, _, _ = _IFINFO.unpack_from(answer)
-    found = attributes(answer[_IFINFO.size :])
-    return index, struct.unpack("=L", found[_IFLA_MTU])[0]
+    values = attributes(answer[_IFINFO.size :])
+    return index, struct.unpack("=L", values[_IFLA_MTU])[0]
 
 
 def _route_header(family: int, scope: int) -> bytes:
