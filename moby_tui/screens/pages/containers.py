@@ -87,6 +87,7 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
         table = self.query_one(ContainerTable)
         if not table.columns:
             table.fit()
+        table.say("no row has these words" if self._query else "")
         table.show(rows, touched, self._stats.histories, time.time())
         table.fit()
         panel = self.query_one("#list")
