@@ -45,7 +45,7 @@ _DEFERRED = frozenset(
             "platform",
         ),
         *("ssl", "subprocess", "textwrap", "traceback", "typing_extensions", "urllib.parse"),
-        *("difflib", "mimetypes", "tempfile", "textual.types", "uuid"),
+        *("difflib", "mimetypes", "pickle", "random", "tempfile", "textual.types", "uuid"),
         *("asyncio.sslproto", "asyncio.staggered", "msgspec.inspect", "msgspec.msgpack", "msgspec.toml", "msgspec.yaml"),
     }
 )
@@ -185,6 +185,8 @@ def _quote_from_bytes(data: bytes) -> str:
 #: Functions that others take out of a module when they are imported, and call seldom or never (Textual, Rich, platformdirs, asyncio).
 _CALLED_LATER = {
     "difflib": ("get_close_matches",),
+    "pickle": ("dumps", "loads"),
+    "random": ("getrandbits",),
     "tempfile": ("gettempdir",),
     "traceback": ("extract_stack",),
     "uuid": ("uuid4",),

@@ -121,7 +121,7 @@ print(missing)
 def test_ctrl_c_cancels_a_command_and_the_second_ends_it(signals: int, ended: str) -> None:
     program = f"""
 import asyncio, os, signal, sys
-from moby_tui.cli import interruption
+from moby_tui.cli import session
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its jobs in the background ignore it
 async def work():
     loop = asyncio.get_running_loop()
@@ -134,7 +134,7 @@ async def work():
         else:
             print("put away")
 try:
-    interruption.run(work())
+    session.run(work())
 except KeyboardInterrupt:
     print("" if {signals} == 1 else "at once", signal.getsignal(signal.SIGINT) is signal.default_int_handler)
 """
@@ -144,13 +144,13 @@ except KeyboardInterrupt:
 def test_a_command_that_ignores_ctrl_c_goes_on_ignoring_it() -> None:
     program = """
 import asyncio, os, signal
-from moby_tui.cli import interruption
+from moby_tui.cli import session
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 async def work():
     os.kill(os.getpid(), signal.SIGINT)
     await asyncio.sleep(0)
     return "done"
-print(interruption.run(work()), signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+print(session.run(work()), signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
 """
     assert _printed(program) == "done True"
 

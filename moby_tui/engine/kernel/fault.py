@@ -84,12 +84,12 @@ def _tell_killed() -> None:
 def _named(name: str) -> list[int]:
     """The processes of this name that were started with the same file of faults."""
     mine = os.fsencode(f"{VARIABLE}={_file}")
-    found = []
+    named = []
     for entry in filter(str.isdecimal, os.listdir("/proc")):
         try:
             with open(f"/proc/{entry}/comm") as comm, open(f"/proc/{entry}/environ", "rb") as environment:
                 if comm.read().strip() == name and mine in environment.read().split(b"\0"):
-                    found.append(int(entry))
+                    named.append(int(entry))
         except OSError:
             continue
-    return found
+    return named

@@ -70,7 +70,7 @@ class ActivityPage(ListPage[Deed]):
         self._query = ""
 
     def content(self) -> Iterable[Widget]:
-        yield Vertical(ActivityTable(), FilterBar("filter", "words · !not", id="activity-filter"), id="list")
+        yield Vertical(ActivityTable(), FilterBar("filter", "words · !not", id="activity-filter", kind="lists"), id="list")
 
     def on_mount(self) -> None:
         self.session.activity_changed.subscribe(self, lambda _: self._changed())

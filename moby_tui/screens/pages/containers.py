@@ -52,7 +52,7 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
         self._detail_of = ""
 
     def content(self) -> Iterable[Widget]:
-        bar = FilterBar("filter", "words · !not", id="container-filter")
+        bar = FilterBar("filter", "words · !not", id="container-filter", kind="lists")
         yield Vertical(ContainerTable(id="containers"), OffersView(id="offers"), bar, id="list")
         yield ContainerDetail(self.session, self._stats, id="detail")
 

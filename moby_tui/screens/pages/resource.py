@@ -83,7 +83,9 @@ class ResourcePage(ListPage[R], Generic[R]):
         raise NotImplementedError
 
     def content(self) -> Iterable[Widget]:
-        yield Vertical(ResourceTable(self, self.columns()), FilterBar("filter", "words · !not", id="row-filter"), id="list")
+        yield Vertical(
+            ResourceTable(self, self.columns()), FilterBar("filter", "words · !not", id="row-filter", kind="lists"), id="list"
+        )
         yield Vertical(InspectView(id="row-inspect"), id="detail")
 
     def find(self, identifier: str) -> R | None:
@@ -176,12 +178,12 @@ class ResourcePage(ListPage[R], Generic[R]):
             view.show({})
             return
         try:
-            found = await self.inspect(key)
+            document = await self.inspect(key)
         except TROUBLE as error:
             view.show({"error": text.clean(str(error))})
             return
         if key == self._detail_of:
-            view.show(to_builtins(found))
+            view.show(to_builtins(document))
 
     @on(ObjectTable.RowSelected, "#rows")
     def _selected(self) -> None:

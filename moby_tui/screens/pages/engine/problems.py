@@ -57,6 +57,12 @@ class ProblemsPage(Page):
         ),
         Action(id="problem.mute", title="Mute", keys="m", tooltip="Hide it until it is another one", on=On.ROW),
         Action(id="problem.unmute", title="Unmute", keys="U", tooltip="Show again what was muted", footer=False),
+        Action(
+            id="problem.registries",
+            title="Registries",
+            keys="R",
+            tooltip="Ask the registries of what runs whether they have newer images, every six hours; once more: no longer",
+        ),
         Action(id="problem.back", title="Back", keys="escape", footer=False, tooltip="Back to the list"),
     )
 
@@ -91,10 +97,11 @@ class ProblemsPage(Page):
         self.query_one(FactsTable).show(rows, [one.key for one in problems])
         counts = [(severity.name.lower(), sum(one.severity is severity for one in problems)) for severity in Severity]
         muted = len(self.workspace.problems.muted)
-        said = [f"{count} {name}{'s' if count != 1 else ''}" for name, count in counts if count] + (
+        counts_text = [f"{count} {name}{'s' if count != 1 else ''}" for name, count in counts if count] + (
             [f"{muted} muted"] if muted else []
         )
-        self.query_one("#list").border_subtitle = " · ".join(said)
+        counts_text += ["registries are asked"] if self.workspace.problems.asks_registries else []
+        self.query_one("#list").border_subtitle = " · ".join(counts_text)
         self._tell()
 
     @property
@@ -119,14 +126,14 @@ class ProblemsPage(Page):
             view.update("")
             return
         detail.border_title = Content(problem.name)
-        said = Text.assemble((problem.title, "bold"), "\n")
+        description = Text.assemble((problem.title, "bold"), "\n")
         if problem.detail:
-            said.append(f"{problem.detail}\n")
-        said.append("What to do: ", "bold").append(f"{problem.advice}\n")
-        view.update(said)
-        if problem.container and problem.kind not in ("port", "drift"):
+            description.append(f"{problem.detail}\n")
+        description.append("What to do: ", "bold").append(f"{problem.advice}\n")
+        view.update(description)
+        if problem.container and problem.kind not in ("port", "drift", "outdated"):
             lines = await self._last_lines(problem.container)
-            view.update(Text.assemble(said, "\n", ("Its last lines\n", "bold"), "\n".join(lines) or "none"))
+            view.update(Text.assemble(description, "\n", ("Its last lines\n", "bold"), "\n".join(lines) or "none"))
 
     async def _last_lines(self, container: str) -> list[str]:
         lines: list[str] = []
@@ -147,6 +154,8 @@ class ProblemsPage(Page):
             return
         if problem.kind == "port":
             self.workspace.guide.go("topology", problem.container)
+        elif problem.kind == "registry":
+            self.workspace.guide.go("images", problem.name)
         elif problem.container:
             self.workspace.guide.go("containers", problem.name)
         else:
@@ -172,6 +181,15 @@ class ProblemsPage(Page):
 
     def action_unmute(self) -> None:
         self.workspace.problems.unmute_all()
+
+    def action_registries(self) -> None:
+        """The choice is remembered: a registry learns from the question which images run here."""
+        asks = not self.workspace.problems.asks_registries
+        self.workspace.problems.ask_registries(allowed=asks)
+        self.workspace.guide.remember(lambda chosen: setattr(chosen, "asks_registries", asks))
+        about = "are asked every six hours which image each name means" if asks else "are not asked any longer"
+        self.notify(f"the registries of running containers' images {about}", timeout=6)
+        self._draw()
 
     def action_back(self) -> None:
         self.query_one(FactsTable).focus()

@@ -77,8 +77,8 @@ def remove(root: int, change: Remove) -> None:
     path = cleaned(change.path).strip(b"/")
     if not path:
         raise InvalidArgument("rm failed: the root of a tree cannot be removed")
-    found = copying.matches(root, os.fsdecode(path)) if change.wildcard else [path]
-    for each in found:
+    paths = copying.matches(root, os.fsdecode(path)) if change.wildcard else [path]
+    for each in paths:
         above, _, name = each.rpartition(b"/")
         with (
             copying.explained("rm", each),

@@ -69,7 +69,7 @@ def select(root: int, sources: list[str], *, context: bool, deep: bool = False) 
     """The paths in the source tree that these arguments name. A wildcard may name none, with ``deep`` two stars are any folders.
 
     Raises ``InvalidArgument`` for a missing file, and for a dangling link."""
-    found: list[bytes] = []
+    paths: list[bytes] = []
     for source in sources:
         parts: list[str] = []
         for part in source.split("/"):
@@ -87,8 +87,8 @@ def select(root: int, sources: list[str], *, context: bool, deep: bool = False) 
                 name = os.fsdecode(path)[:200] if wild else source[:200]
                 text = f"COPY failed: file not found{where}: stat {name}: file does not exist"
                 raise _missing(text, _cleaned(name), context=context)
-        found += matches
-    return found
+        paths += matches
+    return paths
 
 
 def _cleaned(path: str) -> str:
@@ -113,22 +113,22 @@ def _exists(root: int, path: bytes) -> bool:
 
 def _matches(root: int, parts: list[str], *, deep: bool) -> list[bytes]:
     """As a shell would: name by name, sorted."""
-    found = [b""]
+    paths = [b""]
     for part in parts:
         if deep and part == "**":
-            found = [below for folder in found for below in _folders(root, folder)]
+            paths = [below for folder in paths for below in _folders(root, folder)]
             continue
         pattern = patterns.component(part) if patterns.has_wildcard(part) else None
         further: list[bytes] = []
-        for folder in found:
+        for folder in paths:
             prefix = folder + b"/" if folder else b""
             if pattern is None:
                 further += [prefix + os.fsencode(part)] if _exists(root, prefix + os.fsencode(part)) else []
                 continue
             with suppress(NotADirectoryError), trees.closing(open_in_root(root, folder or b".", _DIRECTORY)) as fd:
                 further += [prefix + os.fsencode(name) for name in sorted(os.listdir(fd)) if pattern.fullmatch(name)]
-        found = further
-    return found
+        paths = further
+    return paths
 
 
 def matches(root: int, pattern: str) -> list[bytes]:
@@ -138,10 +138,10 @@ def matches(root: int, pattern: str) -> list[bytes]:
 
 def existing(root: int, path: str, *, follow: bool) -> list[bytes]:
     """The one path, if something is there. Blocking. Raises ``InvalidArgument`` if not."""
-    found = os.fsencode(path)
-    if not (_exists(root, found) if follow else _is_there(root, found)):
+    name = os.fsencode(path)
+    if not (_exists(root, name) if follow else _is_there(root, name)):
         raise _missing(f"copy failed: /{path[:200]} is not there", _cleaned(path), context=False)
-    return [found]
+    return [name]
 
 
 def _is_there(root: int, path: bytes) -> bool:
@@ -156,25 +156,25 @@ def _is_there(root: int, path: bytes) -> bool:
 
 def _folders(root: int, top: bytes) -> list[bytes]:
     """A folder and all below it, each before those in it; links are not followed."""
-    found, pending = [], [top]
+    folders, pending = [], [top]
     while pending:
         folder = pending.pop()
         with suppress(NotADirectoryError), trees.closing(open_in_root(root, folder or b".", _DIRECTORY)) as fd:
-            found.append(folder)
+            folders.append(folder)
             names = sorted(os.fsencode(entry.name) for entry in os.scandir(fd) if entry.is_dir(follow_symlinks=False))
             pending += [folder + b"/" + name if folder else name for name in reversed(names)]
-    return found
+    return folders
 
 
 def parents(root: int, sources: list[str], *, context: bool) -> dict[bytes, bytes]:
     """For each path that these arguments name the folders above it that a copy keeps; those before ``/./`` it does not keep."""
-    found: dict[bytes, bytes] = {}
+    parents_of: dict[bytes, bytes] = {}
     for source in sources:
         before, pivot, _ = source.partition("/./")
         cut = len([part for part in before.split("/") if part not in ("", ".")]) if pivot else 0
         for path in select(root, [source], context=context, deep=True):
-            found[path] = b"/".join(path.split(b"/")[cut:-1])
-    return found
+            parents_of[path] = b"/".join(path.split(b"/")[cut:-1])
+    return parents_of
 
 
 def digest(root: int, paths: list[bytes], exclude: Excludes = NOTHING, *, owners: bool = False) -> str:
@@ -270,8 +270,8 @@ def _located(root: int, path: bytes, *, follow: bool) -> Iterator[tuple[int, byt
     if not path:
         yield root, b"."
     elif follow:
-        with _folder_of(root, path) as found:
-            yield found
+        with _folder_of(root, path) as parent:
+            yield parent
     else:
         above, _, name = path.rpartition(b"/")
         with trees.closing(open_in_root(root, above or b".", _DIRECTORY)) as folder:

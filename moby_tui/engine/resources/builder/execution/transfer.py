@@ -105,8 +105,8 @@ class _WithParents:
 
     def _own_name(self, path: bytes) -> bytes:
         """The name under which a directory itself is copied; empty for a file."""
-        with trees.closing(open_in_root(self.root, path or b".", os.O_PATH)) as found:
-            return path.rpartition(b"/")[2] if stat.S_ISDIR(os.fstat(found).st_mode) else b""
+        with trees.closing(open_in_root(self.root, path or b".", os.O_PATH)) as descriptor:
+            return path.rpartition(b"/")[2] if stat.S_ISDIR(os.fstat(descriptor).st_mode) else b""
 
 
 @dataclass(frozen=True)
@@ -247,12 +247,12 @@ class Transfer:
             raise InvalidArgument("checksum can't be specified for anything but one HTTP or Git source")
         for url in urls:
             await new_files.fetch(url, checksum, to_folder=self.instruction.value.endswith("/"))
-        found: list[Source] = []
-        found += self._unpacked(stack, new_files) if self._flags.get("unpack") == "true" else [new_files]
+        sources: list[Source] = []
+        sources += self._unpacked(stack, new_files) if self._flags.get("unpack") == "true" else [new_files]
         for repository in repositories:
-            found.append(await self._repository(stack, repository, checksum))
+            sources.append(await self._repository(stack, repository, checksum))
         own = [word for word in words if word not in new_files.names and word not in repositories]
-        return [*await self._context_sources(stack, own), *found]
+        return [*await self._context_sources(stack, own), *sources]
 
     async def _context_sources(self, stack: AsyncExitStack, words: list[str]) -> list[Source]:
         """The files of the context, or of ``--from``."""
@@ -342,15 +342,15 @@ def _is_repository(word: str) -> bool:
 
 def archives_in(root: int, paths: list[bytes]) -> list[bytes]:
     """The paths that are archives. Pipes and devices are not opened: opening can have effects. Blocking."""
-    found = []
+    archives = []
     for path in paths:
         with trees.closing(open_in_root(root, path or b".", os.O_PATH)) as there:
             if not stat.S_ISREG(os.fstat(there).st_mode):
                 continue
         with _opened(root, path) as file:
             if _is_archive(file.read(_CHUNK)):
-                found.append(path)
-    return found
+                archives.append(path)
+    return archives
 
 
 def _opened(root: int, path: bytes) -> BinaryIO:

@@ -73,8 +73,8 @@ class Changes:
         own = {first, *(number + count for number in chain)}
         async with AsyncExitStack() as stack:
             steps = [await self._ready(stack, self._actions[number], own) for number in chain]
-            told = [encode(self._actions[number].change) for number in chain]
-            content = digest_of(b"\0".join((*told, *(step.content.encode() for step in steps))))
+            changes = [encode(self._actions[number].change) for number in chain]
+            content = digest_of(b"\0".join((*changes, *(step.content.encode() for step in steps))))
 
             def work(root: int) -> None:
                 for step in steps:
@@ -182,10 +182,10 @@ def _paths(source: int, change: Copy) -> list[bytes]:
     path = os.fsdecode(changing.cleaned(change.source).strip(b"/"))
     if not change.wildcard:
         return copying.existing(source, path, follow=change.follow_link)
-    found = copying.matches(source, path)
-    if not found and not change.may_lack:
+    paths = copying.matches(source, path)
+    if not paths and not change.may_lack:
         raise InvalidArgument(f"copy failed: {change.source[:200]} not found")
-    return found
+    return paths
 
 
 def _require_parent(root: int, target: bytes) -> None:
