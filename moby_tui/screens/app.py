@@ -26,6 +26,7 @@ from moby_tui.screens import preferences
 from moby_tui.screens.actions.action import bindings
 from moby_tui.screens.actions.application import APPLICATION
 from moby_tui.screens.actions.places import Place, Places
+from moby_tui.screens.actions.searches import Searches
 from moby_tui.screens.command_line import CommandLine
 from moby_tui.screens.guard import Guard
 from moby_tui.screens.key_order import KeyOrder
@@ -120,6 +121,7 @@ class Dashboard(App[None]):
             self,
             self.problems,
             command_line or CommandLine(),
+            Searches(self._chosen.searches, self._keep_searches),
         )
         self._first = first
         #: The page is drawn without rows after so many seconds.
@@ -335,6 +337,9 @@ class Dashboard(App[None]):
         change(self._chosen)
         if self._keeps:
             preferences.change(change)
+
+    def _keep_searches(self, kind: str, texts: Sequence[str]) -> None:
+        self.remember(lambda chosen: chosen.searches.__setitem__(kind, list(texts)))
 
     # The way from page to page
 

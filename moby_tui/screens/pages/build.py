@@ -153,9 +153,10 @@ class BuildPage(Page):
         self._pending = None
         builds = self._view("builds")
         builds.show(len(self.builds))
+        self.set_class(not self.builds, "-nothing")
         # on a low screen the list has a line above alone, and one row
         room = 2 if self.has_class("-low") else min(max(len(self.builds), 1), MOST_ROWS) + 2
-        self.query_one("#list").styles.height = room
+        self.query_one("#list").styles.height = room if self.builds else "1fr"
         build = self.chosen
         if build is not self._shown:
             self._shown, self._follows = build, True

@@ -105,7 +105,9 @@ class ImagesPage(ResourcePage[Image], RunningPage, TransfersPage):
     # The details
 
     def content(self) -> Iterable[Widget]:
-        yield Vertical(ResourceTable(self, self.columns()), FilterBar("filter", "words · !not", id="row-filter"), id="list")
+        yield Vertical(
+            ResourceTable(self, self.columns()), FilterBar("filter", "words · !not", id="row-filter", kind="lists"), id="list"
+        )
         tabs = TabbedContent(initial="layers", id="image-tabs")
         tabs.compose_add_child(TabPane("Layers", LayersView(id="layers-view"), id="layers"))
         tabs.compose_add_child(TabPane("Wasted", FactsTable(_WASTED, empty="nothing is wasted", id="wasted-table"), id="wasted"))

@@ -23,12 +23,15 @@ _SIGNS = {
 }  # fmt: skip
 
 
-#: The dialogs: what they are called, and their modules and classes.
+#: The dialogs, and the line for searches and filters: what they are called, and their modules and classes.
 _DIALOGS = (
-    ("Form", "form", "Form"), ("Question", "confirm", "Confirm"), ("Notice", "confirm", "Notice"), ("Preview", "preview", "Preview"),
-    ("List to choose one of", "picker", "Picker"), ("List to choose several of", "picker", "Chooser"),
-    ("Settings as text", "source", "Source"),
-    ("Transfer", "transfer", "TransferView"), ("Log line", "log_line", "ShowLine"), ("Prompt", "prompt", "Prompt"), ("Help", "help", "Help"),
+    ("Form", "dialogs.form", "Form"), ("Question", "dialogs.confirm", "Confirm"), ("Notice", "dialogs.confirm", "Notice"),
+    ("Preview", "dialogs.preview", "Preview"),
+    ("List to choose one of", "dialogs.picker", "Picker"), ("List to choose several of", "dialogs.picker", "Chooser"),
+    ("Settings as text", "dialogs.source", "Source"),
+    ("Transfer", "dialogs.transfer", "TransferView"), ("Log line", "dialogs.log_line", "ShowLine"),
+    ("Prompt", "dialogs.prompt", "Prompt"), ("Help", "dialogs.help", "Help"),
+    ("Line of a search or filter", "widgets.filter_bar", "FilterBar"),
 )  # fmt: skip
 
 
@@ -62,10 +65,10 @@ def sections(page: type[Page], keymap: Mapping[str, str] | None = None) -> list[
 
 
 def dialogs() -> list[Section]:
-    """The keys of the dialogs that have an id."""
+    """The keys with an id of dialogs, and of the line for searches and filters."""
     dialog_sections = []
     for title, module, name in _DIALOGS:
-        dialog = getattr(import_module(f"moby_tui.screens.dialogs.{module}"), name)
+        dialog = getattr(import_module(f"moby_tui.screens.{module}"), name)
         dialog_sections.append(Section(title, _rows(_of_part(dialog), {})))
     return dialog_sections
 

@@ -97,8 +97,8 @@ class LogsPage(Page):
     def content(self) -> Iterable[Widget]:
         yield Vertical(
             LogStream(self._store, lambda: self._gathering.names, id="stream", empty="no container is chosen: press c"),
-            FilterBar("search", LANGUAGE, id="log-search"),
-            FilterBar("filter", LANGUAGE, id="log-filter"),
+            FilterBar("search", LANGUAGE, id="log-search", kind="logs"),
+            FilterBar("filter", LANGUAGE, id="log-filter", kind="logs"),
             FilterBar("", "", id="log-ask"),
             id="list",
         )

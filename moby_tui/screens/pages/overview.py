@@ -70,7 +70,9 @@ class OverviewPage(Page):
         self._seen = asyncio.Event()
 
     def content(self) -> Iterable[Widget]:
-        yield Vertical(FigureTable(id="figures"), FilterBar("filter", "words · !not", id="overview-filter"), id="list")
+        yield Vertical(
+            FigureTable(id="figures"), FilterBar("filter", "words · !not", id="overview-filter", kind="lists"), id="list"
+        )
 
     def on_mount(self) -> None:
         self.query_one("#list").border_title = "Overview"

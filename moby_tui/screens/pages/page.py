@@ -22,6 +22,7 @@ from moby_tui.screens.actions.action import Action, On, bindings
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.session.session import TROUBLE
+from moby_tui.screens.widgets.filter_bar import KeepsSearches
 from moby_tui.screens.widgets.key_bar import KeyBar
 from moby_tui.screens.widgets.status_bar import Banner, StatusBar
 
@@ -63,7 +64,7 @@ class Question:
     verb: str = ""
 
 
-class Page(Screen[None]):
+class Page(KeepsSearches, Screen[None]):
     """A subclass says its ``mode`` and its ``ACTIONS``, and makes its ``content``.
 
     Dialogs, and what else the first picture does without, are imported by the methods that open them.
@@ -109,6 +110,7 @@ class Page(Screen[None]):
         super().__init__()
         self.workspace = workspace
         self.session = workspace.session
+        self.searches = workspace.searches
         #: The rows that a command names, while it is carried out.
         self._named: Sequence[Any] | None = None
         #: True once another page has been in front since this one was made.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
-from typing import NamedTuple
 
 from moby_tui.engine.kernel.network.netlink import (
     NLM_F_CREATE,
@@ -46,11 +45,14 @@ _RTMSG = struct.Struct("=BBBBBBBBL")
 _IFADDR = struct.Struct("=BBBBL")
 
 
-class Route(NamedTuple):
+class Route:
     """A route of the main or another table: where to, by which interface (0: none)."""
 
-    destination: Subnet
-    interface: int
+    __slots__ = ("destination", "interface")
+
+    def __init__(self, destination: Subnet, interface: int) -> None:
+        self.destination = destination
+        self.interface = interface
 
 
 def new_veth(name: str, mtu: int, *, peer: str, peer_mac: bytes, peer_netns: int) -> bytes:

@@ -22,7 +22,7 @@ from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records.images import ImageConfig, ImageRecord
 from moby_tui.engine.tasks import in_thread
 from moby_tui.engine_options import EngineOptions
-from moby_tui.errors import Forbidden, InvalidArgument, NotFound, StorageReadOnly
+from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound, StorageReadOnly
 from moby_tui.reference import parse, parse_tag
 from moby_tui.schema.base import Filters
 
@@ -213,7 +213,8 @@ class ImageManager:
         """Sends an image to the registry that its name names; ``all_tags``: every tag of the repository that is here; ``platform``: of
         the image's index the one that fits.
 
-        Raises ``NotFound``, ``Unauthorized``, ``Unavailable``, the first behind a line that says where it would go; lines as Docker's."""
+        Raises ``NotFound``, ``Unauthorized``, ``Unavailable``, the first behind a line that says where it would go if no platform is asked
+        for; lines as Docker's."""
         from moby_tui.schema.image import Progress
 
         parsed = parse(reference)
@@ -222,9 +223,13 @@ class ImageManager:
         if all_tags and parsed.tag:
             raise InvalidArgument("tag can't be used with --all-tags/-a")
         report = self._report()
-        yield Progress(status=f"The push refers to repository [{parsed.domain}/{parsed.path}]")
+        first = Progress(status=f"The push refers to repository [{parsed.domain}/{parsed.path}]")
+        if not platform:
+            yield first
         named = self._names.pushed(parsed, all_tags=all_tags)
         wanted = [(name, self._of_platform(record, name.familiar, platform)) for name, record in named]
+        if platform:
+            yield first
         async with aclosing(report.of(self._transfers.push(wanted, auth, report))) as lines:
             async for line in lines:
                 yield line
@@ -256,7 +261,10 @@ class ImageManager:
         for ref in refs:
             for named, reference in self._names.named(ref):
                 for platform in platforms or [""]:
-                    record = self._of_platform(named, ref, platform)
+                    try:
+                        record = self._of_platform(named, ref, platform)
+                    except NotFound as error:  # to Docker it is no missing image
+                        raise MobyError(f"no suitable export target found for platform {platform}") from error
                     image = images.setdefault(record.id, Saved(record))
                     if reference is not None and reference not in image.references:
                         image.references.append(reference)
@@ -288,11 +296,10 @@ class ImageManager:
         """The image of an index for a platform; the image itself without a platform. Raises ``NotFound``."""
         if not platform:
             return record
-        from moby_tui.engine.resources.images import platform as platforms
         from moby_tui.engine.resources.images.variants import of_platform
 
         present = {other.manifest: other for other in self._rows.all()}
-        return of_platform(record, name, platforms.parse(platform), present, self._content)
+        return of_platform(record, name, platform, present, self._content)
 
     async def inspect(self, ref: str, *, platform: str = "") -> ImageInspect:
         from moby_tui.engine.resources.images import describe

@@ -85,7 +85,10 @@ class Names:
                 if tags:
                     return
         reference = self.reference_of(ref)
-        yield self.find(ref), reference if reference and reference.tag else None
+        try:
+            yield self.find(ref), reference if reference and reference.tag else None
+        except NotFound as error:  # without the tag, as Docker tells what cannot be saved
+            raise NotFound(f"No such image: {ref}") from error
 
     def pushed(self, asked: Reference, *, all_tags: bool) -> list[tuple[Reference, ImageRecord]]:
         """Raises ``NotFound``."""

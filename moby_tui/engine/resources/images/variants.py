@@ -25,17 +25,21 @@ def variants(
 
 
 def of_platform(
-    record: ImageRecord, name: str, wanted: oci.Platform, present: dict[str, ImageRecord], content: ContentStore
+    record: ImageRecord, name: str, platform: str, present: dict[str, ImageRecord], content: ContentStore
 ) -> ImageRecord:
     """The image itself if it is for the platform, else the local image of the same index that is. Raises ``NotFound``. Blocking."""
+    wanted = platforms.parse(platform)
     if platforms.runs(wanted, _platform(record)):
         return record
-    for descriptor in _index(record, content):
-        here = present.get(descriptor.digest)
-        if here and descriptor.platform and platforms.runs(wanted, descriptor.platform):
-            return here
+    here = {entry.digest: entry for entry in _index(record, content) if entry.digest in present}
+    for descriptor in here.values():
+        if descriptor.platform and platforms.runs(wanted, descriptor.platform):
+            return present[descriptor.digest]
+    if len(here) > 1:
+        raise NotFound(f"image with reference {name} was found but does not provide the specified platform ({platform})")
     raise NotFound(
-        f"image with reference {name} was found but does not provide the specified platform ({platforms.text(wanted)})"
+        f"image with reference {name} was found but its platform ({platforms.text(_platform(record))}) "
+        f"does not match the specified platform ({platform})"
     )
 
 

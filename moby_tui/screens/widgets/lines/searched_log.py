@@ -38,7 +38,7 @@ class SearchedLog(Vertical):
 
     def compose(self) -> ComposeResult:
         yield LogStream(self.store, self._names, id="log", empty=self._empty)
-        yield FilterBar("search", LANGUAGE, id="log-search")
+        yield FilterBar("search", LANGUAGE, id="log-search", kind="logs")
 
     def on_mount(self) -> None:
         for stream in self.query(LogStream):
