@@ -79,7 +79,7 @@ class TopologyView(ScrollView, can_focus=True):
         return self.chosen.x + 1 - self.scroll_offset.x if self.chosen else 0
 
     def show(self, graph: Graph) -> None:
-        """Draws a graph; the cursor stays on what it was on."""
+        """Draws a graph; the cursor stays on the same object."""
         self._graph = graph
         self._redraw()
         self._tell()

@@ -63,7 +63,7 @@ class SystemPage(PruningPage):
             self._fill()
 
     async def arrive(self, words: Sequence[str]) -> None:
-        """``disk``, ``prunes``, ``doctor`` or ``info``."""
+        """Shows the part that the word names: ``disk``, ``prunes``, ``doctor`` or ``info``."""
         if words[0] in ("disk", "prunes", "doctor", "info"):
             self.action_tab(words[0])
 
@@ -81,7 +81,7 @@ class SystemPage(PruningPage):
 
     @work(group="fill", exclusive=True)
     async def _fill(self) -> None:
-        """Asks the engine for what is seen."""
+        """Asks the engine for what the part on the screen shows, and draws it."""
         if not self.session.connection.up:
             return
         fill = {"disk": self._disk, "prunes": self._show_prunes, "doctor": self._doctor, "info": self._info}.get(self._active)
