@@ -91,10 +91,10 @@ def _check_terminal(spec: Configuration, asked: CreateOptions) -> None:
 
 
 def _cgroup_path(spec: Configuration, ident: str) -> str:
-    asked = spec.linux.cgroups_path or ident
-    if ":" in asked and "/" not in asked:
-        raise MobyError(f"cgroupsPath {asked!r} is systemd's: this runtime makes control groups itself, use the cgroupfs manager")
-    return os.path.normpath("/" + asked.lstrip("/"))
+    path = spec.linux.cgroups_path or ident
+    if ":" in path and "/" not in path:
+        raise MobyError(f"cgroupsPath {path!r} is systemd's: this runtime makes control groups itself, use the cgroupfs manager")
+    return os.path.normpath("/" + path.lstrip("/"))
 
 
 class _Making:
@@ -195,10 +195,10 @@ class _Making:
         """The bundle's root with all that is mounted in it, as a detached copy: on the host nothing changes."""
         flags = mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | mounts.AT_RECURSIVE
         tree = mounts.open_tree(mounts.AT_FDCWD, self.spec.root.path, flags)
-        asked = self.spec.linux.propagation or "rprivate"
-        propagation = MountOptions([asked]).propagation
+        kind = self.spec.linux.propagation or "rprivate"
+        propagation = MountOptions([kind]).propagation
         if not propagation or propagation == mounts.MS_UNBINDABLE:
-            raise MobyError(f"rootfsPropagation {asked!r} is not supported; it can be private, slave or shared")
+            raise MobyError(f"rootfsPropagation {kind!r} is not supported; it can be private, slave or shared")
         mounts.mount_setattr(tree, "", mounts.AT_EMPTY_PATH | mounts.AT_RECURSIVE, propagation=propagation)
         return tree
 

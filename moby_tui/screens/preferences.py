@@ -51,6 +51,7 @@ class ListView(msgspec.Struct, omit_defaults=True):
 
 class Preferences(msgspec.Struct, omit_defaults=True):
     """``keymap`` maps the id of a binding to its keys, with commas between them; ``lists`` is by the name of the page.
+    ``searches`` are saved texts of searches and filters: of ``logs``, and of ``lists``.
 
     With ``read_only`` the dashboard changes nothing in the engine; with ``asks_registries`` it has registries asked whether they have newer
     images for running containers. ``commands`` are the person's own, ``alerts`` their rules.
@@ -59,6 +60,7 @@ class Preferences(msgspec.Struct, omit_defaults=True):
     theme: str = ""
     keymap: dict[str, str] = {}
     lists: dict[str, ListView] = {}
+    searches: dict[str, list[str]] = {}
     read_only: bool = False
     asks_registries: bool = False
     commands: list[UserCommand] = []

@@ -201,9 +201,9 @@ async def body(request: web.BaseRequest, limit: int = MAX_JSON) -> bytes:
 async def json_body(request: web.BaseRequest, kind: type[T], *, of_any_type: bool = False) -> T:
     """A JSON body as a typed object. An empty one is an object without fields. ``of_any_type``: whatever its Content-Type is."""
     data = await body(request)
-    told = request.headers.get("Content-Type", "")
-    if (data or told) and request.content_type != "application/json" and not of_any_type:
-        raise InvalidArgument(f"unsupported Content-Type header ({told}): must be 'application/json'")
+    content_type = request.headers.get("Content-Type", "")
+    if (data or content_type) and request.content_type != "application/json" and not of_any_type:
+        raise InvalidArgument(f"unsupported Content-Type header ({content_type}): must be 'application/json'")
     if not data:
         return _convert(b"{}", kind)
     if data.strip() == b"null" and isinstance(kind, type):

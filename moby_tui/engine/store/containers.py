@@ -86,11 +86,11 @@ class ContainerStore:
 
     def unknown(self, names: Iterable[str]) -> set[str]:
         """Those of the names that are no container's id, nor will be: no other process is creating one meanwhile."""
-        found = set(names) - self.ids()
-        if found:
+        unknown = set(names) - self.ids()
+        if unknown:
             with self._database.transaction():
-                found -= self.ids()
-        return found
+                unknown -= self.ids()
+        return unknown
 
     def ids(self) -> set[str]:
         """Of all containers."""

@@ -97,16 +97,16 @@ class _Frame:
     def _panel(self, panel: Panel, title: str, below: str, colour: str, content: Sequence[Line]) -> list[Line]:
         """A border with a title and what stands in its lower edge; on a low screen there is only its upper edge."""
         border = Style(color=self._ink(colour)) + self._ground
-        said = Style(color=self._ink("primary"), bold=True) + self._ground
+        heading = Style(color=self._ink("primary"), bold=True) + self._ground
         muted = Style(color=self._ink("text-muted")) + self._ground
         if not self._edge:
             rest = [_filled(line, panel.width, self._ground) for line in _at_most(content, panel.height - 1)]
-            return [_titled(panel.width, "───", title, said, border), *rest]
+            return [_titled(panel.width, "───", title, heading, border), *rest]
         inner = panel.width - 2
         side = Segment("│", border)
         rest = [[side, *_filled(line, inner, self._ground), side] for line in _at_most(content, panel.height - 2)]
         return [
-            _titled(panel.width, "╭─╮", title, said, border),
+            _titled(panel.width, "╭─╮", title, heading, border),
             *rest,
             _titled(panel.width, "╰─╯", below, muted, border, at_end=True),
         ]

@@ -52,7 +52,7 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
         self._detail_of = ""
 
     def content(self) -> Iterable[Widget]:
-        bar = FilterBar("filter", "words · !not", id="container-filter")
+        bar = FilterBar("filter", "words · !not", id="container-filter", kind="lists")
         yield Vertical(ContainerTable(id="containers"), OffersView(id="offers"), bar, id="list")
         yield ContainerDetail(self.session, self._stats, id="detail")
 
@@ -87,6 +87,7 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
         table = self.query_one(ContainerTable)
         if not table.columns:
             table.fit()
+        table.say("no row has these words" if self._query else "")
         table.show(rows, touched, self._stats.histories, time.time())
         table.fit()
         panel = self.query_one("#list")

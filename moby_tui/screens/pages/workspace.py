@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from textual.events import Key
 from textual.screen import Screen
 
+from moby_tui.screens.actions.searches import Searches
 from moby_tui.screens.command_line import CommandLine
 from moby_tui.screens.listing.top_line import Tab
 from moby_tui.screens.preferences import Preferences
@@ -73,3 +74,4 @@ class Workspace:
     guide: Guide
     problems: ProblemWatch
     command_line: CommandLine
+    searches: Searches

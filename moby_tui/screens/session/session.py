@@ -215,8 +215,8 @@ class Session:
 
     async def _listen(self, client: Client, since: float) -> None:
         """Follows the events; after a lost connection those that were missed come first, and none is told twice."""
-        told = self._last_event
-        async for event in client.events.stream(since=min(since, told / 1e9) if told else since):
+        last = self._last_event
+        async for event in client.events.stream(since=min(since, last / 1e9) if last else since):
             if event.type == "container" and event.action == "remove":
                 event.action = "destroy"  # podman's word
             for feed in self._feeds:
@@ -227,7 +227,7 @@ class Session:
             if change.stale:
                 self._stale |= change.stale
                 self._wake.set()
-            if event.time_nano > told:
+            if event.time_nano > last:
                 self._last_event = max(self._last_event, event.time_nano)
                 self.events.append(event)
                 self.event_received.publish(event)
@@ -237,13 +237,13 @@ class Session:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            asked, self._stale = self._stale, set()
-            if len(asked) > BATCH:
+            kinds, self._stale = self._stale, set()
+            if len(kinds) > BATCH:
                 self.model.reset(await client.containers.list(all=True), time.time())
                 self.containers_changed.publish(frozenset())
-            elif asked:
-                rows = await client.containers.list(all=True, filters={"id": sorted(asked)})
-                self.containers_changed.publish(self.model.merge(rows, asked, time.time()))
+            elif kinds:
+                rows = await client.containers.list(all=True, filters={"id": sorted(kinds)})
+                self.containers_changed.publish(self.model.merge(rows, kinds, time.time()))
             await asyncio.sleep(GATHER)
 
     # What the person does
@@ -295,8 +295,8 @@ class Session:
             errors = await asyncio.gather(*map(self._remove, removal.containers))
             self._going -= set(removal.containers)
             self._write_down()
-            told = [error for error in errors if error]
-            self.end(removal.deed, Outcome.FAILED if told else Outcome.DONE, "; ".join(told))
+            failures = [error for error in errors if error]
+            self.end(removal.deed, Outcome.FAILED if failures else Outcome.DONE, "; ".join(failures))
             self._note_leaving(removal.containers, 0.0)
 
     async def _remove(self, identifier: str) -> str:

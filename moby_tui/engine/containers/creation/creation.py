@@ -153,10 +153,10 @@ def _check_platform(image: LocalImage, reference: str, platform: str) -> None:
     from moby_tui.schema.oci import Platform
 
     wanted = platforms.parse(platform)
-    found = Platform(architecture=image.config.architecture, os=image.config.os, variant=image.config.variant)
-    if not platforms.runs(wanted, found):
+    image_platform = Platform(architecture=image.config.architecture, os=image.config.os, variant=image.config.variant)
+    if not platforms.runs(wanted, image_platform):
         raise NotFound(
-            f"No such image: {reference} for platform {platforms.text(wanted)}; the one here is {platforms.text(found)}"
+            f"No such image: {reference} for platform {platforms.text(wanted)}; the one here is {platforms.text(image_platform)}"
         )
 
 
@@ -206,11 +206,11 @@ def _preset_log(options: EngineOptions, host: RequestedHostConfig) -> None:
 
 
 def _preset_security(options: EngineOptions, host: RequestedHostConfig) -> None:
-    asked = [text.replace(":", "=", 1).partition("=")[0] for text in host.security_opt or []]
+    labels = [text.replace(":", "=", 1).partition("=")[0] for text in host.security_opt or []]
     added = []
-    if options.no_new_privileges and "no-new-privileges" not in asked:
+    if options.no_new_privileges and "no-new-privileges" not in labels:
         added.append("no-new-privileges")
-    if options.seccomp_profile != "builtin" and "seccomp" not in asked and not host.privileged:
+    if options.seccomp_profile != "builtin" and "seccomp" not in labels and not host.privileged:
         added.append(f"seccomp={_profile(options.seccomp_profile)}")
     if added:
         host.security_opt = [*(host.security_opt or []), *added]

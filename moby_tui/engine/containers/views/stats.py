@@ -90,10 +90,10 @@ class Sampler:
 
 def _signature(path: str) -> _Signature:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return None if time.time_ns() - found.st_mtime_ns < _RECENT else (found.st_ino, found.st_size, found.st_mtime_ns)
+    return None if time.time_ns() - status.st_mtime_ns < _RECENT else (status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 @functools.cache

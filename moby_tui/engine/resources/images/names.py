@@ -75,10 +75,10 @@ class Names:
     def named(self, ref: str) -> Iterator[tuple[ImageRecord, Reference | None]]:
         """The images that a name stands for, each with its full name; with an id, without a name."""
         with suppress(InvalidArgument):
-            asked = parse(ref)
-            if not asked.tag and not asked.digest:
+            parsed = parse(ref)
+            if not parsed.tag and not parsed.digest:
                 known = [(ident, parse(key)) for ident, keys in self._rows.references().items() for key in keys]
-                tags = [(ident, name) for ident, name in known if name.repository == asked.repository and name.tag]
+                tags = [(ident, name) for ident, name in known if name.repository == parsed.repository and name.tag]
                 for ident, name in tags:
                     if record := self._rows.get(ident):
                         yield record, name
@@ -95,10 +95,10 @@ class Names:
         if all_tags:
             keys = [(ident, parse(key)) for ident, names in self._rows.references().items() for key in names]
             tags = [(name, self._rows.get(ident)) for ident, name in keys if name.tag and name.repository == asked.repository]
-            found = [(name, record) for name, record in tags if record]
-            if not found:
+            pairs = [(name, record) for name, record in tags if record]
+            if not pairs:
                 raise NotFound(f"An image does not exist locally with the tag: {asked.familiar_repository}")
-            return found
+            return pairs
         wanted = asked.tagged()
         record = self._rows.by_reference(wanted.key)
         if record is None:
@@ -107,14 +107,14 @@ class Names:
 
     def lenders(self, target: Reference) -> dict[str, list[str]]:
         """For each blob the repositories of the same registry from or to which an image with this blob was pulled or pushed."""
-        found: dict[str, list[str]] = {}
+        sources: dict[str, list[str]] = {}
         for ident, keys in self._rows.references().items():
             names = [parse(key) for key in keys]
             paths = {name.path for name in names if name.digest and name.domain == target.domain}
             record = self._rows.get(ident) if paths else None
             for digest in record.blobs if record else []:
-                found.setdefault(digest, []).extend(sorted(paths))
-        return found
+                sources.setdefault(digest, []).extend(sorted(paths))
+        return sources
 
 
 def missing(name: str) -> NotFound:

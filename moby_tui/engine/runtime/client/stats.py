@@ -150,7 +150,7 @@ def _head(path: str, size: int) -> bytes:
 
 def parse_network(text: str) -> dict[str, NetworkStats] | None:
     """Reads /proc/PID/net/dev (proc_pid_net(5))."""
-    found: dict[str, NetworkStats] = {}
+    interfaces: dict[str, NetworkStats] = {}
     for line in text.splitlines():
         # a name may hold a colon (an alias), the numbers do not
         name, separator, counters = line.rpartition(":")
@@ -158,7 +158,7 @@ def parse_network(text: str) -> dict[str, NetworkStats] | None:
         if not separator or len(numbers) < _NETWORK_FIELDS or name.strip() == "lo":
             continue
         receive, transmit = [int(number) for number in numbers[:4]], [int(number) for number in numbers[8:12]]
-        found[name.strip()] = NetworkStats(
+        interfaces[name.strip()] = NetworkStats(
             rx_bytes=receive[0],
             rx_packets=receive[1],
             rx_errors=receive[2],
@@ -168,7 +168,7 @@ def parse_network(text: str) -> dict[str, NetworkStats] | None:
             tx_errors=transmit[2],
             tx_dropped=transmit[3],
         )
-    return found or None
+    return interfaces or None
 
 
 def _now() -> str:

@@ -103,16 +103,16 @@ class StandbyPool:
     def _fork(self, *, is_awaited: bool) -> None:
         from moby_tui.engine.runtime.monitor import group as monitor_group
 
-        told, tell = os.pipe2(os.O_CLOEXEC)
+        reading, tell = os.pipe2(os.O_CLOEXEC)
         launcher = os.getpid()
         if monitor_group.fork(self._layout) == 0:
             self._epoll.close()
-            for fd in (told, *self._standing_by, *self._starting):
+            for fd in (reading, *self._standing_by, *self._starting):
                 os.close(fd)
             _stand_by(self._engine, tell, self._stage, launcher, is_awaited=is_awaited)
         os.close(tell)
-        self._standing_by.add(told)
-        self._epoll.register(told, select.EPOLLIN)
+        self._standing_by.add(reading)
+        self._epoll.register(reading, select.EPOLLIN)
 
     def _receive(self, told: int) -> None:
         """Reads that a process has taken an order, or notices that it was killed, or that its start is over."""

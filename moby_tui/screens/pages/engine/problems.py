@@ -24,6 +24,10 @@ from moby_tui.screens.widgets.facts_table import Cell, FactsTable
 #: Lines of the log that are shown, and the longest of them; characters.
 LINES, LONGEST = 12, 400
 _SIGNS: dict[Severity, Cell] = {Severity.ERROR: ("●", "bad"), Severity.WARNING: ("●", "warn"), Severity.NOTICE: ("○", "faint")}
+_NONE = (
+    "No problem is known. Ends, restarts, health checks, lack of memory, images that moved, open ports and the engine's host are looked at "
+    "while the dashboard runs."
+)
 #: Ages are drawn again this often; seconds.
 AGES_EVERY = 15.0
 
@@ -68,7 +72,7 @@ class ProblemsPage(Page):
 
     def content(self) -> Iterable[Widget]:
         columns = (("", 1), ("WHERE", 24), ("SINCE", 5), ("WHAT", 0))
-        yield Vertical(FactsTable(columns, empty="no problem is known", id="problems"), id="list")
+        yield Vertical(FactsTable(columns, empty=_NONE, id="problems"), id="list")
         yield VerticalScroll(Static(id="problem", markup=False), id="detail")
 
     def on_mount(self) -> None:
@@ -95,13 +99,14 @@ class ProblemsPage(Page):
             for one in problems
         ]
         self.query_one(FactsTable).show(rows, [one.key for one in problems])
+        self.set_class(not problems, "-nothing")
         counts = [(severity.name.lower(), sum(one.severity is severity for one in problems)) for severity in Severity]
         muted = len(self.workspace.problems.muted)
-        said = [f"{count} {name}{'s' if count != 1 else ''}" for name, count in counts if count] + (
+        counts_text = [f"{count} {name}{'s' if count != 1 else ''}" for name, count in counts if count] + (
             [f"{muted} muted"] if muted else []
         )
-        said += ["registries are asked"] if self.workspace.problems.asks_registries else []
-        self.query_one("#list").border_subtitle = " · ".join(said)
+        counts_text += ["registries are asked"] if self.workspace.problems.asks_registries else []
+        self.query_one("#list").border_subtitle = " · ".join(counts_text)
         self._tell()
 
     @property
@@ -126,14 +131,14 @@ class ProblemsPage(Page):
             view.update("")
             return
         detail.border_title = Content(problem.name)
-        said = Text.assemble((problem.title, "bold"), "\n")
+        description = Text.assemble((problem.title, "bold"), "\n")
         if problem.detail:
-            said.append(f"{problem.detail}\n")
-        said.append("What to do: ", "bold").append(f"{problem.advice}\n")
-        view.update(said)
+            description.append(f"{problem.detail}\n")
+        description.append("What to do: ", "bold").append(f"{problem.advice}\n")
+        view.update(description)
         if problem.container and problem.kind not in ("port", "drift", "outdated"):
             lines = await self._last_lines(problem.container)
-            view.update(Text.assemble(said, "\n", ("Its last lines\n", "bold"), "\n".join(lines) or "none"))
+            view.update(Text.assemble(description, "\n", ("Its last lines\n", "bold"), "\n".join(lines) or "none"))
 
     async def _last_lines(self, container: str) -> list[str]:
         lines: list[str] = []

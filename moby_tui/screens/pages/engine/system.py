@@ -22,7 +22,7 @@ from moby_tui.screens.upkeep.prune import PRUNES, Prune
 from moby_tui.screens.widgets.facts_table import Cell, FactsTable
 from moby_tui.screens.widgets.inspect_view import InspectView
 
-_DISK = (("", 22), ("COUNT", 6), ("IN USE", 6), ("SIZE", 9), ("RECLAIMABLE", 11), ("", 0))
+_DISK = (("", 22), ("COUNT", 5), ("IN USE", 6), ("SIZE", 9), ("RECLAIMABLE", 11), ("", 0))
 _PRUNES = (("PRUNE", 42), ("THE SAME AS", 28), ("", 0))
 _DOCTOR = (("", 7), ("ABOUT", 14), ("WHAT, AND WHAT TO DO", 0))
 _TONES = {"ok": "good", "absent": "faint", "warning": "warn", "error": "bad"}
@@ -112,10 +112,10 @@ class SystemPage(PruningPage):
             ]
             for one in shares(usage)
         ]
-        if found := parts(usage):
-            whole = sum(size for _, size in found)
+        if disk_parts := parts(usage):
+            whole = sum(size for _, size in disk_parts)
             rows.append([("Data root", "strong"), "", "", disk_size(whole), "", ("the sum of its parts, as du counts", "faint")])
-            for name, size in found:
+            for name, size in disk_parts:
                 bar = "█" * round(30 * size / whole) if whole else ""
                 rows.append([f"  {name}", "", "", disk_size(size), "", (bar or "▏", "strong")])
         self.query_one("#disk-facts", FactsTable).show(rows)
@@ -173,7 +173,7 @@ class Tabs(Vertical):
     def compose(self) -> ComposeResult:
         with TabbedContent():
             with TabPane("Disk", id="disk"):
-                yield FactsTable(_DISK, id="disk-facts")
+                yield FactsTable(_DISK, least=2, id="disk-facts")
             with TabPane("Prunes", id="prunes"):
                 yield FactsTable(_PRUNES, id="prune-facts")
             with TabPane("Doctor", id="doctor"):

@@ -132,10 +132,10 @@ class Archive:
 
     def member(self, name: str) -> Member:
         """Raises ``InvalidArgument`` if there is none."""
-        found = self.find(name)
-        if found is None:
+        member = self.find(name)
+        if member is None:
             raise InvalidArgument(f"invalid archive: {name[:200]!r} is missing in it")
-        return found
+        return member
 
     def find(self, name: str) -> Member | None:
         name = os.fsdecode(tar.clean(os.fsencode(name)))
@@ -143,10 +143,10 @@ class Archive:
 
     def blob(self, descriptor: oci.Descriptor) -> Member:
         """A blob of an OCI layout, verified."""
-        found = self.member("blobs/" + descriptor.digest.replace(":", "/"))
-        if (found.digest, found.size) != (descriptor.digest, descriptor.size):
+        member = self.member("blobs/" + descriptor.digest.replace(":", "/"))
+        if (member.digest, member.size) != (descriptor.digest, descriptor.size):
             raise InvalidArgument(f"invalid archive: blob {descriptor.digest} is damaged")
-        return found
+        return member
 
 
 class Loader:
@@ -194,8 +194,8 @@ class Loader:
             except msgspec.DecodeError as error:
                 raise InvalidArgument(f"invalid archive: manifest.json: {error}") from error
             names = [[*map(parse_tag, item.repo_tags or ())] for item in items]
-            found = [await self._docker_image(archive, *each) for each in zip(items, names, strict=True)]
-            return [one for one in found if one]
+            described = [await self._docker_image(archive, *each) for each in zip(items, names, strict=True)]
+            return [one for one in described if one]
         if index := archive.find("index.json"):
             return [*self._oci_layout(archive, index.read("index.json"))]
         raise InvalidArgument(

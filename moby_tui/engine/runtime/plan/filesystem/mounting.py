@@ -63,10 +63,10 @@ def mount_all(
     /proc and /sys are put on real directories only: a link would move them to where the image, or who shares a volume with it, has
     a say in what they show (CVE-2019-19921, CVE-2023-27561).
     """
-    asked = spec.linux.devices
+    requested = spec.linux.devices
     binds = iter(inputs.binds)
     if inputs.stage is not None:
-        _fit_stage(files.program, devices, staged, asked)
+        _fit_stage(files.program, devices, staged, requested)
     _set_sysctls_without_mount(files, spec, inputs, staged, premade)
     for mount in spec.mounts:
         destination, kind = mount.destination, mount.type
@@ -84,12 +84,12 @@ def mount_all(
         elif kind == "devpts" and inputs.devpts >= 0:
             files.attach(inputs.devpts, destination)
         elif kind == "tmpfs" and destination == "/dev":
-            devices.mount_tree(options, asked)
+            devices.mount_tree(options, requested)
         elif kind == "proc" and destination in inputs.procfs:
             _attach_procfs(files, spec, destination, inputs.procfs[destination])
         else:
             _mount_new(files, spec, mount, options)
-    for device in asked:
+    for device in requested:
         if not device.path.startswith("/dev/"):
             devices.make_elsewhere(device)
 
