@@ -88,18 +88,18 @@ def erase(domain: str, folder: str | Path | None = None) -> bool:
     file = config_file(folder)
     configuration = read_configuration(file)
     auths = configuration.get("auths") or {}
-    found = [key for key in _keys(domain) if key in auths]
+    keys = [key for key in _keys(domain) if key in auths]
     helper = _helper_of(file, configuration, domain)
     if helper:
         known = _ask_helper(file, helper, _key(domain))
         if known is not None:
             _run_helper(file, helper, "erase", _key(domain))
-            found.append("")
-    for key in found:
+            keys.append("")
+    for key in keys:
         auths.pop(key, None)
-    if found:
+    if keys:
         write_configuration(file, configuration)
-    return bool(found)
+    return bool(keys)
 
 
 def _key(domain: str) -> str:
@@ -145,8 +145,8 @@ def _ask_helper(file: Path, name: str, server: str) -> RegistryAuth | None:
     if answer is None:
         return None
     try:
-        found = json.loads(answer)
-        user, secret = str(found["Username"]), str(found["Secret"])
+        login = json.loads(answer)
+        user, secret = str(login["Username"]), str(login["Secret"])
     except (ValueError, LookupError, TypeError) as error:
         raise MobyError(f"credential helper docker-credential-{name} gives no answer that can be read") from error
     return decoded(RegistryAuth(identitytoken=secret) if user == _TOKEN else RegistryAuth(username=user, password=secret))
@@ -169,7 +169,7 @@ def _run_helper(file: Path, name: str, action: str, text: str) -> str | None:
         raise MobyError(f"credential helper {program} {action} failed: {error}") from error
     if done.returncode == 0:
         return done.stdout
-    said = (done.stdout + done.stderr).strip()
-    if action == "get" and "not found" in said.lower():
+    output = (done.stdout + done.stderr).strip()
+    if action == "get" and "not found" in output.lower():
         return None
-    raise MobyError(f"credential helper {program} {action} failed: {said[:300] or f'exit status {done.returncode}'}")
+    raise MobyError(f"credential helper {program} {action} failed: {output[:300] or f'exit status {done.returncode}'}")

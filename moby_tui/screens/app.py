@@ -199,8 +199,8 @@ class Dashboard(App[None]):
         for path, waiting in left_over(preferences.removals_folder(), time.time()):
             if names := self.session.give_up(waiting.containers):
                 path.unlink(missing_ok=True)
-                told = f"{', '.join(names)}: kept, since the dashboard ended before their minute was over; d removes them"
-                self.notify(told, title="Not removed", severity="warning", timeout=20, markup=False)
+                message = f"{', '.join(names)}: kept, since the dashboard ended before their minute was over; d removes them"
+                self.notify(message, title="Not removed", severity="warning", timeout=20, markup=False)
 
     def on_unmount(self) -> None:
         if self._unfinished:
@@ -212,13 +212,13 @@ class Dashboard(App[None]):
         from moby_tui.screens.pages import keys
 
         path = str(preferences.preferences_path())
-        told = [
+        mistakes = [
             *keys.check_keymap(self._chosen.keymap),
             *keys.check_commands(self._chosen.commands, self._chosen.keymap),
             *alert_rules.check(self._chosen.alerts),
             *self._check_expressions(),
         ]
-        for line in told:
+        for line in mistakes:
             self.notify(line, title=path, severity="warning", timeout=15, markup=False)
 
     def _check_expressions(self) -> list[str]:
@@ -294,14 +294,14 @@ class Dashboard(App[None]):
         """Ends the dashboard after a fault of its own, and says where that was. Textual would also print the variables there: what
         they hold may be a container's secret.
         """
-        told = clean_lines("".join(traceback.format_exception(self._exception or sys.exception())))
-        self._exit_renderables.append(Text(f"{told}moby tui: a fault of the dashboard ended it; containers run on"))
+        lines = clean_lines("".join(traceback.format_exception(self._exception or sys.exception())))
+        self._exit_renderables.append(Text(f"{lines}moby tui: a fault of the dashboard ended it; containers run on"))
         self._close_messages_no_wait()
 
     def _print_error_renderables(self) -> None:
         """Prints the first fault; others follow from it."""
-        for told in self._exit_renderables[:1]:
-            self.error_console.print(told, soft_wrap=True)
+        for renderable in self._exit_renderables[:1]:
+            self.error_console.print(renderable, soft_wrap=True)
         self._exit_renderables.clear()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

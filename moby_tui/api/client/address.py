@@ -46,14 +46,14 @@ def parse_host(host: str, tls: Tls | None = None) -> Address:
     """Reads ``unix://``, ``tcp://`` and ``ssh://`` hosts; ``tls`` counts for tcp alone.
 
     Raises ``InvalidArgument``, ``NotImplementedYet`` for Docker's other ones."""
-    scheme, found, rest = host.partition("://")
-    if found and scheme == "unix":
+    scheme, separator, rest = host.partition("://")
+    if separator and scheme == "unix":
         return _unix(host, rest)
-    if found and scheme in ("tcp", "http", "https"):
+    if separator and scheme in ("tcp", "http", "https"):
         return _tcp(host, rest, tls, encrypted=scheme == "https")
-    if found and scheme == "ssh":
+    if separator and scheme == "ssh":
         return _ssh(host)
-    if found and scheme in _LATER:
+    if separator and scheme in _LATER:
         raise NotImplementedYet(f"connecting to {scheme}:// hosts")
     raise InvalidArgument(f"invalid host {host!r}: use {_FORMS}")
 

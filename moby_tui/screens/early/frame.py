@@ -85,32 +85,28 @@ class _Frame:
     def _top(self) -> Line:
         view, panel = self._view, self._colours["panel"]
         states = top_line.states(view.model, named="", read_only=view.read_only, up=True, engine=view.engine, host="", problems=0)
-        line = top_line.line(self._width, view.tabs, "containers", states)
         # what can be clicked is underlined, black or white
         link = Style(color=_blend(panel, "#ffffff" if view.palette.dark else "#000000", _CONTRAST), underline=True)
+        line = top_line.line(self._width, view.tabs, "containers", states, lambda _: link)
         # one of the terminal's own colours, as the theme of the same lightness has it
         green = Style(color=PALETTES["moby-dark" if view.palette.dark else "moby-light"].colours["success"])
         pieces = _pieces(line, Style(color=self._ink("text-muted"), bgcolor=panel))
-        dressed = [
-            Segment(text, style + link if style.meta else style + green if text == "● " else style)
-            for text, style, _ in pieces
-            if style
-        ]
+        dressed = [Segment(text, style + green if text == "● " and style else style) for text, style, _ in pieces]
         return _filled(dressed, self._width, Style(bgcolor=panel))
 
     def _panel(self, panel: Panel, title: str, below: str, colour: str, content: Sequence[Line]) -> list[Line]:
         """A border with a title and what stands in its lower edge; on a low screen there is only its upper edge."""
         border = Style(color=self._ink(colour)) + self._ground
-        said = Style(color=self._ink("primary"), bold=True) + self._ground
+        heading = Style(color=self._ink("primary"), bold=True) + self._ground
         muted = Style(color=self._ink("text-muted")) + self._ground
         if not self._edge:
             rest = [_filled(line, panel.width, self._ground) for line in _at_most(content, panel.height - 1)]
-            return [_titled(panel.width, "───", title, said, border), *rest]
+            return [_titled(panel.width, "───", title, heading, border), *rest]
         inner = panel.width - 2
         side = Segment("│", border)
         rest = [[side, *_filled(line, inner, self._ground), side] for line in _at_most(content, panel.height - 2)]
         return [
-            _titled(panel.width, "╭─╮", title, said, border),
+            _titled(panel.width, "╭─╮", title, heading, border),
             *rest,
             _titled(panel.width, "╰─╯", below, muted, border, at_end=True),
         ]

@@ -212,9 +212,9 @@ class HistoryPage(Page):
 
     def _say_missing(self, reason: str) -> None:
         """Says once, in place of all plots, why there are no figures; without a reason the plots are shown."""
-        said = self.query_one("#past-missing", Static)
-        said.update(reason)
-        said.display = bool(reason)
+        label = self.query_one("#past-missing", Static)
+        label.update(reason)
+        label.display = bool(reason)
         self.query_one("#past-plots").display = not reason
 
     @work(group="figures", exclusive=True)
@@ -276,9 +276,9 @@ class HistoryPage(Page):
         self._go(moment)
 
     def action_event(self, step: int) -> None:
-        found = self._timeline.next_happening(step)
-        if found is not None:
-            self._go(found.time)
+        happening = self._timeline.next_happening(step)
+        if happening is not None:
+            self._go(happening.time)
 
     def action_zoom(self, factor: float) -> None:
         if self._timeline.zoom(factor):

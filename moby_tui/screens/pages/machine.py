@@ -165,11 +165,11 @@ def _bar(share: float, cells: int) -> Text:
 
 
 def _pressed(pressure: Pressure) -> Text:
-    told = Text()
+    description = Text()
     for kind, values in (("some", pressure.some), ("all", pressure.full)):
         if values is not None:
-            told.append(f"{kind} ", "dim")
+            description.append(f"{kind} ", "dim")
             for value in values:
-                told.append(f"{value:6.2f}%", "red" if value >= 20 else "yellow" if value >= 5 else "")
-            told.append("    ")
-    return told
+                description.append(f"{value:6.2f}%", "red" if value >= 20 else "yellow" if value >= 5 else "")
+            description.append("    ")
+    return description

@@ -124,8 +124,8 @@ class OverviewPage(Page):
         processor = sum(max(row.cpu, 0.0) for row in measured)
         memory = sum(row.memory for row in measured)
         column = next(one for one in COLUMNS if one.id == "memory")
-        told = column.told(UsageRow("", "", "", 0.0, memory=memory))
-        return f"{len(measured)} of {len(rows)} with figures · together {processor:.0f}% CPU, {told} memory"
+        totals = column.told(UsageRow("", "", "", 0.0, memory=memory))
+        return f"{len(measured)} of {len(rows)} with figures · together {processor:.0f}% CPU, {totals} memory"
 
     def targets(self) -> Sequence[UsageRow]:
         chosen = self.query_one(FigureTable).chosen if self.is_mounted else None

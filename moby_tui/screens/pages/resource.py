@@ -180,12 +180,12 @@ class ResourcePage(ListPage[R], Generic[R]):
             view.show({})
             return
         try:
-            found = await self.inspect(key)
+            document = await self.inspect(key)
         except TROUBLE as error:
             view.show({"error": text.clean(str(error))})
             return
         if key == self._detail_of:
-            view.show(to_builtins(found))
+            view.show(to_builtins(document))
 
     @on(ObjectTable.RowSelected, "#rows")
     def _selected(self) -> None:

@@ -77,10 +77,10 @@ def _loop(found: ContainerInspect, past: Past, now: float) -> Problem | None:
         return None
     if len(ends) < LOOP and found.restart_count < LOOP:
         return None
-    said, look = meaning(found.state.exit_code)
+    cause, look = meaning(found.state.exit_code)
     times = f"{len(ends)} times in {int(LOOP_WITHIN / 60)} minutes" if len(ends) >= LOOP else f"{found.restart_count} times"
     detail = (
-        f"exit code {found.state.exit_code}: {said}"
+        f"exit code {found.state.exit_code}: {cause}"
         if not found.state.running
         else f"it was restarted {found.restart_count} times"
     )
@@ -133,12 +133,12 @@ def _exit(found: ContainerInspect, past: Past, now: float) -> Problem | None:
     code = found.state.exit_code
     if found.state.running or not code or found.state.status in ("created", "removing"):
         return None
-    said, look = meaning(code)
+    cause, look = meaning(code)
     since = _seconds(found.state.finished_at)
     is_kept_up = found.host_config.restart_policy.name not in ("", "no")
     old = now - since > RECENT
     severity = Severity.NOTICE if code in ENDED_BY_SIGNAL or old else Severity.ERROR if is_kept_up else Severity.WARNING
-    return Problem("exit", severity, _name(found), f"exit code {code}: {said}", look, found.id, "", since)
+    return Problem("exit", severity, _name(found), f"exit code {code}: {cause}", look, found.id, "", since)
 
 
 def _seconds(stamp: str) -> float:
@@ -175,12 +175,12 @@ def comparable(
 
     ``digests``: what the engine knows of each image by its id, as ``nginx@sha256:…``. An image that was built here has none.
     """
-    found = {}
+    names = {}
     for row in rows:
         name = full_name(asked.get(row.id) or row.image)
         if row.state == "running" and name and _digests_of(name, digests.get(row.image_id, ())):
-            found[row.id] = name
-    return found
+            names[row.id] = name
+    return names
 
 
 def _digests_of(name: str, digests: Sequence[str]) -> set[str]:
@@ -259,9 +259,9 @@ def open_ports(exposures: Sequence[Exposure]) -> list[Problem]:
         by_container.setdefault(one.container_id, []).append(one)
     problems = []
     for identifier, ports in by_container.items():
-        said = sorted({"any port" if not one.port else f"{one.port}/{text.clean(one.protocol)}" for one in ports})
+        ports_text = sorted({"any port" if not one.port else f"{one.port}/{text.clean(one.protocol)}" for one in ports})
         reasons = ", ".join(sorted({text.clean(one.reason) for one in ports}))
-        title = f"open to the world: {', '.join(said[:6])}{' …' if len(said) > 6 else ''}"
+        title = f"open to the world: {', '.join(ports_text[:6])}{' …' if len(ports_text) > 6 else ''}"
         advice = (
             "if only this host needs it, publish it at 127.0.0.1: moby update --publish-rm and --publish-add 127.0.0.1:PORT:PORT"
         )

@@ -159,8 +159,8 @@ class ProblemWatch:
         rows = await client.containers.list(all=True)
         pasts = {row.id: self._past(row.id, now) for row in rows}
         suspects = sorted((row for row in rows if finding.is_suspect(row, pasts[row.id])), key=lambda row: -row.created)[:MOST]
-        found = await self._inspect(client, suspects)
-        problems = [problem for key, one in found.items() for problem in finding.in_container(one, pasts[key], now)]
+        inspected = await self._inspect(client, suspects)
+        problems = [problem for key, one in inspected.items() for problem in finding.in_container(one, pasts[key], now)]
         problems += await self._compare_images(client, rows)
         try:
             exposures: list[Exposure] = await client.networks.exposure()
@@ -194,7 +194,7 @@ class ProblemWatch:
         await asyncio.gather(*map(one, rows))
         kept = {row.id for row in rows}
         self._inspected = {key: value for key, value in self._inspected.items() if key in kept}
-        return {key: found for key, (_, found) in self._inspected.items()}
+        return {key: container for key, (_, container) in self._inspected.items()}
 
     async def _compare_images(self, client: Client, rows: list[ContainerSummary]) -> list[Problem]:
         """Containers whose image's name means another image by now, here or in its registry."""
@@ -204,15 +204,15 @@ class ProblemWatch:
             images = await client.images.list()
             self._digests = {image.id: image.repo_digests for image in images}
             self._tags = {finding.short_name(tag): image.id for image in images for tag in image.repo_tags or []}
-        asked = {}
+        references = {}
         for row in rows:
             if row.state == "running" and not finding.full_name(row.image):
                 known = self._inspected.get(row.id)
-                asked[row.id] = known[1].config.image if known else ""
-        drifted = finding.drift(rows, asked, self._tags)
+                references[row.id] = known[1].config.image if known else ""
+        drifted = finding.drift(rows, references, self._tags)
         if not self.asks_registries:
             return drifted
-        names = finding.comparable(rows, asked, self._digests)
+        names = finding.comparable(rows, references, self._digests)
         registries = self._ask(client, sorted(set(names.values())))
         moved = {one.container for one in drifted}
         others = [row for row in rows if row.id not in moved]

@@ -87,9 +87,9 @@ class FactsTable(DataTable[Text]):
     def _lay_facts(self) -> None:
         place = self.cursor_row
         room = self.size.width - 2 * len(self._kinds) - 2
-        asked = [width for _, width in self._kinds[:-1]]
-        widths = _shrink(list(asked), room - self._least)
-        self._wraps = [width < whole for width, whole in zip(widths, asked, strict=True)] + [True]
+        fixed = [width for _, width in self._kinds[:-1]]
+        widths = _shrink(list(fixed), room - self._least)
+        self._wraps = [width < whole for width, whole in zip(widths, fixed, strict=True)] + [True]
         last = max(room - sum(widths), self._least)
         with self.app.batch_update():
             self.clear(columns=True)
@@ -100,9 +100,9 @@ class FactsTable(DataTable[Text]):
             self.move_cursor(row=place)
 
     def _text(self, cell: Cell, column: int) -> Text:
-        said, tone = cell if isinstance(cell, tuple) else (cell, "")
+        content, tone = cell if isinstance(cell, tuple) else (cell, "")
         wraps = self._wraps[column]
-        return Text(said, self._tone(tone), no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
+        return Text(content, self._tone(tone), no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
 
     def _tone(self, name: str) -> str:
         value = self.app.theme_variables.get(TONES.get(name, ""), "")

@@ -438,16 +438,16 @@ class LogStream(ScrollView, can_focus=True):
         if sought is None or hits is None:
             return
         first, end = self.store.first, self.store.end
-        found = hits.next(sought.number, sought.step) if first <= sought.number < end else None
-        if found is None and not hits.settled:
+        line = hits.next(sought.number, sought.step) if first <= sought.number < end else None
+        if line is None and not hits.settled:
             return
-        if found is None and sought.round_the_end:
-            found = hits.next(first if sought.step > 0 else end - 1, sought.step)
-            if found is None:
+        if line is None and sought.round_the_end:
+            line = hits.next(first if sought.step > 0 else end - 1, sought.step)
+            if line is None:
                 self.notify("no line matches the search", severity="warning", timeout=3)
         self._sought = None
-        if found is not None:
-            self.go_to(found)
+        if line is not None:
+            self.go_to(line)
 
     def hit_at_cursor(self) -> tuple[int, int, bool]:
         """Which hit the cursor is on (0: none), how many there are, and whether all lines were looked through."""
@@ -554,9 +554,9 @@ class LogStream(ScrollView, can_focus=True):
         line = self.store.line(row.number)
         body = self._drawing.body(line)
         if self.hits is not None:
-            found = self.get_component_rich_style("log--found")
+            style = self.get_component_rich_style("log--found")
             for begin, end in self.hits.term.marks(body.plain):
-                body.stylize(found, begin, end)
+                body.stylize(style, begin, end)
         self._mark_selection(body, row.number)
         piece = body[row.start : row.end] if (row.start, row.end) != (0, len(body.plain)) else body
         whole = self._drawing.prefix(line, first=row.start == 0) + piece

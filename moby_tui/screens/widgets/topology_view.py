@@ -160,7 +160,7 @@ class TopologyView(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         if row >= len(self._drawing.lines):
             return Strip.blank(width, self.rich_style)
-        segments = [Segment(said, self._style(style)) for said, style in self._drawing.lines[row]]
+        segments = [Segment(words, self._style(style)) for words, style in self._drawing.lines[row]]
         strip = Strip(segments, self._drawing.width)
         spot = self.chosen
         if spot and spot.y == row:

@@ -92,8 +92,8 @@ class Solve:
         if has_graph:
             chosen = await self._made(await self.graph(request.Definition, ()))
         elif request.Frontend:
-            asked = await self.frontend(request.Frontend, request.FrontendAttrs, request.FrontendInputs, ())
-            chosen = await self._made(asked)
+            attributes = await self.frontend(request.Frontend, request.FrontendAttrs, request.FrontendInputs, ())
+            chosen = await self._made(attributes)
         else:
             # the client directs the build over the bridge
             chosen = await self._returned

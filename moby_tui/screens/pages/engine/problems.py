@@ -102,11 +102,11 @@ class ProblemsPage(Page):
         self.set_class(not problems, "-nothing")
         counts = [(severity.name.lower(), sum(one.severity is severity for one in problems)) for severity in Severity]
         muted = len(self.workspace.problems.muted)
-        said = [f"{count} {name}{'s' if count != 1 else ''}" for name, count in counts if count] + (
+        counts_text = [f"{count} {name}{'s' if count != 1 else ''}" for name, count in counts if count] + (
             [f"{muted} muted"] if muted else []
         )
-        said += ["registries are asked"] if self.workspace.problems.asks_registries else []
-        self.query_one("#list").border_subtitle = " · ".join(said)
+        counts_text += ["registries are asked"] if self.workspace.problems.asks_registries else []
+        self.query_one("#list").border_subtitle = " · ".join(counts_text)
         self._tell()
 
     @property
@@ -131,14 +131,14 @@ class ProblemsPage(Page):
             view.update("")
             return
         detail.border_title = Content(problem.name)
-        said = Text.assemble((problem.title, "bold"), "\n")
+        description = Text.assemble((problem.title, "bold"), "\n")
         if problem.detail:
-            said.append(f"{problem.detail}\n")
-        said.append("What to do: ", "bold").append(f"{problem.advice}\n")
-        view.update(said)
+            description.append(f"{problem.detail}\n")
+        description.append("What to do: ", "bold").append(f"{problem.advice}\n")
+        view.update(description)
         if problem.container and problem.kind not in ("port", "drift", "outdated"):
             lines = await self._last_lines(problem.container)
-            view.update(Text.assemble(said, "\n", ("Its last lines\n", "bold"), "\n".join(lines) or "none"))
+            view.update(Text.assemble(description, "\n", ("Its last lines\n", "bold"), "\n".join(lines) or "none"))
 
     async def _last_lines(self, container: str) -> list[str]:
         lines: list[str] = []

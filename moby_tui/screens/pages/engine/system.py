@@ -120,10 +120,10 @@ class SystemPage(PruningPage):
             ]
             for one in shares(usage)
         ]
-        if found := parts(usage):
-            whole = sum(size for _, size in found)
+        if disk_parts := parts(usage):
+            whole = sum(size for _, size in disk_parts)
             rows.append([("Data root", "strong"), "", "", disk_size(whole), "", ("the sum of its parts, as du counts", "faint")])
-            for name, size in found:
+            for name, size in disk_parts:
                 bar = "█" * round(30 * size / whole) if whole else ""
                 rows.append([f"  {name}", "", "", disk_size(size), "", (bar or "▏", "strong")])
         self.query_one("#disk-facts", FactsTable).show(rows)

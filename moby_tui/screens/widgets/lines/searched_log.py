@@ -110,5 +110,5 @@ class SearchedLog(Vertical):
         stream, only = self.query_one(LogStream), " · only these" if self._only else ""
         if stream.hits is not None:
             here, count, settled = stream.hit_at_cursor()
-            told = f"{here} of {count:,}" if here else f"{count:,} lines"
-            self.query_one(FilterBar).count(f"{told}{'' if settled else '+'}{only}")
+            content = f"{here} of {count:,}" if here else f"{count:,} lines"
+            self.query_one(FilterBar).count(f"{content}{'' if settled else '+'}{only}")

@@ -126,10 +126,10 @@ class Download:
 
     def _check_range(self, response: ClientResponse, begin: int) -> None:
         """Raises ``InvalidArgument`` for another range than the requested one: writing it would corrupt the blob."""
-        said = response.headers.get("Content-Range", "")
-        match = _CONTENT_RANGE.fullmatch(said.strip())
+        content_range = response.headers.get("Content-Range", "")
+        match = _CONTENT_RANGE.fullmatch(content_range.strip())
         if match is None or int(match[1]) != begin:
-            raise InvalidArgument(f"bytes from {begin} on were asked for, and the registry sends {said[:80]!r}; refused")
+            raise InvalidArgument(f"bytes from {begin} on were asked for, and the registry sends {content_range[:80]!r}; refused")
         if match[3] not in ("*", str(self._descriptor.size)):
             raise InvalidArgument(
                 f"content {self._descriptor.digest} has {match[3]} bytes where its manifest says {self._descriptor.size}; refused"

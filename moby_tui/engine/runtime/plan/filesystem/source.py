@@ -27,7 +27,7 @@ class Bind:
 
 
 def open_binds(spec: Configuration, trees: dict[str, int], user_namespace: int) -> list[Bind]:
-    """The sources of the bind mounts, for ``Surroundings.binds``. What is in ``trees``, by destination, was opened by the engine.
+    """The sources of the bind mounts, in the order of the configuration. What is in ``trees``, by destination, was opened by the engine.
 
     Opened by the monitor: a process that was made ahead sees the mounts of the host as they were then. Raises ``OSError`` on one that
     cannot be opened, ``ValueError`` on one that may not be mounted where it is asked for.

@@ -333,9 +333,9 @@ def execute(program: Program, arguments: list[str], environment: list[str], path
 
 def check_executable(program: Program, command: str, path: str) -> None:
     """Fails as ``execute`` would if there is no such program, or the user may not execute it."""
-    found = Label()
-    _try_each(program, command, path, calls.access, (os.X_OK,), found)
-    program.place(found)
+    executable = Label()
+    _try_each(program, command, path, calls.access, (os.X_OK,), executable)
+    program.place(executable)
 
 
 def _try_each(
