@@ -340,7 +340,8 @@ async def test_monitor_stopped_in_the_middle(
 
 @pytest.mark.parametrize("which", [0, 1])
 async def test_frozen_while_it_waits(short_patience: None, engine: Engine, busybox: str, frozen: Freezer, which: int) -> None:
-    """The launcher, the process that stands by: others are taken, for several starts at a time, and the late one ends with the thaw."""
+    """The launcher, the process that stands by: others are taken, for several starts at a time. After the thaw the late one ends, or it
+    stands by again, if its launcher had made others for the starts that waited."""
     await _says(engine, "first")
     late = (await _launcher())[which]
     frozen.freeze(late)
@@ -348,8 +349,9 @@ async def test_frozen_while_it_waits(short_patience: None, engine: Engine, busyb
     async with asyncio.timeout(60):
         await asyncio.gather(*(_says(engine, f"after {number}") for number in range(3)))
     frozen.thaw()
-    assert await asyncio.to_thread(_has_ended, late)
     await _says(engine, "at last")
+    launcher, *_ = await _launcher()
+    assert late in _children(launcher, "moby-standby") or await asyncio.to_thread(_has_ended, late)
 
 
 async def test_frozen_in_the_middle(
