@@ -71,6 +71,29 @@ print(importlib.util.find_spec("moby_tui.nothing"), importlib.util.find_spec("mo
     assert _printed(program).splitlines() == ["[] True moby_tui/cli/quick.py", "None True"]
 
 
+def test_a_connection_without_tls_executes_no_ssl() -> None:
+    program = """
+from moby_tui import deferral
+deferral.install()
+import asyncio, socket, ssl, sys, tempfile
+
+async def talk(path):
+    server = await asyncio.start_unix_server(lambda reader, writer: writer.close(), path)
+    reader, writer = await asyncio.open_unix_connection(path)
+    print(await reader.read(), "_ssl" in sys.modules)
+    writer.close()
+    server.close()
+
+with tempfile.TemporaryDirectory() as folder:
+    asyncio.run(talk(folder + "/s"))
+early, (ours, theirs) = ssl.SSLSocket, socket.socketpair()
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+encrypted = context.wrap_socket(ours, server_hostname="x", do_handshake_on_connect=False)
+print(early is ssl.SSLSocket, isinstance(encrypted, early), isinstance(encrypted, ssl.SSLSocket), isinstance(theirs, early))
+"""
+    assert _printed(program).splitlines() == ["b'' False", "False True True False"]
+
+
 def test_what_asyncio_and_msgspec_ask_of_modules_is_answered_without_their_execution() -> None:
     program = """
 from moby_tui import deferral

@@ -144,7 +144,7 @@ class BuildPage(Page):
             self._pending = self.set_timer(GATHER, self._draw)
 
     def _tick(self) -> None:
-        """The times of what runs."""
+        """Draws the times of builds and steps that run anew, once a second."""
         if self.is_current and self.builds.running:
             for name in ("builds", "steps", "stages"):
                 self._view(name).refresh()
@@ -153,9 +153,10 @@ class BuildPage(Page):
         self._pending = None
         builds = self._view("builds")
         builds.show(len(self.builds))
+        self.set_class(not self.builds, "-nothing")
         # on a low screen the list has a line above alone, and one row
         room = 2 if self.has_class("-low") else min(max(len(self.builds), 1), MOST_ROWS) + 2
-        self.query_one("#list").styles.height = room
+        self.query_one("#list").styles.height = room if self.builds else "1fr"
         build = self.chosen
         if build is not self._shown:
             self._shown, self._follows = build, True

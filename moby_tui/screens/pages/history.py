@@ -148,12 +148,13 @@ class HistoryPage(Page):
         self._wanted = ""
         now = time.time()
         choices.clear_options()
+        self.set_class(not known, "-nothing")
+        if not known:
+            choices.add_option(Option("no container is remembered yet", disabled=True))
         choices.add_options(Option(_entry(one, now), id=one.id) for one in self._known.values())
         place = next((number for number, identifier in enumerate(self._known) if identifier == (wanted or chosen)), 0)
         choices.highlighted = place if self._known else None
         panel.border_subtitle = self._told_status(len(known))
-        if not known:
-            self.query_one("#detail").border_title = "nothing is remembered yet"
 
     def _told_status(self, count: int) -> str:
         status = self._archive.status

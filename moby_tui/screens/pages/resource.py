@@ -149,6 +149,8 @@ class ResourcePage(ListPage[R], Generic[R]):
         table.put_rows(rows)
         table.fit()
         shown, total = len(rows), len(self.feed.model)
+        table.say(self._count(shown, total) if not total else "no row has these words")
+        self.set_class(self.feed.loaded and not total, "-nothing")
         self.query_one(FilterBar).count(f"{shown} of {total}")
         self.query_one("#list").border_subtitle = Content(self._count(shown, total))
         self._show_detail(table.chosen)

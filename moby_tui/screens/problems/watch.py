@@ -204,15 +204,15 @@ class ProblemWatch:
             images = await client.images.list()
             self._digests = {image.id: image.repo_digests for image in images}
             self._tags = {finding.short_name(tag): image.id for image in images for tag in image.repo_tags or []}
-        image_names = {}
+        references = {}
         for row in rows:
             if row.state == "running" and not finding.full_name(row.image):
                 known = self._inspected.get(row.id)
-                image_names[row.id] = known[1].config.image if known else ""
-        drifted = finding.drift(rows, image_names, self._tags)
+                references[row.id] = known[1].config.image if known else ""
+        drifted = finding.drift(rows, references, self._tags)
         if not self.asks_registries:
             return drifted
-        names = finding.comparable(rows, image_names, self._digests)
+        names = finding.comparable(rows, references, self._digests)
         registries = self._ask(client, sorted(set(names.values())))
         moved = {one.container for one in drifted}
         others = [row for row in rows if row.id not in moved]

@@ -6,7 +6,7 @@ gives a descriptor of the folder and the commit's id::
 
     remote = git.parse("https://example.org/project.git#v1:src")
     async with git.checkout(remote, scratch, secrets=shop.secrets) as tree:
-        copying.digest(tree.root, [b""])
+        selection.digest(tree.root, [b""])
         tree.commit
 
 A repository is hostile: no hook, template, filter or configuration of a user is run, no program is asked for a password, no

@@ -24,6 +24,10 @@ from moby_tui.screens.widgets.facts_table import Cell, FactsTable
 #: Lines of the log that are shown, and the longest of them; characters.
 LINES, LONGEST = 12, 400
 _SIGNS: dict[Severity, Cell] = {Severity.ERROR: ("●", "bad"), Severity.WARNING: ("●", "warn"), Severity.NOTICE: ("○", "faint")}
+_NONE = (
+    "No problem is known. Ends, restarts, health checks, lack of memory, images that moved, open ports and the engine's host are looked at "
+    "while the dashboard runs."
+)
 #: Ages are drawn again this often; seconds.
 AGES_EVERY = 15.0
 
@@ -68,7 +72,7 @@ class ProblemsPage(Page):
 
     def content(self) -> Iterable[Widget]:
         columns = (("", 1), ("WHERE", 24), ("SINCE", 5), ("WHAT", 0))
-        yield Vertical(FactsTable(columns, empty="no problem is known", id="problems"), id="list")
+        yield Vertical(FactsTable(columns, empty=_NONE, id="problems"), id="list")
         yield VerticalScroll(Static(id="problem", markup=False), id="detail")
 
     def on_mount(self) -> None:
@@ -95,6 +99,7 @@ class ProblemsPage(Page):
             for one in problems
         ]
         self.query_one(FactsTable).show(rows, [one.key for one in problems])
+        self.set_class(not problems, "-nothing")
         counts = [(severity.name.lower(), sum(one.severity is severity for one in problems)) for severity in Severity]
         muted = len(self.workspace.problems.muted)
         counts_text = [f"{count} {name}{'s' if count != 1 else ''}" for name, count in counts if count] + (

@@ -192,7 +192,8 @@ class ProjectsPage(Page):
         """The dependencies and the drift of the project under the cursor."""
         line, view = self.chosen, self.query_one("#project", Static)
         self.refresh_bindings()
-        self.query_one("#detail").border_title = Content(line.project.name) if line else "nothing selected"
+        self.set_class(line is None, "-nothing")
+        self.query_one("#detail").border_title = Content(line.project.name) if line else ""
         if line is None:
             view.update("")
             return

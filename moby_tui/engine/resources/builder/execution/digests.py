@@ -13,7 +13,7 @@ from moby_tui.engine.store.disk import refusals_told
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    """``version`` is that of what a digest is made of: see ``copying.digest``."""
+    """``version`` is that of what a digest is made of: see ``selection.digest``."""
 
     digests: dict[str, str]
     version: int = 1

@@ -23,7 +23,7 @@ from moby_tui.engine.kernel import overlay, trees
 from moby_tui.engine.kernel.namespaces import subtree
 from moby_tui.engine.kernel.network.netns import on_own_thread
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.resources.builder.execution import agents, copying, naming
+from moby_tui.engine.resources.builder.execution import agents, copying, naming, selection
 from moby_tui.engine.resources.builder.llb import operations
 from moby_tui.engine.resources.builder.llb.vertices import Unknown
 from moby_tui.engine.resources.dockerfile.parser import Document, nearest
@@ -135,7 +135,7 @@ async def content_of(shop: Workshop, wanted: list[RunMount]) -> str:
         if mount.kind == "bind":
             origin = mount.options.get("from", "")
             async with shop.source(origin) as root:
-                compute = partial(copying.digest, root, [mount.source])
+                compute = partial(selection.digest, root, [mount.source])
                 with naming_what_is_missing(mount):
                     total.update((await in_thread((await shop.digests(origin)).of, [mount.source], (), compute)).encode())
     return total.hexdigest() if wanted else ""
@@ -323,7 +323,7 @@ def cache_folder(folder: Path, mount: RunMount, base: int | None) -> tuple[ExitS
     """Opens and locks the folder. Blocking: with ``sharing=locked`` waits for other builds."""
     ident = mount.options.get("id") or mount.target
     if base is not None:
-        ident += "\0" + copying.digest(base, [mount.source])
+        ident += "\0" + selection.digest(base, [mount.source])
     sharing = mount.options.get("sharing", "shared")
     name = hashlib.sha256(ident.encode("utf-8", "surrogateescape")).hexdigest()
     held = ExitStack()

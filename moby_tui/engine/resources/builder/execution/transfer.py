@@ -21,7 +21,7 @@ from moby_tui.engine.archive.compression import decompress
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.builder import git
-from moby_tui.engine.resources.builder.execution import copying, naming
+from moby_tui.engine.resources.builder.execution import copying, naming, selection
 from moby_tui.engine.resources.builder.execution.digests import Digests
 from moby_tui.engine.resources.builder.execution.new_files import NewFiles
 from moby_tui.engine.resources.builder.image import BuiltImage, Layer
@@ -65,7 +65,7 @@ class _Files:
 
     root: int
     paths: list[bytes]
-    exclude: Ignore = copying.NOTHING
+    exclude: Ignore = selection.NOTHING
     digests: Digests = field(default_factory=Digests)
 
     @property
@@ -73,7 +73,7 @@ class _Files:
         return len(self.paths)
 
     def digest(self) -> str:
-        compute = partial(copying.digest, self.root, self.paths, self.exclude)
+        compute = partial(selection.digest, self.root, self.paths, self.exclude)
         return self.digests.of(self.paths, self.exclude.patterns, compute)
 
     def copy(self, root: int, target: bytes, attributes: copying.Attributes) -> None:
@@ -94,7 +94,7 @@ class _WithParents:
         return len(self.above)
 
     def digest(self) -> str:
-        content = copying.digest(self.root, [*self.above], self.exclude)
+        content = selection.digest(self.root, [*self.above], self.exclude)
         return hashlib.sha256(content.encode() + b"\0".join(self.above.values())).hexdigest()
 
     def copy(self, root: int, target: bytes, attributes: copying.Attributes) -> None:
@@ -121,7 +121,7 @@ class Archives:
         return len(self.paths)
 
     def digest(self) -> str:
-        return copying.digest(self.root, self.paths)
+        return selection.digest(self.root, self.paths)
 
     def copy(self, root: int, target: bytes, attributes: copying.Attributes) -> None:
         """Unpacks them, with the owners and modes of the archive. Raises ``InvalidArgument`` for an archive that leads outside."""
@@ -262,10 +262,10 @@ class Transfer:
         root = await stack.enter_async_context(self.shop.source(origin))
         exclude = Ignore("\n".join(map(self.expand, self.instruction.repeated.get("exclude", ()))))
         if self._flags.get("parents") == "true":
-            above = await in_thread(copying.parents, root, words, context=not origin)
+            above = await in_thread(selection.parents, root, words, context=not origin)
             kept = {path: folders for path, folders in above.items() if not exclude.excludes(os.fsdecode(path))}
             return [_WithParents(root, kept, exclude)]
-        paths = await in_thread(copying.select, root, words, context=not origin)
+        paths = await in_thread(selection.select, root, words, context=not origin)
         paths = [path for path in paths if not exclude.excludes(os.fsdecode(path))]
         unpacks = self.instruction.name == "ADD" and self._flags.get("unpack") != "false"
         archives = await in_thread(archives_in, root, paths) if unpacks else []
