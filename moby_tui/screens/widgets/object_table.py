@@ -454,8 +454,10 @@ class ObjectTable(DataTable[Text], Generic[R]):
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         event.stop()
-        if event.row_key.value and event.row_key.value in self._shown:
-            self._choose(event.row_key.value)
+        # without a key in a table without rows, in which a key of a page moves the cursor all the same
+        key: RowKey | None = event.row_key
+        if key is not None and key.value and key.value in self._shown:
+            self._choose(key.value)
 
     def _choose(self, identifier: str) -> None:
         if identifier != self._chosen:
