@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from moby_tui.engine.resources.networks.ports import PortRequest
 
 T = TypeVar("T")
-LOOPBACK = IPv4Address("127.0.0.1")
 #: How long the monitors of containers that have ended are waited for, and between looks.
 ENDING_SECONDS, LOOK_SECONDS = 10.0, 0.01
 
@@ -110,23 +109,23 @@ class Sandboxes:
             if served
             else files.resolv_conf(dns, dns_search, dns_options, own_namespace=own_namespace, shared=first.name == "host")
         )
+        extra = files.extra_hosts(extra_hosts, await self._host_gateways(extra_hosts))
         made: builtins.list[Endpoint] = []
         if first.name == "host":
-            prepared = Sandbox(hosts=files.host_hosts() + files.extra_hosts(extra_hosts, self._host_gateways([LOOPBACK])))
+            prepared = Sandbox(hosts=files.host_hosts() + extra)
         elif first.name == "none":
-            hosts = files.hosts(files.extra_hosts(extra_hosts, self._host_gateways([])))
+            hosts = files.hosts(extra)
             at_once = create is None and self._pool.ready
             prepared = await _made(lambda: Sandbox(netns_fd=namespace(), hosts=hosts), at_once=at_once)
         else:
             for place in places:
                 endpoints.check(place)
             wanted, unpublished = _ports(places, ports or {}, exposed, publish_all=publish_all)
-            extra = files.extra_hosts(extra_hosts, self._host_gateways(_gateways(places))) + linked_hosts
             prepared, made = await self._attach(container_names, places, wanted, namespace)
             prepared.ports |= dict.fromkeys(unpublished)
             names = files.host_names(hostname, domainname)
             addresses = [str(address.ip) for endpoint in made for address in endpoint.addresses]
-            prepared.hosts = files.hosts(extra, names, addresses)
+            prepared.hosts = files.hosts(extra + linked_hosts, names, addresses)
             prepared.servers = files.forwarders(dns) if endpoints.gateway_of(places) else []
             prepared.interfaces = {place.network.name: endpoint.interface for place, endpoint in zip(places, made, strict=True)}
         prepared.resolv_conf = resolv_conf
@@ -174,9 +173,15 @@ class Sandboxes:
         running = await self._networks.list_containers() if holders and self._networks.list_containers else []
         return self._networks.list_containers is not None and bool(holders - {container.id for container in running})
 
-    def _host_gateways(self, own: Sequence[IPv4Address]) -> builtins.list[IPv4Address | IPv6Address]:
-        """The addresses of ``host-gateway``: those of the engine's options, else the host's ``own`` addresses for this container."""
-        return [*map(ip_address, self._options().host_gateway_ips)] or [*own]
+    async def _host_gateways(self, extra_hosts: Sequence[str]) -> builtins.list[IPv4Address | IPv6Address]:
+        """The addresses of ``host-gateway``, if a line asks for it: the options', else the host's on the default bridge, which
+        is made for it. Raises ``MobyError``."""
+        if not any(line.endswith(f":{files.HOST_GATEWAY}") for line in extra_hosts):
+            return []
+        if configured := self._options().host_gateway_ips:
+            return [*map(ip_address, configured)]
+        bridge = await self._networks.ready(self._networks.find("bridge"))
+        return [ip_interface(pool.any_gateway).ip for pool in bridge.ipam.config or [] if pool.any_gateway]
 
     async def connect(
         self, network: NetworkRecord, container_names: ContainerNames, namespace: int, requested: EndpointSettings
@@ -278,13 +283,14 @@ class Sandboxes:
         """Checks the settings of a new container's places in those networks that exist. Raises ``InvalidArgument``."""
         for ref, settings in requested.items():
             try:
-                network = self._networks.find(ref)
+                network = self._networks.find_for(ref)
             except NotFound:
                 continue
             try:
                 endpoints.check(Place(network, settings or EndpointSettings()))
             except InvalidArgument as error:
-                raise InvalidArgument(f"invalid config for network {ref}: {error}") from error
+                named = network.name if ref == "default" else ref
+                raise InvalidArgument(f"invalid config for network {named}: {error}") from error
 
     def prepare_next(self) -> None:
         """Makes the namespace of the next start. To be called after each start."""
@@ -299,13 +305,28 @@ class Sandboxes:
         await in_thread(self._folders.reconcile)
 
     async def _places(self, mode: str, requested: Mapping[str, EndpointSettings | None] | None) -> builtins.list[Place]:
-        """The places of a container, sorted by priority, then that of ``mode`` first, then by the networks' names."""
-        first = self._networks.find_for(mode)
-        if requested is None or first.name in ("host", "none"):
+        """The places of a container, sorted by priority, then that of ``mode`` first, then by the networks' names.
+
+        The network of ``mode`` may be gone if the container was disconnected from it. Raises as ``prepare``.
+        """
+        first = self._first(mode, requested)
+        if first is not None and (requested is None or first.name == "host" or (first.name == "none" and mode in requested)):
             return [Place(await self._networks.ready(first), (requested or {}).get(mode) or EndpointSettings())]
+        assert requested is not None
         places = [Place(self._networks.find_for(ref), settings or EndpointSettings()) for ref, settings in requested.items()]
-        places.sort(key=lambda place: (-place.requested.gw_priority, place.network.id != first.id, place.network.name))
+        places.sort(
+            key=lambda place: (-place.requested.gw_priority, first is None or place.network.id != first.id, place.network.name)
+        )
         return [Place(await self._networks.ready(place.network), place.requested) for place in places]
+
+    def _first(self, mode: str, requested: Mapping[str, EndpointSettings | None] | None) -> NetworkRecord | None:
+        """The network of ``mode``; None if it is gone, but the container has places of its own. Raises ``NotFound``."""
+        try:
+            return self._networks.find_for(mode)
+        except NotFound:
+            if requested is None or mode in requested:
+                raise
+            return None
 
     def close(self) -> None:
         self._pool.close()
@@ -317,14 +338,6 @@ def _settings(place: Place, made: list[Endpoint], container_names: ContainerName
         return endpoints.settings_of(place, made[0], names)
     requested = place.requested
     return msgspec.structs.replace(requested, network_id=place.network.id, endpoint_id=os.urandom(32).hex())
-
-
-def _gateways(places: Sequence[Place]) -> list[IPv4Address]:
-    """The host's IPv4 address in the network of the default route; empty if it has none there."""
-    place = endpoints.gateway_of(places)
-    pools = place.network.ipam.config or [] if place else []
-    gateways = [ip_interface(pool.any_gateway).ip for pool in pools if pool.any_gateway]
-    return [address for address in gateways if isinstance(address, IPv4Address)][:1]
 
 
 def _ports(
@@ -340,7 +353,9 @@ def _ports(
 
     network = place.network
     versions = [version for version, has in ((4, network.enable_ipv4), (6, network.enable_ipv6)) if has]
-    return port_requests(requested, exposed, publish_all, bridge_options.read(network).host_binding, versions)
+    options = bridge_options.read(network)
+    routed = [version for version in versions if options.mode(version) == "routed"]
+    return port_requests(requested, exposed, publish_all, options.host_binding, versions, routed)
 
 
 async def _attached(make: Callable[[], tuple[Sandbox, list[Endpoint]]]) -> tuple[Sandbox, list[Endpoint]]:
