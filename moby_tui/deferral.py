@@ -45,7 +45,7 @@ _DEFERRED = frozenset(
             "platform",
         ),
         *("ssl", "subprocess", "textwrap", "traceback", "typing_extensions", "urllib.parse"),
-        *("difflib", "mimetypes", "tempfile", "textual.types", "uuid"),
+        *("difflib", "mimetypes", "pickle", "random", "tempfile", "textual.types", "uuid"),
         *("asyncio.sslproto", "asyncio.staggered", "msgspec.inspect", "msgspec.msgpack", "msgspec.toml", "msgspec.yaml"),
     }
 )
@@ -174,6 +174,17 @@ class _WithoutAuthorities:
             context.__class__ = Late
 
 
+class _EncryptedSocket(type):
+    """The type of what stands for ``ssl.SSLSocket`` until ``ssl`` is executed. asyncio checks each socket that it connects for it, and none
+    can be one before."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        import ssl
+
+        executed = vars(ssl).get("SSLSocket")
+        return executed is not cls and isinstance(instance, ssl.SSLSocket)
+
+
 def _quote_from_bytes(data: bytes) -> str:
     """Executes ``urllib.parse``, by the use of a function that it has only then, and calls its function of this name."""
     from urllib import parse
@@ -185,6 +196,8 @@ def _quote_from_bytes(data: bytes) -> str:
 #: Functions that others take out of a module when they are imported, and call seldom or never (Textual, Rich, platformdirs, asyncio).
 _CALLED_LATER = {
     "difflib": ("get_close_matches",),
+    "pickle": ("dumps", "loads"),
+    "random": ("getrandbits",),
     "tempfile": ("gettempdir",),
     "traceback": ("extract_stack",),
     "uuid": ("uuid4",),
@@ -245,6 +258,8 @@ def _known(name: str) -> dict[str, object]:
         return {name: value for name, value in vars(_datetime).items() if not name.startswith("__")}
     if name == "logging":
         return {"DEBUG": 10, "getLogger": _get_logger}  # for asyncio, and for modules of ours
+    if name == "ssl":
+        return {"SSLSocket": _EncryptedSocket("SSLSocket", (), {})}
     if name == "subprocess":
         return {"PIPE": -1, "STDOUT": -2, "DEVNULL": -3}  # defaults of parameters in asyncio
     if name == "platform":

@@ -35,8 +35,8 @@ class DetachKeys:
     def read(self, data: bytes) -> bytes:
         """Returns what is to be passed on."""
         pending = self._held + data
-        before, found, _ = pending.partition(self._keys)
-        if found:
+        before, sequence, _ = pending.partition(self._keys)
+        if sequence:
             self.typed = True
             return before
         beginnings = (self._keys[:length] for length in range(len(self._keys) - 1, -1, -1))

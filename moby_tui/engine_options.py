@@ -181,5 +181,5 @@ def _from_environment(*, with_roots: bool) -> EngineOptions:
     variables = {"signature_policy": "MOBY_SIGNATURE_POLICY"}
     if with_roots:
         variables |= {"data_root": "MOBY_DATA_ROOT", "exec_root": "MOBY_EXEC_ROOT"}
-    found: dict[str, Any] = {name: os.environ[variable] for name, variable in variables.items() if os.environ.get(variable)}
-    return EngineOptions(**found)
+    values: dict[str, Any] = {name: os.environ[variable] for name, variable in variables.items() if os.environ.get(variable)}
+    return EngineOptions(**values)

@@ -16,7 +16,7 @@ from typing import Any
 
 from moby_tui import docker_folder
 from moby_tui.docker_folder import read_configuration, write_configuration
-from moby_tui.errors import MobyError
+from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.image import RegistryAuth
 
 DEFAULT_DOMAIN = "docker.io"
@@ -88,18 +88,18 @@ def erase(domain: str, folder: str | Path | None = None) -> bool:
     file = config_file(folder)
     configuration = read_configuration(file)
     auths = configuration.get("auths") or {}
-    found = [key for key in _keys(domain) if key in auths]
+    keys = [key for key in _keys(domain) if key in auths]
     helper = _helper_of(file, configuration, domain)
     if helper:
         known = _ask_helper(file, helper, _key(domain))
         if known is not None:
             _run_helper(file, helper, "erase", _key(domain))
-            found.append("")
-    for key in found:
+            keys.append("")
+    for key in keys:
         auths.pop(key, None)
-    if found:
+    if keys:
         write_configuration(file, configuration)
-    return bool(found)
+    return bool(keys)
 
 
 def _key(domain: str) -> str:
@@ -114,13 +114,13 @@ def _keys(domain: str) -> tuple[str, ...]:
 
 
 def decoded(auth: RegistryAuth) -> RegistryAuth | None:
-    """With ``auth`` (base64 of ``user:password``) taken apart; None for what holds no credential at all."""
+    """With ``auth`` (base64 of ``user:password``) taken apart; None for what holds no credential at all. Raises ``InvalidArgument``."""
     username, password = auth.username, auth.password
     if auth.auth and not (username and password):
         try:
             username, _, password = base64.b64decode(auth.auth, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError) as error:
-            raise MobyError("the stored login is not base64 of user:password; log in again") from error
+            raise InvalidArgument("the login is not base64 of user:password; log in again") from error
     password = password.rstrip("\0")
     if not (password or auth.identitytoken or auth.registrytoken):
         return None
@@ -145,8 +145,8 @@ def _ask_helper(file: Path, name: str, server: str) -> RegistryAuth | None:
     if answer is None:
         return None
     try:
-        found = json.loads(answer)
-        user, secret = str(found["Username"]), str(found["Secret"])
+        login = json.loads(answer)
+        user, secret = str(login["Username"]), str(login["Secret"])
     except (ValueError, LookupError, TypeError) as error:
         raise MobyError(f"credential helper docker-credential-{name} gives no answer that can be read") from error
     return decoded(RegistryAuth(identitytoken=secret) if user == _TOKEN else RegistryAuth(username=user, password=secret))
@@ -169,7 +169,7 @@ def _run_helper(file: Path, name: str, action: str, text: str) -> str | None:
         raise MobyError(f"credential helper {program} {action} failed: {error}") from error
     if done.returncode == 0:
         return done.stdout
-    said = (done.stdout + done.stderr).strip()
-    if action == "get" and "not found" in said.lower():
+    output = (done.stdout + done.stderr).strip()
+    if action == "get" and "not found" in output.lower():
         return None
-    raise MobyError(f"credential helper {program} {action} failed: {said[:300] or f'exit status {done.returncode}'}")
+    raise MobyError(f"credential helper {program} {action} failed: {output[:300] or f'exit status {done.returncode}'}")

@@ -21,13 +21,13 @@ _LONGEST_PATH = 255
 
 _DIGEST_ALGORITHM = "sha256"
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_IMAGE_ID = re.compile(r"[0-9a-f]{64}")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_DIGEST = r"sha256:[0-9a-f]{64}"
+_IMAGE_ID = r"[0-9a-f]{64}"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_PATH = rf"{_COMPONENT}(?:/{_COMPONENT})*"
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
-_DOMAIN = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?")
+_DOMAIN = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
 
 
 def hex_of(digest: str) -> str:
@@ -39,7 +39,7 @@ def hex_of(digest: str) -> str:
 
 def is_digest(text: str) -> bool:
     """Whether the text is ``sha256:`` and 64 lower-case hexadecimal digits: the only digests that ever become a path."""
-    return _DIGEST.fullmatch(text) is not None
+    return re.fullmatch(_DIGEST, text) is not None
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -91,18 +91,18 @@ class Reference(msgspec.Struct, frozen=True):
 
 def parse(text: str) -> Reference:
     """Reads a reference; raises ``InvalidArgument`` with Docker's texts."""
-    if _IMAGE_ID.fullmatch(text):
+    if re.fullmatch(_IMAGE_ID, text):
         raise InvalidArgument(f"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings")
     name, _, digest = text.partition("@")
     if "@" in text and not is_digest(digest):
         raise InvalidArgument(f"invalid reference format: {text!r} does not end in a sha256 digest")
     name, tag = _split_tag(name)
     domain, path = _split_domain(name)
-    if not _PATH.fullmatch(path):
-        if _PATH.fullmatch(path.lower()):
+    if not re.fullmatch(_PATH, path):
+        if re.fullmatch(_PATH, path.lower()):
             raise InvalidArgument(f"invalid reference format: repository name ({path}) must be lowercase")
         raise InvalidArgument(f"invalid reference format: {text!r}")
-    if not _DOMAIN.fullmatch(domain) or (tag is not None and not _TAG.fullmatch(tag)):
+    if (domain != DEFAULT_DOMAIN and not re.fullmatch(_DOMAIN, domain)) or (tag is not None and not re.fullmatch(_TAG, tag)):
         raise InvalidArgument(f"invalid reference format: {text!r}")
     if len(path) > _LONGEST_PATH:
         raise InvalidArgument(f"invalid reference format: repository name must not be more than {_LONGEST_PATH} characters")

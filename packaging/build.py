@@ -19,11 +19,13 @@ from pathlib import Path
 HERE = Path(__file__).parent
 #: No file of the program is younger or older than this: 2026-01-01.
 EPOCH = 1767225600
+#: Modules are stored as they are: each start would inflate hundreds of them, and the one file is compressed as a whole.
+STORED = {"PYINSTALLER_ZLIB_COMPRESSION_LEVEL": "0"}
 
 
 def freeze(work: Path) -> Path:
     """Runs PyInstaller and returns the folder it made."""
-    env = {**os.environ, "PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": str(EPOCH)}
+    env = {**os.environ, "PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": str(EPOCH), **STORED}
     options = ["--noconfirm", "--log-level=WARN", f"--distpath={work}/dist", f"--workpath={work}/work"]
     subprocess.run([sys.executable, "-m", "PyInstaller", *options, str(HERE / "moby.spec")], check=True, env=env)
     return work / "dist" / "moby"

@@ -71,6 +71,29 @@ print(importlib.util.find_spec("moby_tui.nothing"), importlib.util.find_spec("mo
     assert _printed(program).splitlines() == ["[] True moby_tui/cli/quick.py", "None True"]
 
 
+def test_a_connection_without_tls_executes_no_ssl() -> None:
+    program = """
+from moby_tui import deferral
+deferral.install()
+import asyncio, socket, ssl, sys, tempfile
+
+async def talk(path):
+    server = await asyncio.start_unix_server(lambda reader, writer: writer.close(), path)
+    reader, writer = await asyncio.open_unix_connection(path)
+    print(await reader.read(), "_ssl" in sys.modules)
+    writer.close()
+    server.close()
+
+with tempfile.TemporaryDirectory() as folder:
+    asyncio.run(talk(folder + "/s"))
+early, (ours, theirs) = ssl.SSLSocket, socket.socketpair()
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+encrypted = context.wrap_socket(ours, server_hostname="x", do_handshake_on_connect=False)
+print(early is ssl.SSLSocket, isinstance(encrypted, early), isinstance(encrypted, ssl.SSLSocket), isinstance(theirs, early))
+"""
+    assert _printed(program).splitlines() == ["b'' False", "False True True False"]
+
+
 def test_what_asyncio_and_msgspec_ask_of_modules_is_answered_without_their_execution() -> None:
     program = """
 from moby_tui import deferral
@@ -121,7 +144,7 @@ print(missing)
 def test_ctrl_c_cancels_a_command_and_the_second_ends_it(signals: int, ended: str) -> None:
     program = f"""
 import asyncio, os, signal, sys
-from moby_tui.cli import interruption
+from moby_tui.cli import session
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its jobs in the background ignore it
 async def work():
     loop = asyncio.get_running_loop()
@@ -134,7 +157,7 @@ async def work():
         else:
             print("put away")
 try:
-    interruption.run(work())
+    session.run(work())
 except KeyboardInterrupt:
     print("" if {signals} == 1 else "at once", signal.getsignal(signal.SIGINT) is signal.default_int_handler)
 """
@@ -144,13 +167,13 @@ except KeyboardInterrupt:
 def test_a_command_that_ignores_ctrl_c_goes_on_ignoring_it() -> None:
     program = """
 import asyncio, os, signal
-from moby_tui.cli import interruption
+from moby_tui.cli import session
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 async def work():
     os.kill(os.getpid(), signal.SIGINT)
     await asyncio.sleep(0)
     return "done"
-print(interruption.run(work()), signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+print(session.run(work()), signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
 """
     assert _printed(program) == "done True"
 

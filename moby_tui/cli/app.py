@@ -60,10 +60,10 @@ def _outcome(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         raise
     except (OSError, RuntimeError) as error:
-        told = refused_by_system(error)
-        if told is None or session.current().debug:
+        refusal = refused_by_system(error)
+        if refusal is None or session.current().debug:
             raise
-        session.tell(told)
+        session.tell(refusal)
         return 1
     except UnicodeEncodeError as error:
         if session.current().debug:
@@ -92,10 +92,10 @@ def _command(argv: Sequence[str]) -> Callable[[], Any]:
 def _quick(argv: Sequence[str]) -> Callable[[], Any]:
     line = Line(GlobalOptions, argv, interspersed=False)
     chosen = GlobalOptions(**from_environment(GlobalOptions, os.environ) | line.chosen)
-    found = find(line.rest)
-    if found is None:
+    entry = find(line.rest)
+    if entry is None:
         return _plug_in(chosen, line.rest)
-    command, words = found
+    command, words = entry
     options, arguments = parse(command, words)
 
     def call() -> Any:

@@ -161,12 +161,12 @@ def _health(options: CreateOptions) -> HealthConfig | None:
         start_period=options.health_start_period,
         start_interval=options.health_start_interval,
     )
-    asked = bool(options.health_cmd or options.health_retries or any(durations.values()))
+    is_requested = bool(options.health_cmd or options.health_retries or any(durations.values()))
     if options.no_healthcheck:
-        if asked:
+        if is_requested:
             raise InvalidArgument("option --no-healthcheck contradicts the --health options")
         return HealthConfig(test=["NONE"])
-    if not asked:
+    if not is_requested:
         return None
     test = ["CMD-SHELL", options.health_cmd] if options.health_cmd else None
     return HealthConfig(test=test, retries=options.health_retries, **durations)

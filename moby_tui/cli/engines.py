@@ -25,11 +25,11 @@ class NamedEngines:
 
     def names(self) -> Sequence[tuple[str, str]]:
         """The contexts with their hosts; one that is damaged is left out."""
-        found = [(DEFAULT, "the engine in this process")]
+        names = [(DEFAULT, "the engine in this process")]
         for context in self._contexts.list():
             endpoint = context.endpoints.get("docker", {})
-            found.append((context.name, str(endpoint.get("Host", ""))))
-        return found
+            names.append((context.name, str(endpoint.get("Host", ""))))
+        return names
 
     def factory(self, name: str) -> Callable[[], AbstractAsyncContextManager[Client]]:
         """Raises ``NotFound``, ``InvalidArgument``, and ``Forbidden`` for the engine in this process without root."""

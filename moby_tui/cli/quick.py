@@ -121,17 +121,17 @@ def from_environment(options: type[Options], environment: Mapping[str, str]) -> 
 def arguments(command: Command, words: Sequence[str]) -> dict[str, Any]:
     """The positional arguments by name. Raises ``NotUnderstood`` for too few or too many."""
     left = list(words)
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for argument in command.arguments:
         if argument.required and not left:
             raise NotUnderstood
         if argument.many:
-            found[argument.name], left = left, []
+            values[argument.name], left = left, []
         else:
-            found[argument.name] = left.pop(0) if left else ""
+            values[argument.name] = left.pop(0) if left else ""
     if left:
         raise NotUnderstood
-    return found
+    return values
 
 
 def parse(command: Command, words: Sequence[str]) -> tuple[Options, dict[str, Any]]:

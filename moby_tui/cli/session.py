@@ -10,9 +10,11 @@ from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotImplemente
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    import asyncio
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
     from contextlib import AbstractAsyncContextManager
-    from typing import TypeVar
+    from types import FrameType
+    from typing import Any, TypeVar
 
     from moby_tui.api.client.protocol import Client
     from moby_tui.api.client.tls import Tls
@@ -101,9 +103,51 @@ def require_root() -> None:
 def call(work: Callable[[Client], Awaitable[T]]) -> T:
     """Runs the work with an open client. Raises the errors of ``moby_tui.errors``, ``KeyboardInterrupt`` on ctrl-c."""
     require_root()
-    from moby_tui.cli import interruption
+    return run(_with_client(work))
 
-    return interruption.run(_with_client(work))
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """As ``asyncio.run``: the first SIGINT cancels the coroutine, ``KeyboardInterrupt`` is raised when it has ended, or by the second.
+
+    With a handler of our own. Whoever replaces the one of asyncio has the whole task written out (``signal.signal`` makes each handler
+    an enumeration's member if it can), for which asyncio executes the module inspect (``deferral.py``).
+    """
+    # imported here: a command that calls no engine needs neither
+    import asyncio
+    import signal
+
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        return asyncio.run(work)
+    interruption = _Interruption()
+    signal.signal(signal.SIGINT, interruption.arrived)
+    try:
+        return asyncio.run(interruption.cancelling(work))
+    except asyncio.CancelledError:
+        if interruption.count:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _Interruption:
+    def __init__(self) -> None:
+        self.count = 0
+        self._task: asyncio.Task[Any] | None = None
+
+    async def cancelling(self, work: Coroutine[Any, Any, T]) -> T:
+        """The work, in the task that is cancelled."""
+        import asyncio
+
+        self._task = asyncio.current_task()
+        return await work
+
+    def arrived(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+        if self.count > 1 or self._task is None or self._task.done():
+            raise KeyboardInterrupt
+        # the loop may be waiting: this wakes it
+        self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
 
 async def _with_client(work: Callable[[Client], Awaitable[T]]) -> T:

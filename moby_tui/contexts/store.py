@@ -73,12 +73,12 @@ class Store:
 
     def list(self) -> list[Context]:
         """All, by name. One that cannot be read is left out here, and told of by ``get``."""
-        found = []
+        contexts = []
         with suppress(FileNotFoundError, NotADirectoryError):
             for folder in os.scandir(self.folder / "contexts/meta"):
                 with suppress(MobyError, OSError):
-                    found.append(_decode(Path(folder.path, "meta.json")))
-        return sorted(found, key=lambda context: context.name)
+                    contexts.append(_decode(Path(folder.path, "meta.json")))
+        return sorted(contexts, key=lambda context: context.name)
 
     def get(self, name: str) -> Context:
         """Raises ``NotFound``, ``InvalidArgument`` for a name that cannot be, ``MobyError`` for a file that is damaged."""

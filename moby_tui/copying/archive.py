@@ -29,12 +29,12 @@ class Source(NamedTuple):
 
 def source(path: str, link_target: str = "") -> Source:
     """``link_target`` is the target of a link at the path, if it is to be followed: the copy keeps the link's name."""
-    asked = _normalized(path)
-    read = asked
+    normalized = _normalized(path)
+    read = normalized
     if link_target:
-        trailing = "/." if _is_contents(asked) else "/" if asked.endswith("/") else ""
-        read = os.path.normpath(os.path.join(os.path.dirname(asked.rstrip("/")), link_target)) + trailing
-    return Source(read, "." if _is_contents(asked) else os.path.basename(asked.rstrip("/")) or ".")
+        trailing = "/." if _is_contents(normalized) else "/" if normalized.endswith("/") else ""
+        read = os.path.normpath(os.path.join(os.path.dirname(normalized.rstrip("/")), link_target)) + trailing
+    return Source(read, "." if _is_contents(normalized) else os.path.basename(normalized.rstrip("/")) or ".")
 
 
 def _normalized(path: str) -> str:

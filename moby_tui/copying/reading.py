@@ -57,14 +57,14 @@ async def members(chunks: AsyncIterator[bytes], most: int, most_bytes: int) -> t
     """The members of an archive, at most so many, of at most so many bytes; and whether these are all. Raises ``InvalidArgument``."""
 
     def work(pieces: Iterator[bytes]) -> tuple[list[Member], bool]:
-        found: list[Member] = []
+        listed: list[Member] = []
         read = 0
         for entry in tar.Reader(pieces):
-            found.append(_member(entry))
+            listed.append(_member(entry))
             read += entry.size
-            if len(found) >= most or read >= most_bytes:
-                return found, False
-        return found, True
+            if len(listed) >= most or read >= most_bytes:
+                return listed, False
+        return listed, True
 
     return await consume(chunks, work)
 

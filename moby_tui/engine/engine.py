@@ -15,7 +15,7 @@ from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.service import ContainerService
 from moby_tui.engine.kernel.process import boot_id
 from moby_tui.engine.resources.images import upkeep
-from moby_tui.engine.store import backup, disk, losses
+from moby_tui.engine.store import disk, losses
 from moby_tui.engine.store.containers import ContainerStore
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import DEFAULT_DATA_ROOT, DEFAULT_EXEC_ROOT, Paths
@@ -213,13 +213,13 @@ class Engine:
         unborn = losses.check_complete(self.paths, database)
         if disk.refusal(self.paths.data_root) is None:
             database.note_boot(boot_id())
-        backup.make_if_due(database)
+        _back_up(database)
         return unborn
 
     def back_up(self) -> None:
         """Backs the database up, where it has changed since that was last done and that is a while ago."""
         if self._database is not None:
-            backup.make_if_due(self._database)
+            _back_up(self._database)
 
     @staticmethod
     async def recover(
@@ -325,6 +325,14 @@ class Engine:
             for service in _SERVICES:
                 vars(self).pop(service, None)
         await asyncio.sleep(0)
+
+
+def _back_up(database: Database) -> None:
+    if database.is_backup_due():
+        # imported here, since few commands make a backup
+        from moby_tui.engine.store import backup
+
+        backup.make(database)
 
 
 def _paths(options: EngineOptions) -> Paths:

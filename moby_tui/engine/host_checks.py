@@ -74,7 +74,7 @@ def examine(data_root: Path, exec_root: Path) -> list[Check]:
         partial(_space, exec_root, "exec root"),
         _bounds,
     )
-    return [found for check in checks for found in check()]
+    return [result for check in checks for result in check()]
 
 
 def _check(about: str, severity: str, message: str, advice: str = "") -> Check:
@@ -83,8 +83,8 @@ def _check(about: str, severity: str, message: str, advice: str = "") -> Check:
 
 def _kernel() -> Iterator[Check]:
     release = os.uname().release
-    found = re.match(r"(\d+)\.(\d+)", release)
-    if found and (int(found[1]), int(found[2])) < _LEAST_KERNEL:
+    match = re.match(r"(\d+)\.(\d+)", release)
+    if match and (int(match[1]), int(match[2])) < _LEAST_KERNEL:
         yield _check(
             "kernel", ERROR, f"Linux {release} is older than 5.12: no container can be started", "install a newer kernel"
         )
@@ -244,15 +244,15 @@ def _storage(data_root: Path) -> Iterator[Check]:
 def _space(folder: Path, what: str) -> Iterator[Check]:
     """Bytes and files that are left; what root alone may still use is not counted."""
     try:
-        found = os.statvfs(folder)
+        disk = os.statvfs(folder)
     except OSError:
         return
-    for total, free, unit in ((found.f_blocks, found.f_bavail, "space"), (found.f_files, found.f_favail, "inodes")):
+    for total, free, unit in ((disk.f_blocks, disk.f_bavail, "space"), (disk.f_files, disk.f_favail, "inodes")):
         if not total:
             continue
         left = 100 * free / total
         severity = ERROR if left < _VERY_LOW else WARNING if left < _LOW else OK
-        amount = f"{free * found.f_frsize / 1e9:.1f} GB" if unit == "space" else f"{free}"
+        amount = f"{free * disk.f_frsize / 1e9:.1f} GB" if unit == "space" else f"{free}"
         message = f"{left:.0f} % of the {unit} of the {what} is free ({amount})"
         if severity != OK:
             yield _check(

@@ -40,8 +40,8 @@ class HistoryService:
         )
 
     async def containers(self) -> builtins.list[Remembered]:
-        found = await in_thread(self._remembered)
-        return sorted(found.values(), key=lambda one: max(one.last, one.removed), reverse=True)
+        remembered = await in_thread(self._remembered)
+        return sorted(remembered.values(), key=lambda one: max(one.last, one.removed), reverse=True)
 
     async def figures(
         self, ref: str, *, since: float | None = None, until: float | None = None, step: int = 0
@@ -101,26 +101,26 @@ class HistoryService:
         return matching[0]
 
     def _remembered(self) -> dict[str, Remembered]:
-        found: dict[str, Remembered] = {}
+        remembered: dict[str, Remembered] = {}
         for record in self._journal().read():
             if isinstance(record, Sample):
                 for row in record.rows:
-                    one = found.setdefault(row.id, Remembered(id=row.id, name=row.id[:12]))
+                    one = remembered.setdefault(row.id, Remembered(id=row.id, name=row.id[:12]))
                     one.first = one.first or record.time / SECOND
                     one.last = record.time / SECOND
                 continue
-            one = found.setdefault(record.id, Remembered(id=record.id, name=record.name))
+            one = remembered.setdefault(record.id, Remembered(id=record.id, name=record.name))
             one.name, one.image = record.name, record.image
             if isinstance(record, LogTail):
                 one.log, one.exit_code, one.removed = True, record.exit_code, record.time / SECOND
-        return found
+        return remembered
 
     def _tail(self, identifier: str) -> LogTail | None:
-        found: LogTail | None = None
+        tail: LogTail | None = None
         for record in self._journal().read():
             if isinstance(record, LogTail) and record.id == identifier:
-                found = record
-        return found
+                tail = record
+        return tail
 
     def _figures(self, identifier: str, since: int, until: int | None, step: int) -> builtins.list[Figures]:
         figures: builtins.list[Figures] = []

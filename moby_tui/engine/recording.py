@@ -123,11 +123,11 @@ class Recorder:
         for sampler in list(self._running.values()):
             record = sampler.record
             try:
-                told = sampler.take(None)
+                figures = sampler.take(None)
             except (MobyError, OSError):
                 continue
-            if told.read != ZERO_TIME:
-                rows.append(_row(told))
+            if figures.read != ZERO_TIME:
+                rows.append(_row(figures))
                 if record.id not in self._named:
                     self._named.add(record.id)
                     records.append(Name(now, record.id, record.name, record.image))

@@ -206,10 +206,10 @@ class SystemService:
         bounds = ("reserved-space", "max-used-space", "min-free-space")
         rest = {key: values for key, values in filters.items() if key not in ("all", *bounds)}
         keep = await self._builder().kept_space(*(int(min(filters.get(name, ()), default="0")) for name in bounds))
-        found = await self._builder().prunable(all="all" in filters, filters=rest, gone=removed, keep_storage=keep)
-        digests = self._images.unneeded(found.digests, gone=removed) - going
-        size = found.size + await in_thread(self._images.measure, digests)
-        return BuildPruned(caches_deleted=[*found.steps, *found.mounts], space_reclaimed=size)
+        unused = await self._builder().prunable(all="all" in filters, filters=rest, gone=removed, keep_storage=keep)
+        digests = self._images.unneeded(unused.digests, gone=removed) - going
+        size = unused.size + await in_thread(self._images.measure, digests)
+        return BuildPruned(caches_deleted=[*unused.steps, *unused.mounts], space_reclaimed=size)
 
 
 def version() -> Version:

@@ -35,18 +35,18 @@ def open_in_container(pid: int) -> tuple[int, int]:
     """
     root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        found = open_in_root(root, "dev/pts/ptmx", os.O_PATH)
+        descriptor = open_in_root(root, "dev/pts/ptmx", os.O_PATH)
     except OSError as error:
         raise MobyError(f"cannot allocate a terminal: the container has no /dev/pts/ptmx ({error.strerror})") from error
     finally:
         os.close(root)
     try:
-        status = os.fstat(found)
+        status = os.fstat(descriptor)
         if not stat.S_ISCHR(status.st_mode) or status.st_rdev != _PTMX:
             raise MobyError("cannot allocate a terminal: the container's /dev/pts/ptmx is not one")
-        return terminal.peer_of(os.open(f"/proc/self/fd/{found}", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+        return terminal.peer_of(os.open(f"/proc/self/fd/{descriptor}", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
     finally:
-        os.close(found)
+        os.close(descriptor)
 
 
 class Relay:

@@ -13,9 +13,10 @@ from moby_tui.engine.runtime.birth import hooks, procfs, terminal
 from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving, kill
 from moby_tui.engine.runtime.birth.failure import StartFailure
 from moby_tui.engine.runtime.monitor.execution import open_entrances
-from moby_tui.engine.runtime.plan.container import compile_container
+from moby_tui.engine.runtime.plan.becoming import ProcessInputs, Streams
+from moby_tui.engine.runtime.plan.container import ContainerInputs, compile_container
+from moby_tui.engine.runtime.plan.filesystem.mounting import MountInputs
 from moby_tui.engine.runtime.plan.filesystem.source import open_binds
-from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.engine.runtime.plan.gate import Gate
 from moby_tui.engine.runtime.plan.mount_options import MountOptions
 from moby_tui.engine.runtime.plan.process import joining
@@ -90,10 +91,10 @@ def _check_terminal(spec: Configuration, asked: CreateOptions) -> None:
 
 
 def _cgroup_path(spec: Configuration, ident: str) -> str:
-    asked = spec.linux.cgroups_path or ident
-    if ":" in asked and "/" not in asked:
-        raise MobyError(f"cgroupsPath {asked!r} is systemd's: this runtime makes control groups itself, use the cgroupfs manager")
-    return os.path.normpath("/" + asked.lstrip("/"))
+    path = spec.linux.cgroups_path or ident
+    if ":" in path and "/" not in path:
+        raise MobyError(f"cgroupsPath {path!r} is systemd's: this runtime makes control groups itself, use the cgroupfs manager")
+    return os.path.normpath("/" + path.lstrip("/"))
 
 
 class _Making:
@@ -112,80 +113,105 @@ class _Making:
 
     def make(self) -> None:
         self.cgroup.create(self.spec.linux.resources)
-        around = self._surroundings()
+        wait, go = os.pipe2(os.O_CLOEXEC)
+        inputs = self._open_inputs(wait)
         report = self._open_report()
         awaited = Awaited(report, self._check_moving)
-        go = self._clone(around)
-        if "pid" in around.joined:
+        self._clone(inputs, go)
+        if "pid" in inputs.joined:
             # it makes the one that stays as its last step
-            self._run_hooks(around, awaited)
+            self._run_hooks(inputs.before_root, awaited)
             self._await_birth(awaited)
         elif joining.forks(self.spec):
             self._await_birth(awaited)
         self._let_go(go)
-        self._run_hooks(around, awaited)
-        assert around.before_program is not None
+        self._run_hooks(inputs.before_root, awaited)
+        assert inputs.process.before_program is not None
         if self.listener is not None:
             self.listener.send(awaited, self.container.pid, self.container.state("creating"))
-        if not awaited.at(around.before_program):
+        if not awaited.at(inputs.process.before_program):
             raise StartFailure.of_report(awaited.failure(), self.spec.process.args[0])
         os.close(report)
         container = self.container
         container.values["status"] = "created"
         container.save()
 
-    def _surroundings(self) -> Surroundings:
-        """What is opened on the host before the clone."""
-        spec, around = self.spec, Surroundings()
-        around.root, around.root_point = self._open_root(), spec.root.path
-        around.mask_point = f"{self.container.folder}/mask"
-        os.mkdir(around.mask_point)
-        if self.user >= 0:
-            around.joined["user"] = self.user
-            # ours may be closed to its root
-            around.root_point, around.mask_point = joining.mount_points(spec, self.container.folder)
-        if (pid := open_pid(spec.linux)) >= 0:
-            around.joined["pid"] = pid
-        around.binds = open_binds(spec, trees.make(spec, around.root), self.user)
-        around.seccomp = seccomp.program(self.store, spec.linux.seccomp)
-        around.listener = self.listener.give if self.listener is not None else -1
-        around.cgroup_mounts = self.cgroup.mounts()
-        around.entrances = open_entrances(self.cgroup)
-        if pid >= 0:
-            around.procfs = procfs.mount_all(spec, pid, self.cgroup, around.entrances)
-        around.monitored, around.preserved, around.no_pivot = False, self.asked.preserved, self.asked.no_pivot
+    def _open_inputs(self, go: int) -> ContainerInputs:
+        """What is opened on the host before the clone; ``go`` is the pipe where the process waits. Raises as ``create`` does."""
+        spec = self.spec
+        root = self._open_root()
+        joined = self._open_joined()
+        binds = open_binds(spec, trees.make(spec, root), self.user)
+        filter_program = seccomp.program(self.store, spec.linux.seccomp)
+        entrances = open_entrances(self.cgroup)
+        procfs_trees = procfs.mount_all(spec, joined["pid"], self.cgroup, entrances) if "pid" in joined else {}
+        devpts = -1
         if spec.process.terminal or joining.has_user_namespace(spec):
             # in a user namespace the kernel takes no group for it that is the host's
-            around.devpts = terminal.mount_devpts(*joining.id_maps(spec))
+            devpts = terminal.mount_devpts(*joining.id_maps(spec))
+        streams = Streams()
         if spec.process.terminal:
-            self._open_terminal(around)
+            streams = Streams(self._open_terminal(devpts))
         else:
             give_streams(host_user(spec))
         os.mkfifo(self.container.go, 0o600)
-        around.before_program = Gate(os.open(self.container.go, os.O_RDWR | os.O_CLOEXEC))
-        if any(spec.hooks.of(stage) for stage in _BEFORE_ROOT):
-            around.before_root = Gate()
-        return around
+        return ContainerInputs(
+            ProcessInputs(
+                streams,
+                seccomp=filter_program,
+                listener=self.listener.give if self.listener is not None else -1,
+                go=go,
+                before_program=Gate(os.open(self.container.go, os.O_RDWR | os.O_CLOEXEC)),
+                monitored=False,
+                preserved=self.asked.preserved,
+            ),
+            MountInputs(
+                root=root,
+                binds=binds,
+                devpts=devpts,
+                procfs=procfs_trees,
+                cgroups=self.cgroup.mounts(),
+                points=self._mount_points(),
+            ),
+            joined=joined,
+            entrances=entrances,
+            before_root=Gate() if any(spec.hooks.of(stage) for stage in _BEFORE_ROOT) else None,
+            no_pivot=self.asked.no_pivot,
+        )
+
+    def _open_joined(self) -> dict[str, int]:
+        """The descriptors of the user and the pid namespace that the process enters, if they are not the caller's."""
+        namespaces = {"user": self.user, "pid": open_pid(self.spec.linux)}
+        return {kind: descriptor for kind, descriptor in namespaces.items() if descriptor >= 0}
+
+    def _mount_points(self) -> tuple[str, str]:
+        """The folders of the host to attach the root and the masks to, in the container's own mount namespace only."""
+        masks = f"{self.container.folder}/mask"
+        os.mkdir(masks)
+        # in a user namespace ours may be closed to its root
+        return joining.mount_points(self.spec, self.container.folder) if self.user >= 0 else (self.spec.root.path, masks)
 
     def _open_root(self) -> int:
         """The bundle's root with all that is mounted in it, as a detached copy: on the host nothing changes."""
         flags = mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | mounts.AT_RECURSIVE
         tree = mounts.open_tree(mounts.AT_FDCWD, self.spec.root.path, flags)
-        asked = self.spec.linux.propagation or "rprivate"
-        propagation = MountOptions([asked]).propagation
+        kind = self.spec.linux.propagation or "rprivate"
+        propagation = MountOptions([kind]).propagation
         if not propagation or propagation == mounts.MS_UNBINDABLE:
-            raise MobyError(f"rootfsPropagation {asked!r} is not supported; it can be private, slave or shared")
+            raise MobyError(f"rootfsPropagation {kind!r} is not supported; it can be private, slave or shared")
         mounts.mount_setattr(tree, "", mounts.AT_EMPTY_PATH | mounts.AT_RECURSIVE, propagation=propagation)
         return tree
 
-    def _open_terminal(self, around: Surroundings) -> None:
-        self.master, around.terminal = terminal.open_terminal(around.devpts)
-        os.fchown(around.terminal, host_user(self.spec), -1)
+    def _open_terminal(self, devpts: int) -> int:
+        """Opens the terminal, and sends its master to the console socket if there is one; returns the process's end."""
+        self.master, peer = terminal.open_terminal(devpts)
+        os.fchown(peer, host_user(self.spec), -1)
         size = self.spec.process.console_size
         if size is not None and size.height and size.width:
             terminal.resize(self.master, size.height, size.width)
         if self.asked.console_socket:
             console.send(self.asked.console_socket, self.master)
+        return peer
 
     def _open_report(self) -> int:
         os.mkfifo(self.container.report, 0o600)
@@ -194,12 +220,11 @@ class _Making:
     def _check_moving(self) -> None:
         check_moving(self.cgroup.path, self.container.pid or self.first)
 
-    def _clone(self, around: Surroundings) -> int:
-        """Makes the process, or the one that makes it; returns the descriptor that lets it go."""
+    def _clone(self, inputs: ContainerInputs, go: int) -> None:
+        """Makes the process, or the one that makes it. It must not keep ``go``, the descriptor that lets it go."""
         spec, container = self.spec, self.container
         child_report = os.open(container.report, os.O_WRONLY | os.O_CLOEXEC)
-        around.go, go = os.pipe2(os.O_CLOEXEC)
-        program = compile_container(spec, around)
+        program = compile_container(spec, inputs)
         clone = processes.Clone(joining.clone_flags(spec), self.cgroup.descriptor())
         with Joined(spec.linux):
             pid = clone()
@@ -208,15 +233,15 @@ class _Making:
                 program.run(child_report)
         if pid < 0:
             raise OSError(-pid, "cannot make the namespaces")
-        for fd in (around.go, child_report, *around.entrances, *around.joined.values(), *around.procfs.values()):
+        process = inputs.process
+        for fd in (process.go, child_report, *inputs.entrances, *inputs.joined.values(), *inputs.mounts.procfs.values()):
             os.close(fd)
-        for gate in (around.before_root, around.before_program):
+        for gate in (inputs.before_root, process.before_program):
             if gate is not None:
                 gate.child_is_made()
         if self.listener is not None:
             self.listener.child_is_made()
         self._record(pid)
-        return go
 
     def _record(self, pid: int) -> None:
         self.container.values |= {"pid": pid, "pid_started": processes.start_time(pid) if pid else 0}
@@ -242,10 +267,12 @@ class _Making:
         finally:
             os.close(go)
 
-    def _run_hooks(self, around: Surroundings, awaited: Awaited) -> None:
-        """When all mounts are made and the root is not changed yet, so that a hook can still mount what it brings."""
-        gate, around.before_root = around.before_root, None
-        if gate is None or not awaited.at(gate):
+    def _run_hooks(self, gate: Gate | None, awaited: Awaited) -> None:
+        """Runs them when all mounts are made and the root is not changed yet, so that a hook can still mount what it brings.
+
+        Does nothing if they have run, or if the process does not get to the ``gate``.
+        """
+        if gate is None or self.hooked or not awaited.at(gate):
             return
         self.hooked = True
         state = self.container.state("creating")

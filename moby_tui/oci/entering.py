@@ -13,8 +13,8 @@ from moby_tui.engine.runtime.birth import hooks, terminal
 from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving
 from moby_tui.engine.runtime.birth.failure import StartFailure
 from moby_tui.engine.runtime.monitor.execution import clone_into, open_entrances
+from moby_tui.engine.runtime.plan.becoming import ProcessInputs, Streams
 from moby_tui.engine.runtime.plan.exec import compile_exec
-from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.errors import MobyError
 from moby_tui.oci import bundle as bundles
 from moby_tui.oci import console, seccomp
@@ -35,7 +35,7 @@ def execute(store: Store, options: Options) -> int:
         raise MobyError(refusal)
     config = container.config
     process = process_of(config.process, options, command)
-    streams, master, peer = (-1, -1, -1), -1, -1
+    master, peer = -1, -1
     if process.terminal:
         master, peer = console.open_in_container(container.pid)
         os.fchown(peer, host_user(config, process), -1)
@@ -46,7 +46,7 @@ def execute(store: Store, options: Options) -> int:
     else:
         give_streams(host_user(config, process))
     program = seccomp.program(store.root, config.linux.seccomp)
-    pid = _enter(container, process, program, peer, streams, options.number("preserve-fds"))
+    pid = _enter(container, process, program, Streams(peer), options.number("preserve-fds"))
     if peer >= 0:
         os.close(peer)
     if options.get("pid-file"):
@@ -110,21 +110,21 @@ def _capabilities(own: Capabilities, added: list[str]) -> Capabilities:
     return own.replaced(**sets)
 
 
-def _enter(
-    container: Container, process: Process, filter_program: bytes, peer: int, streams: tuple[int, int, int], preserved: int
-) -> int:
+def _enter(container: Container, process: Process, filter_program: bytes, streams: Streams, preserved: int) -> int:
     """Makes the process, a child of ours; returns its pid. Raises ``StartFailure``."""
     cgroup, config = container.cgroup, container.config
     init = os.pidfd_open(container.pid)
     report, child_report = os.pipe2(os.O_CLOEXEC)
     listener = Listener.of(config.linux) if filter_program else None
     entrances = open_entrances(cgroup)
-    around = Surroundings()
-    around.terminal, around.streams, around.preserved = peer, streams, preserved
-    around.entrances, around.seccomp = entrances, filter_program
-    around.monitored = False
-    around.listener = -1 if listener is None else listener.give
-    program = compile_exec(process, config, init, around)
+    inputs = ProcessInputs(
+        streams,
+        seccomp=filter_program,
+        listener=-1 if listener is None else listener.give,
+        monitored=False,
+        preserved=preserved,
+    )
+    program = compile_exec(process, config, init, entrances, inputs)
     joiner = clone_into(cgroup, init)
     if joiner == 0:
         program.run(child_report)
@@ -170,7 +170,7 @@ def run_hooks(container: Container, config: Configuration, found: list[Hook]) ->
         state, feed = os.pipe2(os.O_CLOEXEC)
         null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
         try:
-            pid = _enter(container, process, program, -1, (state, null, null), 0)
+            pid = _enter(container, process, program, Streams(standard=(state, null, null)), 0)
         except StartFailure as failure:
             os.close(feed)
             raise hooks.HookFailure(f"startContainer hook {path}: {failure.message}") from failure

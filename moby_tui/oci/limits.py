@@ -29,14 +29,14 @@ def requested_limits(options: Options) -> dict[str, Any]:
     """
     if options.get("resources"):
         return _without_zeros(_read(options.get("resources")))
-    found: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
     for name, (section, key) in _PLACES.items():
         text = options.get(name)
         if text:
-            found.setdefault(section, {})[key] = text if key in ("cpus", "mems") else _number(name, text)
-    if not found:
+            limits.setdefault(section, {})[key] = text if key in ("cpus", "mems") else _number(name, text)
+    if not limits:
         raise UsageError("update needs --resources or a limit")
-    return found
+    return limits
 
 
 def _read(path: str) -> dict[str, Any]:

@@ -30,8 +30,8 @@ def check(seccomp: Seccomp) -> None:
     if not seccomp.listener_path:
         raise MobyError("SCMP_ACT_NOTIFY needs linux.seccomp.listenerPath: the socket of who answers")
     for rule in rules:
-        if asked := set(_NEEDED) & set(rule.names):
-            raise MobyError(f"SCMP_ACT_NOTIFY cannot be used for {sorted(asked)[0]}: the listener is handed over with it")
+        if names := set(_NEEDED) & set(rule.names):
+            raise MobyError(f"SCMP_ACT_NOTIFY cannot be used for {sorted(names)[0]}: the listener is handed over with it")
 
 
 class Listener:
@@ -62,13 +62,13 @@ class Listener:
         self._take.close()
         if not descriptors:
             return
-        told: dict[str, Any] = {"ociVersion": VERSION, "fds": ["seccompFd"], "pid": pid, "state": state}
+        state_message: dict[str, Any] = {"ociVersion": VERSION, "fds": ["seccompFd"], "pid": pid, "state": state}
         if self._metadata:
-            told["metadata"] = self._metadata
+            state_message["metadata"] = self._metadata
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
                 connection.connect(self._path)
-                socket.send_fds(connection, [json.dumps(told).encode()], descriptors)
+                socket.send_fds(connection, [json.dumps(state_message).encode()], descriptors)
         except OSError as error:
             raise MobyError(f"cannot hand the seccomp listener to {self._path}: {(error.strerror or '').lower()}") from error
         finally:

@@ -25,15 +25,15 @@ def _described(container: Container) -> dict[str, Any]:
 
 
 def listing(store: Store, form: str, *, quiet: bool) -> None:
-    found = [_described(container) for container in store.all()]
+    states = [_described(container) for container in store.all()]
     if quiet:
-        for container in found:
+        for container in states:
             print(container["id"])
     elif form == "json":
-        print(json.dumps(found))
+        print(json.dumps(states))
     else:
         rows: list[tuple[str, ...]] = [("ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER")]
-        rows += [tuple(str(one[key]) for key in ("id", "pid", "status", "bundle", "created", "owner")) for one in found]
+        rows += [tuple(str(one[key]) for key in ("id", "pid", "status", "bundle", "created", "owner")) for one in states]
         _print_table(rows)
 
 

@@ -11,7 +11,25 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Reader(Protocol):
+        """The part of ``asyncio.StreamReader`` that a stream needs."""
+
+        async def read(self, n: int = -1) -> bytes: ...
+
+    class Writer(Protocol):
+        """The part of ``asyncio.StreamWriter`` that a stream needs."""
+
+        def write(self, data: bytes) -> None: ...
+        async def drain(self) -> None: ...
+        def can_write_eof(self) -> bool: ...
+        def write_eof(self) -> None: ...
+        def close(self) -> None: ...
+
 
 STDIN, STDOUT, STDERR, SYSTEM_ERROR = 0, 1, 2, 3
 _HEADER = struct.Struct(">BxxxL")
@@ -46,22 +64,6 @@ class FrameDecoder:
             start = end
         del self._buffer[:start]
         return frames
-
-
-class Reader(Protocol):
-    """The part of ``asyncio.StreamReader`` that a stream needs."""
-
-    async def read(self, n: int = -1) -> bytes: ...
-
-
-class Writer(Protocol):
-    """The part of ``asyncio.StreamWriter`` that a stream needs."""
-
-    def write(self, data: bytes) -> None: ...
-    async def drain(self) -> None: ...
-    def can_write_eof(self) -> bool: ...
-    def write_eof(self) -> None: ...
-    def close(self) -> None: ...
 
 
 class Stream:

@@ -26,6 +26,7 @@ from moby_tui.screens import preferences
 from moby_tui.screens.actions.action import bindings
 from moby_tui.screens.actions.application import APPLICATION
 from moby_tui.screens.actions.places import Place, Places
+from moby_tui.screens.actions.searches import Searches
 from moby_tui.screens.command_line import CommandLine
 from moby_tui.screens.guard import Guard
 from moby_tui.screens.key_order import KeyOrder
@@ -111,7 +112,7 @@ class Dashboard(App[None]):
         self._unfinished = Unfinished(preferences.removals_folder()) if keeps else None
         self.session = Session(self, factory, read_only=read_only or self._chosen.read_only, unfinished=self._unfinished)
         self.stats = StatsFeed(self, self.session)
-        self.problems = ProblemWatch(self, self.session)
+        self.problems = ProblemWatch(self, self.session, asks_registries=self._chosen.asks_registries)
         self.workspace = Workspace(
             self.session,
             self.stats,
@@ -120,6 +121,7 @@ class Dashboard(App[None]):
             self,
             self.problems,
             command_line or CommandLine(),
+            Searches(self._chosen.searches, self._keep_searches),
         )
         self._first = first
         #: The page is drawn without rows after so many seconds.
@@ -197,8 +199,8 @@ class Dashboard(App[None]):
         for path, waiting in left_over(preferences.removals_folder(), time.time()):
             if names := self.session.give_up(waiting.containers):
                 path.unlink(missing_ok=True)
-                told = f"{', '.join(names)}: kept, since the dashboard ended before their minute was over; d removes them"
-                self.notify(told, title="Not removed", severity="warning", timeout=20, markup=False)
+                message = f"{', '.join(names)}: kept, since the dashboard ended before their minute was over; d removes them"
+                self.notify(message, title="Not removed", severity="warning", timeout=20, markup=False)
 
     def on_unmount(self) -> None:
         if self._unfinished:
@@ -210,13 +212,13 @@ class Dashboard(App[None]):
         from moby_tui.screens.pages import keys
 
         path = str(preferences.preferences_path())
-        told = [
+        mistakes = [
             *keys.check_keymap(self._chosen.keymap),
             *keys.check_commands(self._chosen.commands, self._chosen.keymap),
             *alert_rules.check(self._chosen.alerts),
             *self._check_expressions(),
         ]
-        for line in told:
+        for line in mistakes:
             self.notify(line, title=path, severity="warning", timeout=15, markup=False)
 
     def _check_expressions(self) -> list[str]:
@@ -292,14 +294,14 @@ class Dashboard(App[None]):
         """Ends the dashboard after a fault of its own, and says where that was. Textual would also print the variables there: what
         they hold may be a container's secret.
         """
-        told = clean_lines("".join(traceback.format_exception(self._exception or sys.exception())))
-        self._exit_renderables.append(Text(f"{told}moby tui: a fault of the dashboard ended it; containers run on"))
+        lines = clean_lines("".join(traceback.format_exception(self._exception or sys.exception())))
+        self._exit_renderables.append(Text(f"{lines}moby tui: a fault of the dashboard ended it; containers run on"))
         self._close_messages_no_wait()
 
     def _print_error_renderables(self) -> None:
         """Prints the first fault; others follow from it."""
-        for told in self._exit_renderables[:1]:
-            self.error_console.print(told, soft_wrap=True)
+        for renderable in self._exit_renderables[:1]:
+            self.error_console.print(renderable, soft_wrap=True)
         self._exit_renderables.clear()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -335,6 +337,9 @@ class Dashboard(App[None]):
         change(self._chosen)
         if self._keeps:
             preferences.change(change)
+
+    def _keep_searches(self, kind: str, texts: Sequence[str]) -> None:
+        self.remember(lambda chosen: chosen.searches.__setitem__(kind, list(texts)))
 
     # The way from page to page
 

@@ -174,19 +174,19 @@ class Commander:
         if self._session.read_only:
             self._refuse(ValueError("the dashboard is read-only; a command of your own might change something"))
             return
-        asked = questions(command)
+        queries = questions(command)
         row = next(iter(self._visits.page.targets()), None)
         fields = [
             Field(str(place), one.text, one.choices[0] if one.choices else "", choices=one.choices)
-            for place, one in enumerate(asked)
+            for place, one in enumerate(queries)
         ]
 
         def answered(answers: dict[str, str] | None) -> None:
             if answers is not None:
-                given = {one.text: answers[str(place)] for place, one in enumerate(asked)}
+                given = {one.text: answers[str(place)] for place, one in enumerate(queries)}
                 self._app.run_worker(self._run(command, commands.fields_of(row), given), group="commands")
 
-        if asked or command.confirm:
+        if queries or command.confirm:
             name = f" · {row.name}" if row else ""
             self._app.push_screen(Ask((command.title or command.name) + name, command.run, fields, "Run"), answered)
         else:

@@ -109,10 +109,10 @@ def _names(session: Session, lists: Mapping[str, Callable[[], Iterable[str]]], k
 def fields_of(row: Any) -> dict[str, str]:
     """The fields of a row that a person's command may name; texts alone."""
     names = getattr(row, "__dataclass_fields__", {})
-    found = {name: value for name in names if isinstance(value := getattr(row, name), str)}
+    fields = {name: value for name in names if isinstance(value := getattr(row, name), str)}
     if row is not None:
-        found |= {"id": row.id, "name": row.name}
-    return found
+        fields |= {"id": row.id, "name": row.name}
+    return fields
 
 
 async def run_program(program: Sequence[str]) -> tuple[int, str]:

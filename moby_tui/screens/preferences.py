@@ -51,14 +51,18 @@ class ListView(msgspec.Struct, omit_defaults=True):
 
 class Preferences(msgspec.Struct, omit_defaults=True):
     """``keymap`` maps the id of a binding to its keys, with commas between them; ``lists`` is by the name of the page.
+    ``searches`` are saved texts of searches and filters: of ``logs``, and of ``lists``.
 
-    With ``read_only`` the dashboard changes nothing in the engine. ``commands`` are the person's own, ``alerts`` their rules.
+    With ``read_only`` the dashboard changes nothing in the engine; with ``asks_registries`` it has registries asked whether they have newer
+    images for running containers. ``commands`` are the person's own, ``alerts`` their rules.
     """
 
     theme: str = ""
     keymap: dict[str, str] = {}
     lists: dict[str, ListView] = {}
+    searches: dict[str, list[str]] = {}
     read_only: bool = False
+    asks_registries: bool = False
     commands: list[UserCommand] = []
     alerts: list[AlertRule] = []
     logs: LogPreferences = msgspec.field(default_factory=LogPreferences)

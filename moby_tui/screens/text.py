@@ -85,11 +85,11 @@ def age(seconds: float) -> str:
 
 def age_seconds(status: str) -> int | None:
     """The age told in a status line of the API (``Up 3 minutes``, ``Exited (0) About an hour ago``), in seconds."""
-    found = _AGE.search(status)
-    if found is None:
+    match = _AGE.search(status)
+    if match is None:
         return None
-    number = int(found[1]) if found[1].isdigit() else 1
-    return number * _SECONDS[found[2].lower()]
+    number = int(match[1]) if match[1].isdigit() else 1
+    return number * _SECONDS[match[2].lower()]
 
 
 def short_id(identifier: str) -> str:

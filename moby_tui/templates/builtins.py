@@ -28,8 +28,8 @@ def _indexed(item: Any, index: Any) -> Any:
         raise FunctionFailed("index of nil pointer")
     if isinstance(item, dict):
         if not isinstance(index, str):
-            told = "value is nil; should be string" if index is None else f"value has type {type_name(index)}; should be string"
-            raise FunctionFailed(told)
+            reason = "value is nil; should be string" if index is None else f"value has type {type_name(index)}; should be string"
+            raise FunctionFailed(reason)
         return item[index] if index in item else item.zero if isinstance(item, Map) else None
     if isinstance(item, (list, str)):
         data = item.encode("utf-8", "surrogateescape") if isinstance(item, str) else item

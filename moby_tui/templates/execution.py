@@ -194,9 +194,9 @@ class Execution:
             self._variables.append([variable.name, value])
 
     def _slot(self, variable: Variable, node: Node) -> list[Any]:
-        found: list[Any] | None = next((slot for slot in reversed(self._variables) if slot[0] == variable.name), None)
-        if found is not None:
-            return found
+        variable_slot: list[Any] | None = next((slot for slot in reversed(self._variables) if slot[0] == variable.name), None)
+        if variable_slot is not None:
+            return variable_slot
         raise self._error(node, f"undefined variable: {variable.name}")
 
     def _command(self, command: Command, dot: Any, given: Sequence[Any]) -> Any:

@@ -129,8 +129,8 @@ def sprintf(format: str, values: Sequence[Any]) -> str:
     parts.append(format[position:])
     extra = arguments.left_over()
     if extra:
-        told = ", ".join(text_of(None) if value is None else f"{type_name(value)}={text_of(value)}" for value in extra)
-        parts.append(f"%!(EXTRA {told})")
+        arguments_text = ", ".join(text_of(None) if value is None else f"{type_name(value)}={text_of(value)}" for value in extra)
+        parts.append(f"%!(EXTRA {arguments_text})")
     return "".join(parts)
 
 
@@ -140,10 +140,10 @@ def _directive(match: re.Match[str], arguments: _Arguments) -> str:
     if verb is None:
         return "%!(NOVERB)"
     complaint = ""
-    width, told = _measure(match["width"], arguments, "WIDTH")
-    complaint += told
-    precision, told = _measure(match["precision"], arguments, "PREC")
-    complaint += told
+    width, problem = _measure(match["width"], arguments, "WIDTH")
+    complaint += problem
+    precision, problem = _measure(match["precision"], arguments, "PREC")
+    complaint += problem
     flags = match["flags"]
     if width is not None and width < 0:
         flags, width = flags + "-", -width

@@ -106,10 +106,10 @@ def bind(host: str, port: int, *, remote: bool) -> socket.socket:
 
 def terminal_files() -> Path:
     """The folder with the browser's terminal. Raises ``MobyError`` where textual-serve is not installed."""
-    found = importlib.util.find_spec("textual_serve")
-    if found is None or not found.submodule_search_locations:
+    package = importlib.util.find_spec("textual_serve")
+    if package is None or not package.submodule_search_locations:
         raise MobyError("moby tui --web needs the package textual-serve: install it with pip install 'moby-tui[web]'")
-    return Path(found.submodule_search_locations[0]) / "static"
+    return Path(package.submodule_search_locations[0]) / "static"
 
 
 async def serve(

@@ -95,6 +95,9 @@ class Session:
     async def version(self) -> tuple[int, ...]:
         return self._version
 
+    async def is_moby(self) -> bool:
+        return True
+
     async def open(self, method: str, path: str, query: Any, *, body: Any, headers: Any) -> None:
         raise Sent(method, path, query_string(query), headers)
 

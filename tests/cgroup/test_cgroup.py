@@ -238,6 +238,21 @@ def test_removal_takes_the_groups_below_first_and_is_no_error_twice(group: Cgrou
     assert not any(os.path.exists(folder) for folder in folders(parent))
 
 
+def test_a_group_without_others_below_it_is_removed_unread(parent: str) -> None:
+    """A monitor removes one in each hierarchy before its container counts as removed."""
+    for folder in folders(parent):
+        os.makedirs(f"{folder}/one/below")
+    program = (
+        "import sys; from moby_tui.engine.kernel.cgroup import files; scanned = []\n"
+        "sys.addaudithook(lambda event, args: event == 'os.scandir' and scanned.append(args[0]))\n"
+        "for folder in sys.argv[1:]: files.remove(f'{folder}/one/below', parent=True); files.remove(folder, parent=False)\n"
+        "print(scanned)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *folders(parent)], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+    assert not any(os.path.exists(folder) for folder in folders(parent))
+
+
 def test_removal_waits_for_a_process_that_is_just_going(group: Cgroup, spawn: Callable[..., subprocess.Popen[bytes]]) -> None:
     group.create({})
     process = spawn("import time; time.sleep(60)")

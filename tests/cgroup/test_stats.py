@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from moby_tui.engine.containers.views.stats import Sampler
 from moby_tui.engine.kernel.cgroup import open_cgroup
-from moby_tui.engine.runtime.client.stats import host_cpu_time, host_memory, parse_network, sample
+from moby_tui.engine.runtime.client.stats import Machine, host_cpu_time, host_memory, parse_network, sample
 from moby_tui.engine.store.state import State
 from moby_tui.schema.base import ZERO_TIME, decode, encode
 from moby_tui.schema.stats import Stats
@@ -91,3 +91,12 @@ def test_a_busy_process_shows() -> None:
 
 def test_the_hosts_time_runs() -> None:
     assert host_cpu_time() > 10**9
+
+
+def test_the_machine_is_read_once_for_the_samples_of_a_tick() -> None:
+    seconds = [100.0]
+    machine = Machine(lambda: seconds[0])
+    first = machine.now()
+    assert machine.now() is first and first.cpus == os.cpu_count() and first.cpu_time > 10**9
+    seconds[0] += 0.011
+    assert machine.now() is not first and machine.now().cpu_time >= first.cpu_time

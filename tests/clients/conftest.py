@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,22 @@ from moby_tui.api.client.connect import connect
 @pytest.fixture
 def served_alone(roots: tuple[Path, Path], busybox: str, tmp_path: Path) -> Iterator[Path]:
     """The socket of a daemon that has the image ``busybox`` and is alone in its network namespace, with subnets of its own choice."""
-    path = tmp_path / "s"
+    with _serving(roots, tmp_path / "s", "unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh") as path:
+        yield path
+
+
+@pytest.fixture
+def served_here(roots: tuple[Path, Path], tmp_path: Path) -> Iterator[Path]:
+    """The socket of a daemon without images in the network namespace of the tests."""
+    with _serving(roots, tmp_path / "s") as path:
+        yield path
+
+
+@contextmanager
+def _serving(roots: tuple[Path, Path], path: Path, *start: str) -> Iterator[Path]:
+    """``start`` are the words before the daemon's own."""
     where = ("--data-root", str(roots[0]), "--exec-root", str(roots[1]), "-H", f"unix://{path}", "-G", "root")
-    alone = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
-    daemon = subprocess.Popen([*alone, sys.executable, "-m", "moby_tui", "daemon", *where], stdout=subprocess.PIPE, text=True)
+    daemon = subprocess.Popen([*start, sys.executable, "-m", "moby_tui", "daemon", *where], stdout=subprocess.PIPE, text=True)
     assert daemon.stdout is not None and str(path) in daemon.stdout.readline()
     yield path
     asyncio.run(_remove_containers(path))

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from clients import docker_py_steps
+from clients import differing, docker_py_steps
 
-#: Where this engine means to answer otherwise, and why; the key is the beginning of what ``flat`` makes of a place.
+#: Where this engine means to answer otherwise, and why; the key is the beginning of a place, as ``differing`` names it.
 OTHERWISE: dict[str, str] = {
     "a build[4]": "an image's history names the whole destination of COPY, and ports with their protocol",
     "execs[2]": "HOME stands before what an exec adds to the environment",
@@ -22,28 +18,6 @@ OTHERWISE: dict[str, str] = {
 }
 
 
-def flat(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of a JSON value with their places: ``name[0].Field``."""
-    if isinstance(value, dict) and value:
-        for name, item in value.items():
-            yield from flat(item, f"{place}.{name}" if place else name)
-    elif isinstance(value, list) and value:
-        for number, item in enumerate(value):
-            yield from flat(item, f"{place}[{number}]")
-    else:
-        yield place, value
-
-
 async def test_every_answer_is_dockerds(served_alone: Path) -> None:
-    recorded = dict(flat(json.loads(docker_py_steps.RECORDED.read_text())))
     answers = await asyncio.to_thread(docker_py_steps.take, served_alone)
-    if output := os.environ.get("MOBY_ANSWERS"):
-        Path(output).write_text(json.dumps(answers, indent=1, sort_keys=True) + "\n")
-    ours = dict(flat(answers))
-    different = {
-        place: {"dockerd": recorded.get(place, "absent"), "moby": ours.get(place, "absent")}
-        for place in sorted(recorded.keys() | ours.keys())
-        if recorded.get(place, "absent") != ours.get(place, "absent")
-    }
-    assert {place: both for place, both in different.items() if not place.startswith(tuple(OTHERWISE))} == {}
-    assert [place for place in OTHERWISE if not any(other.startswith(place) for other in different)] == []
+    differing.check(docker_py_steps.RECORDED, answers, OTHERWISE)

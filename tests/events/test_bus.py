@@ -140,3 +140,16 @@ async def test_close_ends_a_waiting_reader_and_frees_what_was_shared(tmp_path: P
     await second.aclose()
     bus.close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+async def test_readers_are_woken_once_for_an_event(tmp_path: Path, bus: EventBus) -> None:
+    """It is told by who publishes it, by the monitor and by inotify; with many readers each look costs."""
+    journal = Journal(str(tmp_path), max_bytes=200)
+    reader = bus.subscribe()
+    for number in range(4):
+        journal.publish("container", "create", str(number), {})
+        bus.poke()
+        assert reader._changed.is_set()
+        assert await take(reader, 1) == [str(number)]
+        bus.poke()
+        assert not reader._changed.is_set()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moby_tui.engine.events.filters import EventFilter
+from moby_tui.engine.events.bus import EventFilter
 from moby_tui.schema.event import Event, EventActor
 
 words = st.sampled_from(["a", "ab", "abc", "b", "alpine", "start", "health_status", "image", "container", ""])

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moby_tui.engine.events.cursor import Cursor
+from moby_tui.engine.events.bus import Cursor
 from moby_tui.engine.events.journal import Journal
 from moby_tui.schema.event import Event
 

@@ -270,12 +270,12 @@ async def test_a_small_subnet_runs_out(engine: Engine) -> None:
 async def test_several_networks_and_the_default_route(engine: Engine) -> None:
     await make(engine, "a", ipam=pool("10.91.0.0/24"))
     await make(engine, "b", ipam=pool("10.92.0.0/24"))
-    both = await engine.start("b", requested={"a": EndpointSettings(), "b": EndpointSettings(aliases=["db"])}, name="web")
+    both = await engine.start("b", endpoints={"a": EndpointSettings(), "b": EndpointSettings(aliases=["db"])}, name="web")
     assert sorted(both.endpoints) == ["a", "b"]
     assert "eth0" in run("ip addr", both.netns_fd) and "eth1" in run("ip addr", both.netns_fd)
     assert run("ip route show default", both.netns_fd).split()[2] == "10.91.0.1"
     assert (both.endpoints["b"].dns_names or [])[:2] == ["web", "db"]
-    first = await engine.start("b", requested={"a": EndpointSettings(), "b": EndpointSettings(gw_priority=1)})
+    first = await engine.start("b", endpoints={"a": EndpointSettings(), "b": EndpointSettings(gw_priority=1)})
     assert run("ip route show default", first.netns_fd).split()[2] == "10.92.0.1"
 
 

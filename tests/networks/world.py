@@ -11,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from moby_tui.engine.kernel.network import netns
+from moby_tui.engine.resources.networks.endpoints import ContainerNames
 from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.resources.networks.sandbox import Sandbox
+from moby_tui.engine.resources.networks.sandboxes import SandboxRequest
 from moby_tui.engine.store import networks as store
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
@@ -100,8 +102,11 @@ class Engine:
 
     async def start(self, mode: str = "bridge", container_id: str = "", **options: object) -> Sandbox:
         if "endpoint" in options:
-            options["requested"] = {mode: options.pop("endpoint")}
-        sandbox = await self.manager.sandboxes.prepare(container_id or secrets.token_hex(32), mode, **options)  # type: ignore[arg-type]
+            options["endpoints"] = {mode: options.pop("endpoint")}
+        names = ContainerNames(
+            container_id or secrets.token_hex(32), str(options.pop("name", "")), str(options.pop("hostname", ""))
+        )
+        sandbox = await self.manager.sandboxes.prepare(SandboxRequest(names=names, mode=mode, **options))  # type: ignore[arg-type]
         self.sandboxes.append(sandbox)
         return sandbox
 

@@ -15,10 +15,11 @@ from moby_tui.engine.protocol.descriptors import Descriptors
 from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.protocol.standby import BindKind, Preparation, frame, read_length
 from moby_tui.engine.runtime.birth import standby
-from moby_tui.engine.runtime.plan.container import compile_container
+from moby_tui.engine.runtime.plan.becoming import ProcessInputs, Streams
+from moby_tui.engine.runtime.plan.container import ContainerInputs, compile_container
+from moby_tui.engine.runtime.plan.filesystem.mounting import MountInputs
 from moby_tui.engine.runtime.plan.filesystem.source import Bind
 from moby_tui.engine.runtime.plan.filesystem.stage import Stage
-from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from protocol.messages import JSON, spoiled
 
 HOOK = {"path": "/bin/true", "args": ["true"], "env": ["A=b"], "timeout": 1}
@@ -129,13 +130,12 @@ def test_any_configuration_is_read_or_refused(values: object) -> None:
 @given(spoiled(standby.SAMPLE.values()))
 def test_any_configuration_has_a_plan_or_none(values: object) -> None:
     """What the process made ahead does with it ends in a program or in an error that it can report."""
-    around = Surroundings()
-    around.stage = Stage()
     try:
         configuration = read(json.dumps(values))
         # as many as its monitor sends, which reads the same file
-        around.binds = [Bind(-1, directory=False, over_proc=False) for mount in configuration.mounts if mount.type == "bind"]
-        compile_container(configuration, around)
+        binds = [Bind(-1, directory=False, over_proc=False) for mount in configuration.mounts if mount.type == "bind"]
+        mounts = MountInputs(root=-1, binds=binds, stage=Stage())
+        compile_container(configuration, ContainerInputs(ProcessInputs(Streams()), mounts, joined={}))
     except (OSError, ValueError):
         pass
 

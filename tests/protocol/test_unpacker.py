@@ -40,8 +40,9 @@ def unpacker(tmp_path: Path) -> Iterator[socket.socket]:
         with tarfile.open(blob, "w") as archive:
             archive.addfile(tarfile.TarInfo("a file"))
         content = blob.read_bytes()
-        request = UnpackRequest(diff_id=f"sha256:{sha256(content).hexdigest()}", layer=str(layer), size=len(content))
-        assert _ask(ours, request.encode(), blob) == UnpackResult()
+        diff_id = f"sha256:{sha256(content).hexdigest()}"
+        request = UnpackRequest(diff_id=diff_id, layer=str(layer), size=len(content))
+        assert _ask(ours, request.encode(), blob) == UnpackResult(diff_id=diff_id)
     # it ends with the socket
     assert process.wait(60) == 0
 
@@ -95,11 +96,11 @@ def test_an_answer_that_is_none_is_one_line() -> None:
     @given(JSON)
     def read(values: object) -> None:
         try:
-            workers._raise(json.dumps(values).encode())
+            workers._diff_id(json.dumps(values).encode())
         except (MobyError, OSError) as error:
             assert "\n" not in str(error)
 
     read()
     for error, expected in (("NotFound", NotFound), ("annotations", MobyError), ("Nonsense", MobyError)):
         with pytest.raises(expected, match="text"):
-            workers._raise(UnpackResult(error=error, text="text").encode())
+            workers._diff_id(UnpackResult(error=error, text="text").encode())

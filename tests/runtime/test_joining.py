@@ -156,9 +156,13 @@ async def test_options_of_the_command_line(box: Box, cli: Cli) -> None:
 
 
 async def test_nothing_of_a_join_is_left(box: Box) -> None:
-    before = set(Path("/proc/self/fd").iterdir())
-    first = await box.start("sleep", "60", host={"ipc_mode": "shareable"})
-    await box.run("true", host={"ipc_mode": f"container:{first}", "pid_mode": f"container:{first}"})
-    await box.engine.containers.remove(first, force=True)
-    # the launcher's socket and its pidfd, and a network namespace that is kept ready
-    assert len(set(Path("/proc/self/fd").iterdir())) <= len(before) + 3
+    async def join() -> int:
+        """Starts a container and one that joins it; returns how many descriptors are open after both have gone."""
+        first = await box.start("sleep", "60", host={"ipc_mode": "shareable"})
+        await box.run("true", host={"ipc_mode": f"container:{first}", "pid_mode": f"container:{first}"})
+        await box.engine.containers.remove(first, force=True)
+        return len(set(Path("/proc/self/fd").iterdir()))
+
+    # the first one has the engine open what it keeps: its launcher, its journal, a network namespace that is ready (or is being made)
+    opened = [await join() for _ in range(3)]
+    assert opened[-1] <= opened[0] + 1

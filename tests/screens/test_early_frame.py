@@ -10,6 +10,7 @@ import pytest
 from rich.segment import Segment
 from rich.style import Style
 
+from moby_tui.engine import system
 from moby_tui.schema.container import ContainerSummary, Port
 from moby_tui.screens.early import frame
 from moby_tui.screens.early.frame import View
@@ -20,11 +21,12 @@ from moby_tui.screens.pages.registry import tabs
 from moby_tui.screens.palette import PALETTES
 from moby_tui.screens.preferences import ListView, Preferences
 from moby_tui.screens.session.containers import ContainerModel
+from moby_tui.screens.session.versions import engine_of, own_engine
 from moby_tui.screens.widgets.container_table import ContainerTable
 from screens.conftest import Open
 from screens.fake_client import FakeEngine, some_containers, summary
 
-SIZES = [(60, 20), (80, 24), (100, 30), (140, 40), (160, 45), (220, 60)]
+SIZES = [(60, 20), (80, 18), (80, 24), (100, 30), (140, 40), (160, 45), (220, 60)]
 Cell = tuple[str, Any, Any, bool, bool]
 
 
@@ -135,3 +137,7 @@ def test_it_has_the_colours_that_the_terminal_has(environment: dict[str, str], c
     assert not [style for style in styles if not re.fullmatch(f"({codes})(;({codes}))*", style)]
     cursor, other = (re.search("│\x1b\\[0m\x1b\\[([0-9;]*)m ", drawn.split(f"\x1b[{number};1H")[1]) for number in (4, 5))
     assert cursor and other and cursor[1] != other[1]  # the row under the cursor stands out
+
+
+def test_it_names_the_engine_as_the_page_does() -> None:
+    assert own_engine() == engine_of(system.version())

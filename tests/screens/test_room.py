@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from textual.widgets import OptionList, Static
 
@@ -156,3 +158,54 @@ async def test_switches_tell_their_state_without_colours_and_the_mouse_ends_what
         assert tick._button.plain == "[x]"
         tick.value = False
         assert tick._button.plain == "[ ]"
+
+
+@pytest.mark.parametrize("size", [(60, 20), (220, 60)])
+async def test_a_page_without_rows_says_so_in_one_box(
+    open_dashboard: Open, eventually: Eventually, size: tuple[int, int]
+) -> None:
+    """No box is empty without a word, and no word is cut."""
+    engine: Any = FakeEngine([])
+
+    async def nothing(**_: object) -> list[object]:
+        return []
+
+    engine.images.list = engine.volumes.list = engine.networks.list = nothing
+    said = {
+        "containers": "moby/hello",
+        "images": "none yet · moby pull IMAGE",
+        "build": "none yet · n builds a folder with a Dockerfile",
+        "volumes": "none yet · moby volume create NAME",
+        "networks": "none yet",
+        "history": "no container is remembered yet",
+        "activity": "nothing was done in this dashboard yet",
+        "problems": "are looked at",
+        "projects": "no compose project has containers here",
+    }
+    async with open_dashboard(lambda: engine, size=size) as (app, pilot):
+        for mode, words in said.items():
+            app.go(mode)
+
+            def lines() -> list[str]:
+                return [strip.text for strip in app.screen._compositor.render_strips()]
+
+            await eventually(pilot, lambda mode=mode: app.current_mode == mode and app.screen.is_mounted)
+            await eventually(pilot, lambda words=words, lines=lines: any(words in line for line in lines()[2:-2]))
+            assert not any(one.display and one.is_on_screen for one in app.screen.query("#detail")), mode
+        app.go("machine")
+        await eventually(pilot, lambda: app.current_mode == "machine" and "used" in "\n".join(lines()))
+        assert next(line for line in lines() if line.strip("│ ").startswith("used")).count(" of ") == 1
+        app.go("system")
+        await eventually(pilot, lambda: app.current_mode == "system" and "Build cache" in "\n".join(lines()))
+        assert any("RECLAIMABLE" in line for line in lines()) and any("Containers" in line for line in lines()[3:])
+
+
+async def test_a_list_in_which_nothing_matches_says_so(open_dashboard: Open, eventually: Eventually) -> None:
+    async with open_dashboard(lambda: FakeEngine(), size=(80, 24)) as (app, pilot):
+        for page in ("1", "2", "3", "A"):
+            await pilot.press(page, "slash", *"nosuchword", "enter")
+            if page == "A":
+                continue
+            await eventually(
+                pilot, lambda: any("no row has these words" in one.text for one in app.screen._compositor.render_strips())
+            )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from moby_tui.engine.store import names
+from moby_tui.engine.store import containers as names
 from moby_tui.engine.store.containers import ContainerStore
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.records.containers import ContainerConfig, ContainerRecord, HostConfig, MountPoint

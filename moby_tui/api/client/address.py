@@ -38,7 +38,7 @@ class Address(NamedTuple):
 
     @property
     def is_private(self) -> bool:
-        """Whether nobody can listen on the way, nor stand in the engine's place."""
+        """True if no third party can read what is sent, or answer in the place of the engine."""
         return bool(self.path) or self.ssh or self.host in ("127.0.0.1", "::1", "localhost") or bool(self.tls and self.tls.verify)
 
 
@@ -46,14 +46,14 @@ def parse_host(host: str, tls: Tls | None = None) -> Address:
     """Reads ``unix://``, ``tcp://`` and ``ssh://`` hosts; ``tls`` counts for tcp alone.
 
     Raises ``InvalidArgument``, ``NotImplementedYet`` for Docker's other ones."""
-    scheme, found, rest = host.partition("://")
-    if found and scheme == "unix":
+    scheme, separator, rest = host.partition("://")
+    if separator and scheme == "unix":
         return _unix(host, rest)
-    if found and scheme in ("tcp", "http", "https"):
+    if separator and scheme in ("tcp", "http", "https"):
         return _tcp(host, rest, tls, encrypted=scheme == "https")
-    if found and scheme == "ssh":
+    if separator and scheme == "ssh":
         return _ssh(host)
-    if found and scheme in _LATER:
+    if separator and scheme in _LATER:
         raise NotImplementedYet(f"connecting to {scheme}:// hosts")
     raise InvalidArgument(f"invalid host {host!r}: use {_FORMS}")
 

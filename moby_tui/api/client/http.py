@@ -70,6 +70,11 @@ class Session:
                 self._version = await self._negotiate()
             return self._version
 
+    async def is_moby(self) -> bool:
+        """Whether the far engine is one of ours."""
+        await self.version()
+        return bool(self._can)
+
     async def can(self, feature: str) -> bool:
         """Whether the far engine is one of ours, and has what the API does not."""
         await self.version()

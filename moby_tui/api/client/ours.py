@@ -19,4 +19,8 @@ def ours(what: str) -> Iterator[None]:
     except NotFound as error:
         if error.message.strip() not in _UNKNOWN:
             raise
-        raise OtherEngine(f"{what} needs moby at the other end: that engine does not know it") from error
+        raise needs_moby(what) from error
+
+
+def needs_moby(what: str) -> OtherEngine:
+    return OtherEngine(f"{what} needs moby at the other end: that engine does not know it")

@@ -8,7 +8,7 @@ from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, get_origin
 
 from moby_tui.api.client.failure import error_of
-from moby_tui.api.client.ours import ours
+from moby_tui.api.client.ours import needs_moby, ours
 from moby_tui.api.client.requests import body_of, login_of, path_of, query_of
 from moby_tui.api.operations.operation import Operation, operation_of
 from moby_tui.errors import MobyError
@@ -62,6 +62,9 @@ class Remote:
     ) -> Exchange:
         path, query = path_of(operation, values), query_of(operation, values, await self._session.version())
         headers = {**headers, **login_of(operation, values)}
+        if operation.needs and operation.method == "HEAD" and not await self._session.is_moby():
+            # the answer would have no text that tells a path which is missing from an operation which is
+            raise needs_moby(operation.needs)
         with ours(operation.needs) if operation.needs else nullcontext():
             return await self._session.open(operation.method, path, query, body=body, headers=headers)
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import h11
 
 from moby_tui.api.client.address import Address
 from moby_tui.errors import MobyError, Unavailable
-from moby_tui.schema.stream import Reader
+
+if TYPE_CHECKING:
+    from moby_tui.schema.stream import Reader
 
 CHUNK = 256 * 1024
 #: Seconds to wait for a connection.

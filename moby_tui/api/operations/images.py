@@ -93,7 +93,7 @@ class Images(Protocol):
         """Makes an image of one layer. ``archive``: a tar of a root file system, or the http(s) address from which the engine fetches it."""
         ...
 
-    @get("/images/{ref:.*}/json", _platform("1.49"), errors=(404,))
+    @get("/images/{ref:.*}/json", extra("manifests", "flag", default=False, since="1.48"), _platform("1.49"), errors=(404,))
     async def inspect(self, ref: str, *, platform: str = "") -> ImageInspect:
         """Tells of an image."""
         ...

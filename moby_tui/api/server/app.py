@@ -62,14 +62,14 @@ class App(web.Server):
             self._authorize(peer)
         if request.method == "OPTIONS":
             return empty(200)
-        asked = unquote(request.rel_url.raw_path)
-        if (cleaned := router.cleaned(asked)) != asked:
+        raw_path = unquote(request.rel_url.raw_path)
+        if (cleaned := router.cleaned(raw_path)) != raw_path:
             return elsewhere(cleaned, request.rel_url.raw_query_string)
-        text, path = versions.split(asked)
-        found = self._router.find(request.method, path)
-        if found is None:
+        text, path = versions.split(raw_path)
+        match = self._router.find(request.method, path)
+        if match is None:
             raise errors.PageNotFound
-        route, params = found
+        route, params = match
         version = versions.accept(text)
         if version < route.since:
             raise InvalidArgument(f"{request.method} {path} requires minimum API version {route.since[0]}.{route.since[1]}")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from moby_tui.api.operations.fields import REQUIRED
+from moby_tui.api.operations.fields import REQUIRED, Kind
 from moby_tui.api.operations.operation import Operation
 from moby_tui.api.operations.parameters import Parameter
 from moby_tui.api.server import decode, versions
@@ -113,44 +113,30 @@ def _reader(parameter: Parameter) -> Reader:
     return lambda received: read(received.query) if received.version >= since else default
 
 
-def _field(parameter: Parameter) -> _Field:  # noqa: C901
+#: For each kind how its value is read from the query; the last argument is the value of a field that is absent or empty.
+_FORMS: dict[Kind, Callable[[decode.Query, Parameter, Any], Any]] = {
+    "text": lambda query, field, missing: query.text(field.wire) or missing,
+    "flag": lambda query, field, missing: query.flag(field.wire, bool(missing)),
+    "inverse": lambda query, field, missing: not query.flag(field.wire, not missing),
+    "boolean": lambda query, field, missing: query.boolean(field.wire, bool(missing)),
+    "integer": lambda query, field, missing: query.integer(field.wire) if query.text(field.wire) else missing,
+    "count": lambda query, field, _: max(query.integer(field.wire), 0),
+    "dimension": lambda query, field, _: query.dimension(field.wire),
+    "path": lambda query, field, missing: query.path(field.wire, required=field.default is REQUIRED) or missing,
+    "texts": lambda query, field, _: query.all(field.wire),
+    "filters": lambda query, field, _: query.filters(field.keys),
+    "any_filters": lambda query, field, _: {key: texts for key, texts in query.filters(None).items() if key in field.keys},
+    "map": lambda query, field, _: query.map(field.wire),
+    "moment": lambda query, field, _: query.moment(field.wire),
+    "timestamp": lambda query, field, _: query.timestamp(field.wire),
+    "tail": lambda query, field, _: query.tail(field.wire),
+    "reference": lambda query, field, _: query.reference(field.wire),
+    "platform": lambda query, field, _: query.platform(field.wire),
+    "platforms": lambda query, field, _: query.platforms(field.wire),
+}
+
+
+def _field(parameter: Parameter) -> _Field:
     """The field of the query; one that is absent or empty is the default."""
-    name, default, keys = parameter.wire, parameter.default, parameter.keys
-    missing = "" if default is REQUIRED else default
-    match parameter.kind:
-        case "text":
-            return lambda query: query.text(name) or missing
-        case "flag":
-            return lambda query: query.flag(name, bool(missing))
-        case "inverse":
-            return lambda query: not query.flag(name, not missing)
-        case "boolean":
-            return lambda query: query.boolean(name, bool(missing))
-        case "integer":
-            return lambda query: query.integer(name) if query.text(name) else missing
-        case "count":
-            return lambda query: max(query.integer(name), 0)
-        case "dimension":
-            return lambda query: query.dimension(name)
-        case "path":
-            return lambda query: query.path(name, required=default is REQUIRED) or missing
-        case "texts":
-            return lambda query: query.all(name)
-        case "filters":
-            return lambda query: query.filters(keys)
-        case "any_filters":
-            return lambda query: {key: values for key, values in query.filters(None).items() if key in keys}
-        case "map":
-            return lambda query: query.map(name)
-        case "moment":
-            return lambda query: query.moment(name)
-        case "timestamp":
-            return lambda query: query.timestamp(name)
-        case "tail":
-            return lambda query: query.tail(name)
-        case "reference":
-            return lambda query: query.reference(name)
-        case "platform":
-            return lambda query: query.platform(name)
-        case "platforms":
-            return lambda query: query.platforms(name)
+    read, missing = _FORMS[parameter.kind], "" if parameter.default is REQUIRED else parameter.default
+    return lambda query: read(query, parameter, missing)

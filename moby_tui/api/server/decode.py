@@ -15,11 +15,10 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from moby_tui.api.client import lenient
+from moby_tui.api.server import platforms
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema import base
 from moby_tui.schema.base import Filters
 from moby_tui.schema.image import RegistryAuth
-from moby_tui.schema.oci import Platform
 
 T = TypeVar("T")
 
@@ -122,14 +121,7 @@ class Query:
 
     def platforms(self, name: str) -> list[str]:
         """``os/architecture/variant`` of what the API writes as an OCI object in JSON; the field may be repeated."""
-        platforms = []
-        for text in filter(None, self.all(name)):
-            try:
-                platform = base.decode(text, Platform)
-            except (msgspec.ValidationError, msgspec.DecodeError) as error:
-                raise InvalidArgument(f"invalid platform: {error}") from error
-            platforms.append("/".join(filter(None, (platform.os, platform.architecture, platform.variant))))
-        return platforms
+        return [platforms.decode(text) for text in self.all(name) if text]
 
     def platform(self, name: str) -> str:
         """The first of these; empty where absent."""
@@ -209,9 +201,9 @@ async def body(request: web.BaseRequest, limit: int = MAX_JSON) -> bytes:
 async def json_body(request: web.BaseRequest, kind: type[T], *, of_any_type: bool = False) -> T:
     """A JSON body as a typed object. An empty one is an object without fields. ``of_any_type``: whatever its Content-Type is."""
     data = await body(request)
-    told = request.headers.get("Content-Type", "")
-    if (data or told) and request.content_type != "application/json" and not of_any_type:
-        raise InvalidArgument(f"unsupported Content-Type header ({told}): must be 'application/json'")
+    content_type = request.headers.get("Content-Type", "")
+    if (data or content_type) and request.content_type != "application/json" and not of_any_type:
+        raise InvalidArgument(f"unsupported Content-Type header ({content_type}): must be 'application/json'")
     if not data:
         return _convert(b"{}", kind)
     if data.strip() == b"null" and isinstance(kind, type):

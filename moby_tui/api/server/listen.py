@@ -58,14 +58,14 @@ def listen(host: str, *, group: int | None = None, tls: Tls | None = None) -> li
 
     Raises ``InvalidArgument``, ``Conflict`` if another process listens there, ``Unavailable``.
     """
-    scheme, found, rest = host.partition("://")
-    if scheme == "unix" and found:
+    scheme, separator, rest = host.partition("://")
+    if scheme == "unix" and separator:
         return [_unix(rest, group)]
-    if scheme == "tcp" and found:
+    if scheme == "tcp" and separator:
         return [_tcp(rest, tls)]
-    if scheme == "fd" and found:
+    if scheme == "fd" and separator:
         return _inherited(tls)
-    if scheme in ("npipe", "vsock") and found:
+    if scheme in ("npipe", "vsock") and separator:
         raise NotImplementedYet(f"listening on {scheme}://")
     raise InvalidArgument(f"invalid host {host!r}: use unix:///path, tcp://127.0.0.1:port or fd://")
 

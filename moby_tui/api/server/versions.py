@@ -20,6 +20,10 @@ HEADERS = {
 }
 
 
+class TooOld(InvalidArgument):
+    """A version before the first that had errors in JSON."""
+
+
 def parse(text: str) -> ApiVersion:
     """``1.47`` as a tuple of at least two numbers, without zeros behind them: ``1.47.0`` is ``1.47``. Raises ``InvalidArgument``."""
     parts = text.split(".")
@@ -42,14 +46,14 @@ def split(path: str) -> tuple[str | None, str]:
 
 
 def accept(text: str | None) -> ApiVersion:
-    """The version to answer in: a bare path means the newest. Raises ``InvalidArgument`` outside what we speak."""
+    """The version to answer in: a bare path means the newest. Raises ``InvalidArgument`` outside what we speak, and ``TooOld`` below it."""
     if text is None:
         return NEWEST
     version = parse(text)
     if version > NEWEST:
         raise InvalidArgument(f"client version {text} is too new. Maximum supported API version is {API_VERSION}")
     if version < OLDEST:
-        raise InvalidArgument(
+        raise TooOld(
             f"client version {text} is too old. Minimum supported API version is {MIN_API_VERSION}, "
             "please upgrade your client to a newer version"
         )

@@ -56,14 +56,14 @@ async def _execute(path: Path, words: list[str]) -> tuple[int, str]:
         start_new_session=True,
     )
     assert process.stdout is not None
-    said = b""
+    output = b""
     try:
         while piece := await process.stdout.read(_KEPT):
-            said = (said + piece)[-_KEPT:]
+            output = (output + piece)[-_KEPT:]
         code = await process.wait()
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):
                 process.terminate()
             await asyncio.shield(process.wait())
-    return code if code >= 0 else 128 - code, said.decode("utf-8", "replace")
+    return code if code >= 0 else 128 - code, output.decode("utf-8", "replace")

@@ -171,15 +171,15 @@ def inspect(options: FormatOptions, names: list[str]) -> int:
     from moby_tui.cli.output.objects import show_list
 
     contexts = _contexts()
-    found, status = [], 0
+    documents, status = [], 0
     for name in names or [_in_use(contexts)]:
         try:
-            found.append(_details(contexts, name))
+            documents.append(_details(contexts, name))
         except MobyError as error:
             session.tell(error)
             status = 1
-    if found or not options.format:
-        show_list(found, options.format)
+    if documents or not options.format:
+        show_list(documents, options.format)
     return status
 
 

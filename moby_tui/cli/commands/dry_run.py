@@ -50,7 +50,7 @@ def tell(refs: Iterable[str], ask: Callable[[Look, str], Awaitable[list[Removed]
 
 
 def show(removed: Iterable[Removed]) -> None:
-    """A line for each."""
+    """Prints a line for each object that would be removed."""
     from moby_tui.cli.values.units import human_size
 
     for one in removed:
@@ -72,17 +72,17 @@ class Look:
             if not any(ref.strip("/") in (name.strip("/") for name in one.names) for one in await self._containers()):
                 raise NotFound(f"no such link: {ref}")
             return [Removed("link", ref)]
-        found = await self._client.containers.inspect(ref)
-        name, state = found.name.removeprefix("/"), found.state
+        container = await self._client.containers.inspect(ref)
+        name, state = container.name.removeprefix("/"), container.state
         if (state.running or state.paused or state.restarting) and not options.force:
             raise Conflict(
                 f'cannot remove container "{name}": container is {state.status}: '
                 "stop the container before removing or force remove"
             )
         usage = await self._disk_usage()
-        size = next((one.size_rw or 0 for one in usage.containers if one.id == found.id), 0)
-        self._gone.add(found.id)
-        volumes = await self._anonymous_volumes(found) if options.volumes or found.host_config.auto_remove else []
+        size = next((one.size_rw or 0 for one in usage.containers if one.id == container.id), 0)
+        self._gone.add(container.id)
+        volumes = await self._anonymous_volumes(container) if options.volumes or container.host_config.auto_remove else []
         return [Removed("container", name, size), *volumes]
 
     async def _anonymous_volumes(self, container: ContainerInspect) -> list[Removed]:
@@ -167,8 +167,8 @@ class Look:
         if network.name in _PREDEFINED:
             raise Forbidden(f"{network.name} is a pre-defined network and cannot be removed")
         if network.containers:
-            told = ", ".join(f'name:"{one.name}" id:"{ident[:12]}"' for ident, one in network.containers.items())
-            raise Forbidden(f"error while removing network: network {network.name} has active endpoints ({told})")
+            endpoints_text = ", ".join(f'name:"{one.name}" id:"{ident[:12]}"' for ident, one in network.containers.items())
+            raise Forbidden(f"error while removing network: network {network.name} has active endpoints ({endpoints_text})")
         return [Removed("network", network.name)]
 
     async def secret(self, ref: str) -> list[Removed]:
@@ -185,8 +185,8 @@ class Look:
 
     async def registry(self, ref: str) -> list[Removed]:
         """In a registry: no bytes of this machine. Raises ``NotFound``."""
-        found = await self._client.registry.inspect(ref, auth=session.login_for(ref))
-        return [Removed("manifest", f"{ref} ({found.descriptor.digest})")]
+        image = await self._client.registry.inspect(ref, auth=session.login_for(ref))
+        return [Removed("manifest", f"{ref} ({image.descriptor.digest})")]
 
     async def _containers(self) -> list[ContainerSummary]:
         """All, without those that would be gone by now."""

@@ -62,19 +62,19 @@ def _inspect(
         from moby_tui.cli.output.template import parse
 
         parse(format)
-    found: list[Any] = []
+    documents: list[Any] = []
     missing: list[NotFound] = []
 
     async def find_all(client: Client) -> None:
         for name in names:
             try:
-                found.append(await _find(client, name, types, size=size, platform=platform, verbose=verbose))
+                documents.append(await _find(client, name, types, size=size, platform=platform, verbose=verbose))
             except NotFound as error:
                 missing.append(error)
 
     session.call(find_all)
-    if found or not format:
-        show_list(found, format)
+    if documents or not format:
+        show_list(documents, format)
     for error in missing:
         session.tell(error)
     return 1 if missing else 0

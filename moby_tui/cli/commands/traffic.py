@@ -28,8 +28,8 @@ def exposure(options: NetworkExposureOptions) -> None:
     from moby_tui.cli.output.table import formatted
     from moby_tui.schema.base import to_builtins
 
-    found = session.call(lambda client: client.networks.exposure())
-    rows = [to_builtins(one) for one in found]
+    exposures = session.call(lambda client: client.networks.exposure())
+    rows = [to_builtins(one) for one in exposures]
     if options.format in ("", "table"):
         for row in rows:
             row.update({key: row[key] or "any" for key in ("Port", "Protocol", "ContainerPort")})
@@ -41,17 +41,17 @@ def doctor(options: NetworkDoctorOptions) -> int:
     """``moby network doctor``."""
     from moby_tui.schema.base import to_builtins
 
-    found = session.call(lambda client: client.networks.examine())
+    findings = session.call(lambda client: client.networks.examine())
     if options.format:
         from moby_tui.cli.output.table import formatted
 
         fields = {field: field.upper() for field in ("Severity", "About", "Message", "Advice")}
-        lines = formatted(options.format, fields, tuple(fields), [to_builtins(one) for one in found])
+        lines = formatted(options.format, fields, tuple(fields), [to_builtins(one) for one in findings])
     else:
-        lines = [f"{one.severity}: {one.about}: {one.message}; {one.advice}" for one in found] or ["nothing found"]
+        lines = [f"{one.severity}: {one.about}: {one.message}; {one.advice}" for one in findings] or ["nothing found"]
     for line in lines:
         print(line)
-    return int(any(one.severity == "error" for one in found))
+    return int(any(one.severity == "error" for one in findings))
 
 
 def shape(options: NetworkShapeOptions, container: str) -> None:
@@ -81,8 +81,8 @@ def _show_shapes(container: str, network: str, format: str) -> None:
     from moby_tui.cli.values.shapes import rate_text, time_text
     from moby_tui.errors import NotFound
 
-    found = session.call(lambda client: client.networks.shapes(container))
-    shown = [one for one in found if network in ("", one.network)]
+    shapes = session.call(lambda client: client.networks.shapes(container))
+    shown = [one for one in shapes if network in ("", one.network)]
     if not shown:
         raise NotFound(f"container {container} is not connected to network {network}")
     rows = [

@@ -105,11 +105,11 @@ def _plain(names: Iterable[str]) -> Iterable[tuple[str, str]]:
 
 def _fitting(place: Place, candidates: Iterable[tuple[str, str]]) -> Candidates:
     """Those that begin as the word does, that are not on the line already, and that a shell takes as they are."""
-    found: dict[str, str] = {}
+    fitting: dict[str, str] = {}
     for name, about in candidates:
         if name.startswith(place.prefix) and name not in place.given and _is_safe(name):
-            found.setdefault(name, _shown(about))
-    return list(found.items())
+            fitting.setdefault(name, _shown(about))
+    return list(fitting.items())
 
 
 def _is_safe(name: str) -> bool:

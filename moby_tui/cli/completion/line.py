@@ -147,10 +147,10 @@ def _in_command(words: Sequence[str], last: str) -> Place:
     if words[0] in filter(None, root.NOUNS) and len(words) == 1:
         commands = ((command.name, _summary(command)) for command in root.noun(words[0]).commands)
         return Place(last, words=[("--help", _HELP.help)] if last.startswith("-") else sorted(commands))
-    found = root.find(words)
-    if found is None:
+    entry = root.find(words)
+    if entry is None:
         return Place(last)
-    command, words = found
+    command, words = entry
     scan = Scan([*_declared(command.options), _HELP], words, interspersed=command.interspersed)
     return _option_or(scan, last, _argument(command.arguments, scan, last))
 

@@ -42,7 +42,7 @@ def _is_there() -> bool:
 async def _ask(source: str, parameters: tuple[str, ...]) -> list[tuple[str, str]]:
     async with asyncio.timeout(_PATIENCE), session.connect() as client:
         if source == "objects":
-            return [found for list_them in _LISTS.values() for found in await _or_none(list_them(client))]
+            return [pair for list_them in _LISTS.values() for pair in await _or_none(list_them(client))]
         return list(await _LISTS[source](client, *parameters))
 
 

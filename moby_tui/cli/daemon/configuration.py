@@ -89,10 +89,10 @@ def read(options: DaemonOptions, given: session.Session) -> DaemonConfiguration:
         values[key] = {**values.get(key, {}), **read_value} if key in _JOINED else read_value
     own = {directive.field: values[directive.key] for directive in OF_THE_DAEMON if directive.key in values}
     engine = base.replaced(**{directive.field: values[directive.key] for directive in OF_THE_ENGINE if directive.key in values})
-    found = DaemonConfiguration(engine=engine, file=file, **own)
+    configuration = DaemonConfiguration(engine=engine, file=file, **own)
     try:
-        if found.log_level not in LOG_LEVELS:
-            raise InvalidArgument(f"invalid logging level: {found.log_level}")
+        if configuration.log_level not in LOG_LEVELS:
+            raise InvalidArgument(f"invalid logging level: {configuration.log_level}")
         Engine(engine).check_options()
     except InvalidArgument as error:
         if not document:
@@ -101,7 +101,7 @@ def read(options: DaemonOptions, given: session.Session) -> DaemonConfiguration:
             f"unable to configure the Docker daemon with file {file}: "
             f"merged configuration validation from file and command line flags failed: {error.message}"
         ) from error
-    return found
+    return configuration
 
 
 def _given(options: DaemonOptions, given: session.Session) -> tuple[EngineOptions, Values]:
@@ -145,8 +145,8 @@ def _check_keys(document: Values) -> None:
     flags = {directive.flag.replace("_", "-"): key for key, directive in DIRECTIVES.items()}
     if unknown:
         hints = [f"the key for --{name} is {flags[name]}" for name in unknown if name in flags]
-        told = "the following directives don't match any configuration option: " + ", ".join(unknown)
-        raise InvalidArgument("; ".join([told, *hints]))
+        message = "the following directives don't match any configuration option: " + ", ".join(unknown)
+        raise InvalidArgument("; ".join([message, *hints]))
     for key, value in document.items():
         if key in REFUSED:
             raise NotSupported(f"{key} cannot be set: {REFUSED[key]}")
@@ -161,8 +161,8 @@ def _check_conflicts(flags: Values, document: Values) -> None:
         if key not in _JOINED
     ]
     if conflicts:
-        told = "the following directives are specified both as a flag and in the configuration file: "
-        raise InvalidArgument(told + ", ".join(conflicts))
+        message = "the following directives are specified both as a flag and in the configuration file: "
+        raise InvalidArgument(message + ", ".join(conflicts))
 
 
 def _of_file(directive: Directive, value: Any) -> Any:

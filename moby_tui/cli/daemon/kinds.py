@@ -68,10 +68,10 @@ def _maps(value: Any) -> dict[str, dict[str, str]]:
 
 
 def _proxies(value: Any) -> dict[str, str]:
-    found = _texts(value)
-    if unknown := found.keys() - {"http-proxy", "https-proxy", "no-proxy"}:
+    variables = _texts(value)
+    if unknown := variables.keys() - {"http-proxy", "https-proxy", "no-proxy"}:
         raise InvalidArgument(f"{min(unknown)} is none of http-proxy, https-proxy and no-proxy")
-    return found
+    return variables
 
 
 def _proxy_pairs(given: list[str]) -> dict[str, str]:
@@ -79,14 +79,14 @@ def _proxy_pairs(given: list[str]) -> dict[str, str]:
 
 
 def _nested(given: list[str]) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
+    nested: dict[str, dict[str, str]] = {}
     for text in given:
         outer, first, rest = text.partition("=")
         key, second, value = rest.partition("=")
         if not (first and second):
             raise InvalidArgument(f'invalid value "{text}" for map option, should be root-key=key=value')
-        found.setdefault(outer, {})[key] = value
-    return found
+        nested.setdefault(outer, {})[key] = value
+    return nested
 
 
 def _size(value: Any) -> int:
@@ -94,12 +94,12 @@ def _size(value: Any) -> int:
 
 
 def _ulimits(value: Any) -> tuple[Ulimit, ...]:
-    found = []
+    limits = []
     for name, fields in _object(value).items():
         if not {"Name", "Hard", "Soft"} >= set(_object(fields)):
             raise TypeError
-        found.append(Ulimit(name=name, hard=_number(fields.get("Hard", 0)), soft=_number(fields.get("Soft", 0))))
-    return tuple(found)
+        limits.append(Ulimit(name=name, hard=_number(fields.get("Hard", 0)), soft=_number(fields.get("Soft", 0))))
+    return tuple(limits)
 
 
 def _pools(value: Any) -> tuple[AddressPool, ...]:
@@ -122,13 +122,13 @@ def _pool(text: str) -> AddressPool:
 
 
 def _runtimes(value: Any) -> dict[str, str]:
-    found = {}
+    runtimes = {}
     for name, fields in _object(value).items():
         rest = {key: entry for key, entry in _object(fields).items() if key != "path" and entry}
         if rest:
             raise NotImplementedYet(f"{min(rest)} of runtime {name}")
-        found[name] = _string(fields.get("path"))
-    return found
+        runtimes[name] = _string(fields.get("path"))
+    return runtimes
 
 
 def _named_paths(given: list[str]) -> dict[str, str]:

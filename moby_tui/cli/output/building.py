@@ -149,7 +149,7 @@ class Raw:
             logs.append({"vertex": name, "stream": 1, "data": data, "timestamp": _moment((step.began if step else 0) + moment)})
 
         step = self._steps.update(line, take_output)
-        told: dict[str, object] = {"logs": logs} if logs else {}
+        status: dict[str, object] = {"logs": logs} if logs else {}
         if step is not None and line.step is not None and line.step.state:
             vertex: dict[str, object] = {"digest": _digest(step), "name": step.name, "started": _moment(step.began)}
             if step.ended:
@@ -158,9 +158,9 @@ class Raw:
                 vertex["cached"] = True
             if step.state == "failed":
                 vertex["error"] = "failed"
-            told["vertexes"] = [vertex]
-        if told:
-            self._out.write(encode(told).decode() + "\n")
+            status["vertexes"] = [vertex]
+        if status:
+            self._out.write(encode(status).decode() + "\n")
             self._out.flush()
 
     def pause(self) -> None: ...

@@ -86,11 +86,11 @@ def _former_fields(value: msgspec.Struct) -> dict[str, Any]:
         bridge = _struct(value.networks.get("bridge") or EndpointSettings()).fields
         return {name: bridge[name] for name in BRIDGE_FIELDS}
     if isinstance(value, Event):
-        told = value.type in ("container", "image")
+        has_fields = value.type in ("container", "image")
         return {
-            "Status": value.action if told else "",
-            "ID": value.actor.id if told else "",
-            "From": value.actor.attributes.get("image", "") if told else "",
+            "Status": value.action if has_fields else "",
+            "ID": value.actor.id if has_fields else "",
+            "From": value.actor.attributes.get("image", "") if has_fields else "",
         }
     return {}
 

@@ -128,8 +128,8 @@ def noun(name: str) -> Noun:
     module = f"moby_tui.cli.table.{NOUNS[name]}"
     # not `import_module`: importlib would have to be imported
     __import__(module)
-    found: Noun = getattr(sys.modules[module], name.upper() or "ROOT")
-    return found
+    table: Noun = getattr(sys.modules[module], name.upper() or "ROOT")
+    return table
 
 
 def find(words: Sequence[str]) -> tuple[Command, Sequence[str]] | None:

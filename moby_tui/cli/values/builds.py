@@ -29,7 +29,7 @@ class Wanted:
 
 def secrets(given: list[str], environment: Mapping[str, str]) -> dict[str, bytes]:
     """As docker's: a file, or a variable; that of the secret's own name where neither is named. Raises ``InvalidArgument``."""
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     for text in given:
         options = dict(entry.partition("=")[::2] for entry in text.split(","))
         ident = options.pop("id", "")
@@ -43,40 +43,40 @@ def secrets(given: list[str], environment: Mapping[str, str]) -> dict[str, bytes
         if variable:
             if variable not in environment:
                 raise InvalidArgument(f"secret {ident}: the variable {variable} is not set; set it, or name a file with src=")
-            found[ident] = environment[variable].encode("utf-8", "surrogateescape")
+            contents[ident] = environment[variable].encode("utf-8", "surrogateescape")
             continue
         try:
             with open(source, "rb") as file:
-                found[ident] = file.read(_SECRET_LIMIT + 1)
+                contents[ident] = file.read(_SECRET_LIMIT + 1)
         except OSError as error:
             raise InvalidArgument(f"secret {ident}: {source}: {(error.strerror or '').lower()}") from error
-        if len(found[ident]) > _SECRET_LIMIT:
+        if len(contents[ident]) > _SECRET_LIMIT:
             raise InvalidArgument(f"secret {ident}: {source} has more than {_SECRET_LIMIT} bytes")
-    return found
+    return contents
 
 
 def agents(given: list[str], environment: Mapping[str, str]) -> dict[str, list[str]]:
     """``default``, ``id=SOCKET`` or ``id=KEY,KEY``: for each id the socket of an agent, or keys. Raises ``InvalidArgument``."""
-    found: dict[str, list[str]] = {}
+    sockets: dict[str, list[str]] = {}
     for text in given:
         ident, _, places = text.partition("=")
         paths = [os.path.abspath(path) for path in places.split(",") if path] or [environment.get("SSH_AUTH_SOCK", "")]
         if not all(paths):
             raise InvalidArgument(f"--ssh {text[:80]}: no agent is running (SSH_AUTH_SOCK is not set); start one, or name a key")
-        found[ident or "default"] = paths
-    return found
+        sockets[ident or "default"] = paths
+    return sockets
 
 
 def outputs(given: list[str], *, push: bool) -> list[Wanted]:
     """``type=local,dest=DIR`` and its kin; a bare path is a folder, ``-`` a tar on standard output. Raises ``InvalidArgument``."""
-    found = [_output(text) for text in given]
-    if push and not any(wanted.output.kind in ("image", "registry") for wanted in found):
-        found.append(Wanted(Output(kind="image", push=True)))
+    parsed = [_output(text) for text in given]
+    if push and not any(wanted.output.kind in ("image", "registry") for wanted in parsed):
+        parsed.append(Wanted(Output(kind="image", push=True)))
     elif push:
-        found = [Wanted(Output(kind=each.output.kind, push=True), each.destination, each.unpacked) for each in found]
-    if sum(wanted.destination == "-" for wanted in found) > 1:
+        parsed = [Wanted(Output(kind=each.output.kind, push=True), each.destination, each.unpacked) for each in parsed]
+    if sum(wanted.destination == "-" for wanted in parsed) > 1:
         raise InvalidArgument("only one output can go to standard output: give the others dest=FILE")
-    return found
+    return parsed
 
 
 def _output(text: str) -> Wanted:
@@ -131,7 +131,7 @@ def cache_sources(given: list[str]) -> tuple[list[str], dict[str, str]]:
 
 def cache_targets(given: list[str]) -> list[tuple[CacheTarget, str]]:
     """Each with the folder that it is written to, if any. Raises ``InvalidArgument``."""
-    found = []
+    targets = []
     for text in given:
         options = {key: value for key, _, value in fields("--cache-to", text if "=" in text else f"type=registry,ref={text}")}
         kind, mode = options.pop("type", ""), options.pop("mode", "min")
@@ -144,5 +144,5 @@ def cache_targets(given: list[str]) -> list[tuple[CacheTarget, str]]:
             )
         if options:
             raise InvalidArgument(f"unknown key {min(options)[:40]!r} in --cache-to: known are type, ref, dest, mode")
-        found.append((CacheTarget(kind=kind, reference=reference, everything=mode == "max"), folder))
-    return found
+        targets.append((CacheTarget(kind=kind, reference=reference, everything=mode == "max"), folder))
+    return targets

@@ -14,33 +14,33 @@ _MOST_BYTES = 500 * 1024
 
 def reference(spec: str) -> SecretReference:
     """``NAME[,target=...][,uid=...][,gid=...][,mode=...]``, or with ``source=NAME``. Raises ``InvalidArgument``, ``NotImplementedYet``."""
-    asked = SecretReference()
+    secret = SecretReference()
     for index, (key, equals, value) in enumerate(comma.fields("--secret", spec)):
         match key:
             case "source" | "src" if equals:
-                asked.source = value
+                secret.source = value
             case "type" if value == "env":
                 raise NotImplementedYet("option --secret type=env (an environment is shown by inspect; use type=mount)")
             case "type" if value == "mount":
                 pass
             case "target" | "dst" | "destination" if value:
-                asked.target = value
+                secret.target = value
             case "uid":
-                asked.uid = _number(spec, key, value)
+                secret.uid = _number(spec, key, value)
             case "gid":
-                asked.gid = _number(spec, key, value)
+                secret.gid = _number(spec, key, value)
             case "mode":
-                asked.mode = _number(spec, key, value, base=8)
+                secret.mode = _number(spec, key, value, base=8)
             case _ if not equals and index == 0:
                 # the key is in lower case
-                asked.source = spec.split(",")[0].strip()
+                secret.source = spec.split(",")[0].strip()
             case _:
                 raise InvalidArgument(
                     f"invalid --secret {spec[:200]!r}: write it as NAME[,target=NAME|PATH][,uid=UID][,gid=GID][,mode=MODE]"
                 )
-    if not asked.source:
+    if not secret.source:
         raise InvalidArgument(f"invalid --secret {spec[:200]!r}: name the secret: NAME or source=NAME")
-    return asked
+    return secret
 
 
 def _number(spec: str, key: str, value: str, base: int = 10) -> int:

@@ -145,12 +145,12 @@ def delete(root: int, path: str, of: str = "the container") -> None:
     folder, _, name = path.rstrip("/").rpartition("/")
     if name in ("", ".", ".."):
         raise InvalidArgument(f"{path or '/'} cannot be deleted; name what is in it")
-    with opened(root, folder or "/", of, follow=True) as found:
+    with opened(root, folder or "/", of, follow=True) as folder_fd:
         try:
-            if status_bits.S_ISDIR(os.stat(name, dir_fd=found, follow_symlinks=False).st_mode):
-                trees.remove_at(found, name)
+            if status_bits.S_ISDIR(os.stat(name, dir_fd=folder_fd, follow_symlinks=False).st_mode):
+                trees.remove_at(folder_fd, name)
             else:
-                os.unlink(name, dir_fd=found)
+                os.unlink(name, dir_fd=folder_fd)
         except FileNotFoundError as error:
             raise NotFound(f"Could not find the file {path} in {of}") from error
         except NotADirectoryError as error:

@@ -41,15 +41,15 @@ async def consume(pieces: AsyncIterator[bytes], work: Callable[[Iterator[bytes]]
         return coming
 
     def arriving() -> Iterator[bytes]:
-        asked = ask()
+        next_chunk = ask()
         try:
-            while piece := asked.result():
-                asked = ask()
+            while piece := next_chunk.result():
+                next_chunk = ask()
                 yield piece
         except CancelledError as error:
             raise InvalidArgument("unexpected end of the archive; it was cut off") from error
         finally:
-            asked.cancel()
+            next_chunk.cancel()
 
     task = asyncio.ensure_future(asyncio.to_thread(lambda: work(arriving())))
     try:

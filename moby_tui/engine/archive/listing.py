@@ -34,10 +34,10 @@ def listing(root: int, path: str, of: str, owners: Owners | None = None) -> Iter
 
     Blocking. Raises ``NotFound``, and ``InvalidArgument`` for what is no folder.
     """
-    with files.opened(root, path, of, follow=True) as found:
-        if not stat.S_ISDIR(os.fstat(found).st_mode):
+    with files.opened(root, path, of, follow=True) as folder_fd:
+        if not stat.S_ISDIR(os.fstat(folder_fd).st_mode):
             raise InvalidArgument(f"{path} is not a directory; name one")
-        folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=found)
+        folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=folder_fd)
     with closing(folder):
         for name in sorted(os.listdir(folder), key=os.fsencode):
             with suppress(FileNotFoundError):  # gone since

@@ -46,29 +46,19 @@ class Entry:
         *("name", "real_size", "size", "type", "uid", "xattrs"),
     )
 
-    def __init__(
-        self,
-        name: bytes,
-        type: bytes,
-        mode: int,
-        uid: int,
-        gid: int,
-        size: int,
-        mtime_ns: int,
-        link: bytes,
-        major: int,
-        minor: int,
-    ) -> None:
+    def __init__(self, header: bytes, name: bytes, type: bytes, link: bytes) -> None:
+        """The member as its ``header`` of 512 bytes describes it. Raises ``InvalidArgument``."""
+        is_device = type in (CHARACTER, BLOCK_DEVICE)
         self.name = name
         self.type = type
-        self.mode = mode
-        self.uid = uid
-        self.gid = gid
-        self.size = size
-        self.mtime_ns = mtime_ns
         self.link = link
-        self.major = major
-        self.minor = minor
+        self.mode = number(header[100:108]) & 0o7777
+        self.uid = number(header[108:116])
+        self.gid = number(header[116:124])
+        self.size = number(header[124:136])
+        self.mtime_ns = number(header[136:148]) * _NANO
+        self.major = number(header[329:337]) if is_device else 0
+        self.minor = number(header[337:345]) if is_device else 0
         self.xattrs: dict[bytes, bytes] = {}
         self.atime_ns: int | None = None
         self.real_size = 0
@@ -325,18 +315,7 @@ def _entry(header: bytes, kind: bytes, long_name: bytes | None, long_link: bytes
         name = _text(header[:100])
         if header[257:265] == b"ustar\x0000" and (prefix := _text(header[345:500])):
             name = prefix + b"/" + name
-    entry = Entry(
-        name=name,
-        type=kind,
-        mode=number(header[100:108]) & 0o7777,
-        uid=number(header[108:116]),
-        gid=number(header[116:124]),
-        size=number(header[124:136]),
-        mtime_ns=number(header[136:148]) * _NANO,
-        link=_text(header[157:257]) if link is None else link,
-        major=number(header[329:337]) if kind in (CHARACTER, BLOCK_DEVICE) else 0,
-        minor=number(header[337:345]) if kind in (CHARACTER, BLOCK_DEVICE) else 0,
-    )
+    entry = Entry(header, name, kind, _text(header[157:257]) if link is None else link)
     if pax:
         _apply_pax(entry, pax)
     if kind in (_OLD_REGULAR, _CONTIGUOUS, _GNU_SPARSE):

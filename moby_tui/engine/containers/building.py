@@ -46,12 +46,12 @@ class ContainerSteps:
     def owner(self, root: int, text: str) -> tuple[int, int]:
         """As BuildKit: without a group a name has that of its passwd line, a number that of the same number; an empty one is root's."""
         name, colon, group = text.partition(":")
-        found = user.resolve(root, text, [])
+        identity = user.resolve(root, text, [])
         if group:
-            return found.uid, found.gid
+            return identity.uid, identity.gid
         if colon:
-            return found.uid, 0
-        return found.uid, found.uid if name.isdecimal() else found.gid
+            return identity.uid, 0
+        return identity.uid, identity.uid if name.isdecimal() else identity.gid
 
     @asynccontextmanager
     async def run(
@@ -59,7 +59,7 @@ class ContainerSteps:
     ) -> AsyncIterator[Ended]:
         """Raises what a start can fail with. A caller that is cancelled takes the container with it."""
         parts = msgspec.structs.replace(self._parts, step_images=_StepImages(_without_volumes(step.image)))
-        asked = ContainerCreate(
+        request = ContainerCreate(
             image=step.image.id or step.image.reference,
             entrypoint=[""],
             cmd=step.command,
@@ -67,7 +67,7 @@ class ContainerSteps:
             hostname=step.hostname,
             host_config=_host(step),
         )
-        record = await _created(parts, asked, step)
+        record = await _created(parts, request, step)
         try:
             began(record.id)
             exit_code = await _run(parts, record, output, step.trees)
@@ -80,7 +80,7 @@ class ContainerSteps:
         """Its first process does nothing: whoever wants to look runs a shell beside it. Raises what a start can fail with."""
         image = msgspec.structs.replace(step.image, layers=[ended.upper, *step.image.layers])
         parts = msgspec.structs.replace(self._parts, step_images=_StepImages(_without_volumes(image)))
-        asked = ContainerCreate(
+        request = ContainerCreate(
             image=step.image.id or step.image.reference,
             entrypoint=[""],
             # it reads what nobody writes
@@ -89,7 +89,7 @@ class ContainerSteps:
             env=step.environment,
             host_config=_host(step),
         )
-        record = await _created(parts, asked, step)
+        record = await _created(parts, request, step)
         waiting = exit_wait.wait(parts, record, "next-exit")
         try:
             await starting.start(parts, record, trees=step.trees)
@@ -148,8 +148,8 @@ def _made_for_mounts(parts: Parts, record: ContainerRecord) -> frozenset[bytes]:
     if made:
         with closing(snapshot.mount([parts.files(record).upper, *parts.layers(record)], None, None)) as root:
             for mount in record.mounts:
-                with suppress(OSError), closing(open_in_root(root, mount.destination, os.O_PATH)) as found:
-                    made.add(os.fsencode(path_in(root, found).strip("/")))
+                with suppress(OSError), closing(open_in_root(root, mount.destination, os.O_PATH)) as mount_fd:
+                    made.add(os.fsencode(path_in(root, mount_fd).strip("/")))
     return frozenset(made)
 
 

@@ -38,9 +38,9 @@ async def commit(
     """Makes the image, and returns its id. Raises ``InvalidArgument``, ``Conflict``, ``NotFound``, ``StorageFull``."""
     target = parse_tag(reference) if reference else None
     own = wire.config_to_show(record.config)
-    asked = _execution(config or own)
-    apply_changes(asked, changes)
-    execution = _merged(asked, _execution(own))
+    settings = _execution(config or own)
+    apply_changes(settings, changes)
+    execution = _merged(settings, _execution(own))
     content = ContentStore(parts.paths.blobs)
     layering = Layering(parts.images.layers, content, parts.paths.staging)
     base = stored(parts.images.record(record.image_id), content)
@@ -81,11 +81,11 @@ def mount_points(parts: Parts, record: ContainerRecord) -> frozenset[bytes]:
 
     What was made for mounts that were asked for belongs to the container, as in Docker.
     """
-    asked = {mount.destination for mount in record.mounts}
+    destinations = {mount.destination for mount in record.mounts}
     with suppress(FileNotFoundError):
         configuration = json.loads(parts.files(record).bundle.read_bytes())
         mounted = {str(mount["destination"]) for mount in configuration["mounts"]}
-        return frozenset(destination.strip("/").encode() for destination in mounted - asked)
+        return frozenset(destination.strip("/").encode() for destination in mounted - destinations)
     return frozenset()
 
 

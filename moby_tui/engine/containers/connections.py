@@ -128,8 +128,8 @@ def _check_connects(network: NetworkRecord, record: ContainerRecord, places: Con
 
 
 def _places(record: ContainerRecord) -> dict[str, EndpointSettings | None]:
-    asked = record.networking.endpoints_config if record.networking else None
-    return {record.host_config.network_mode: None} if asked is None else {**asked}
+    settings = record.networking.endpoints_config if record.networking else None
+    return {record.host_config.network_mode: None} if settings is None else {**settings}
 
 
 def _keep(parts: Parts, record: ContainerRecord, places: dict[str, EndpointSettings | None]) -> None:

@@ -131,14 +131,14 @@ def _is_over(execution: ExecRecord, state: State) -> bool:
 
 def unfinished(parts: Parts, record: ContainerRecord, state: State) -> list[str]:
     """The ids of a running container's execs that run or were not started yet."""
-    found = []
+    unfinished_ids = []
     for path in parts.files(record).execs.glob("*.json"):
         # an exec whose file is damaged or was deleted meanwhile is left out
         with suppress(FileNotFoundError, Unavailable):
             status = _read_state(path)
             if status.running if status is not None else not _is_over(_read(path), state):
-                found.append(path.stem)
-    return found
+                unfinished_ids.append(path.stem)
+    return unfinished_ids
 
 
 async def start(parts: Parts, ident: str, options: ExecStart) -> Stream | None:

@@ -90,8 +90,8 @@ def _mounts(parts: Parts, record: ContainerRecord) -> list[Mount]:
     Owners are shown without the container's user namespace, which there is not yet; an ID-mapped mount has its own map.
     """
     own = [mount for mount in spec.own_files(record, _names(parts, record)) if os.path.exists(mount.source)]
-    asked = spec.asked_mounts(record, parts.mounted_images(record), {}, [], [])
-    return spec.outer_first(own + [mount for mount in asked if mount.type == "bind"])
+    mounts = spec.asked_mounts(record, parts.mounted_images(record), {}, [], [])
+    return spec.outer_first(own + [mount for mount in mounts if mount.type == "bind"])
 
 
 def _with_mounts(record: ContainerRecord, mounts: list[Mount], namespaces: dict[str, int], root: int) -> int:

@@ -36,20 +36,20 @@ def settle(parts: Parts, host: HostConfig, networking: NetworkingConfig | None) 
 
     Returns what is asked of its networks. Raises ``InvalidArgument``. The texts are the Docker Engine's.
     """
-    asked, mode = host.links or [], host.network_mode
+    requested, mode = host.links or [], host.network_mode
     if mode == "host":
         raise _hosted()
     if mode not in (_BRIDGE, "none"):
-        links.aliases(asked)
+        links.aliases(requested)
         host.links = None
-        return _on_network(mode, asked, networking)
-    found: dict[str, str] = {}
-    for text in asked:
+        return _on_network(mode, requested, networking)
+    ids: dict[str, str] = {}
+    for text in requested:
         link = links.parse(text)
-        found.setdefault(link.alias, _target(parts, link.name).id)
-    for ident in found.values():
+        ids.setdefault(link.alias, _target(parts, link.name).id)
+    for ident in ids.values():
         parts.paths.container(ident).linked.touch()
-    host.links = [f"{ident}:{alias}" for alias, ident in found.items()]
+    host.links = [f"{ident}:{alias}" for alias, ident in ids.items()]
     return networking
 
 
@@ -162,12 +162,12 @@ def with_environment(record: ContainerRecord, linked: Sequence[Linked]) -> Conta
 
 def _ports(record: ContainerRecord) -> list[str]:
     """The exposed ports, each range as single ports."""
-    found = []
+    ports = []
     for text in record.config.exposed_ports or {}:
         if match := _EXPOSED.fullmatch(text):
             first, last, protocol = int(match[1]), int(match[2] or match[1]), (match[3] or "tcp").lower()
-            found += [f"{port}/{protocol}" for port in range(first, last + 1)]
-    return found
+            ports += [f"{port}/{protocol}" for port in range(first, last + 1)]
+    return ports
 
 
 def host_lines(found: Iterable[Linked]) -> str:

@@ -134,18 +134,18 @@ def _is_bound(binding: PortBinding, one: _Unwanted) -> bool:
 async def _withdraw(parts: Parts, record: ContainerRecord, unwanted: list[_Unwanted]) -> list[HostPort]:
     """Has the monitor release the ports, and returns them as their records had them."""
     withdrawn = []
-    for name, told in parts.networks.sandboxes.bound(record.id).items():
-        if told and any(one.is_meant(told.protocol, told.port, told.hosts) for one in unwanted):
+    for name, bound in parts.networks.sandboxes.bound(record.id).items():
+        if bound and any(one.is_meant(bound.protocol, bound.port, bound.hosts) for one in unwanted):
             try:
                 await parts.request(record, control.Release(name=name))
             except Conflict:
                 # the monitor does not hold the port: ``reconcile`` undoes what no process holds
                 await parts.networks.sandboxes.reconcile()
-            withdrawn.append(told)
+            withdrawn.append(bound)
             fault.point("ports.withdrawn")
     given = NetworkState.read(parts.files(record).network)
     for name, bindings in given.ports.items():
-        left = [binding for binding in bindings or [] if not any(_is_of(name, binding, told) for told in withdrawn)]
+        left = [binding for binding in bindings or [] if not any(_is_of(name, binding, bound) for bound in withdrawn)]
         given.ports[name] = left or None
     given.write(parts.files(record).network)
     return withdrawn
@@ -161,11 +161,11 @@ def _is_of(name: str, binding: PortBinding, told: HostPort) -> bool:
 def _again(given: NetworkState, withdrawn: list[HostPort]) -> Bindings:
     """The bindings that publish the withdrawn ports again."""
     again: Bindings = {}
-    for told in withdrawn:
-        host = "" if len(told.hosts) > 1 else told.hosts[0]
+    for port in withdrawn:
+        host = "" if len(port.hosts) > 1 else port.hosts[0]
         for name, bindings in given.ports.items():
-            if any(_is_of(name, binding, told) for binding in bindings or []):
-                again[name] = [*(again.get(name) or []), PortBinding(host_ip=host, host_port=str(told.port))]
+            if any(_is_of(name, binding, port) for binding in bindings or []):
+                again[name] = [*(again.get(name) or []), PortBinding(host_ip=host, host_port=str(port.port))]
     return again
 
 

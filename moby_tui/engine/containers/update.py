@@ -7,7 +7,7 @@ import msgspec
 from moby_tui.engine.containers import wire
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import restarting
-from moby_tui.engine.policy import lifecycle, limits
+from moby_tui.engine.policy import admission, limits
 from moby_tui.engine.protocol import configuration, control
 from moby_tui.engine.runtime.configuration import resources
 from moby_tui.engine.store.records.containers import ContainerRecord, HostConfig
@@ -87,7 +87,7 @@ def _check_restart_policy(record: ContainerRecord, asked: ContainerUpdate) -> No
     policy = asked.restart_policy
     if not policy.name:
         return
-    lifecycle.check_restart(policy, auto_remove=False)
+    admission.check_restart(policy, auto_remove=False)
     if record.host_config.auto_remove and policy.name != "no":
         raise _refused(record, "Restart policy cannot be updated because AutoRemove is enabled for the container")
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import os
 import time
 import weakref
 from collections.abc import AsyncIterator, Iterator
+from io import FileIO
 from pathlib import Path
 
-from moby_tui.engine.events.cursor import Cursor
-from moby_tui.engine.events.filters import EventFilter
+import msgspec
+
+from moby_tui.engine.events.journal import segment_name, segments
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.base import Filters
 from moby_tui.schema.event import Event
@@ -23,6 +26,12 @@ if TYPE_CHECKING:
 _POLLS, _POLL_SECONDS = 25, 0.003
 #: How often a reader polls the journal if the kernel gives no inotify watch.
 _UNWATCHED_SECONDS = 0.1
+_CHUNK = 256 * 1024
+_decoder = msgspec.json.Decoder(Event)
+_BY_OBJECT = ("config", "container", "daemon", "network", "node", "plugin", "secret", "service", "volume")
+_KEYS = frozenset((*_BY_OBJECT, "event", "image", "label", "scope", "type"))
+#: Actions with a detail after a colon (``exec_start: sh``); a filter without detail matches any.
+_DETAILED = frozenset(("health_status", "exec_create", "exec_start"))
 
 
 class EventBus:
@@ -36,6 +45,8 @@ class EventBus:
         self._inotify: Inotify | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
+        #: how far the journal went when the readers were woken last
+        self._woken_for: tuple[int, int] | None = None
 
     def subscribe(self, *, filters: Filters | None = None) -> Subscription:
         """Every event that is published after this call, which needs a running event loop. An unknown filter leaves none out."""
@@ -100,9 +111,23 @@ class EventBus:
         self.poke()
 
     def poke(self) -> None:
-        """Makes every reader look into the journal now, since an event may have been added."""
-        for subscription in list(self._subscriptions):
-            subscription.wake()
+        """Makes every reader look into the journal now, if an event was added since they were woken last.
+
+        One event is told several times: by who publishes it here, by its container's monitor, and by inotify for each of its writes.
+        """
+        extent = self._extent()
+        if extent is None or extent != self._woken_for:
+            self._woken_for = extent
+            for subscription in list(self._subscriptions):
+                subscription.wake()
+
+    def _extent(self) -> tuple[int, int] | None:
+        """The newest segment and its size, which tell how far the journal goes; None if that cannot be seen."""
+        try:
+            newest = max(segments(self._directory), default=0)
+            return newest, os.stat(f"{self._directory}/{segment_name(newest)}").st_size
+        except OSError:
+            return None
 
     def leave(self, subscription: Subscription) -> None:
         self._subscriptions.discard(subscription)
@@ -181,3 +206,151 @@ class Subscription(AsyncIterator[Event]):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
+
+
+class Cursor:
+    """Reads the journal's events in order, each once.
+
+    Its position is after a whole line of one segment, which it holds open: a segment may be deleted while it is read. A reader that
+    sleeps while all segments behind the one that it holds are dropped continues at the oldest that is left.
+    """
+
+    def __init__(self, directory: str, *, since: int | None = None) -> None:
+        """Begins at the first event whose time is ``since`` (Unix nanoseconds) or later; with None after the last event that is there now."""
+        self._directory = directory
+        self._since = since
+        self._start = 0
+        self._offset = 0
+        self._file: FileIO | None = None
+        starts = self._segments()
+        if since is None and starts:
+            self._enter(starts[-1])
+            self._offset = self._end()
+        elif since is not None and starts:
+            self._enter(max((start for start in starts if start <= since), default=starts[0]))
+
+    def read(self) -> Iterator[Event]:
+        """The events that were added since the last call. Lines that are torn or no event are left out."""
+        while True:
+            # List the next segments before reading this one to its end: once a next one exists, nothing is added to this one.
+            following = [start for start in self._segments() if start > self._start]
+            yield from self._read_segment()
+            if not following:
+                return
+            self._enter(following[0])
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _segments(self) -> list[int]:
+        directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return segments(directory)
+        finally:
+            os.close(directory)
+
+    def _enter(self, start: int) -> None:
+        self.close()
+        self._start = start
+        self._offset = 0
+        try:
+            self._file = FileIO(f"{self._directory}/{segment_name(start)}")
+        except FileNotFoundError:  # dropped since it was listed; the next one is listed too
+            self._file = None
+
+    def _read_segment(self) -> Iterator[Event]:
+        while self._file is not None:
+            chunk = self._next_lines(self._file.fileno())
+            if not chunk:
+                return
+            for line in chunk.split(b"\n"):
+                event = _decode(line)
+                if event is not None and (self._since is None or event.time_nano >= self._since):
+                    yield event
+
+    def _next_lines(self, fd: int) -> bytes:
+        """The next whole lines, some at a time; empty at the end."""
+        size = _CHUNK
+        while True:
+            chunk = os.pread(fd, size, self._offset)
+            end = chunk.rfind(b"\n") + 1
+            if end or len(chunk) < size:
+                break
+            size *= 2
+        self._offset += end
+        return chunk[:end]
+
+    def _end(self) -> int:
+        """The offset after the last whole line; a line that is being written counts as not yet there."""
+        if self._file is None:
+            return 0
+        fd = self._file.fileno()
+        size = os.fstat(fd).st_size
+        position = size
+        while position > 0:
+            begin = max(0, position - _CHUNK)
+            newline = os.pread(fd, position - begin, begin).rfind(b"\n")
+            if newline >= 0:
+                return begin + newline + 1
+            position = begin
+        return 0
+
+
+def _decode(line: bytes) -> Event | None:
+    try:
+        return _decoder.decode(line)
+    except msgspec.MsgspecError:
+        return None
+
+
+class EventFilter:
+    """Values of one key are alternatives, keys and labels all must match (Engine API, ``GET /events``)."""
+
+    def __init__(self, filters: Filters | None) -> None:
+        """A key that no event can be filtered by leaves none out, as with the Docker Engine."""
+        self._filters = {key: values for key, values in (filters or {}).items() if values and key in _KEYS}
+
+    def matches(self, event: Event) -> bool:
+        """Whether the reader asked for this event."""
+        return all(self._matches_key(key, values, event) for key, values in self._filters.items())
+
+    def _matches_key(self, key: str, values: list[str], event: Event) -> bool:
+        if key == "type":
+            return event.type in values
+        if key == "scope":
+            return event.scope in values
+        if key == "event":
+            return _matches_action(values, event.action)
+        if key == "label":
+            return all(_has_label(event.actor.attributes, label) for label in values)
+        if key == "image":
+            return not _image_names(event).isdisjoint(values)
+        prefixes = tuple(values)
+        return event.actor.id.startswith(prefixes) or event.actor.attributes.get("name", "").startswith(prefixes)
+
+
+def _matches_action(values: list[str], action: str) -> bool:
+    if action in values:
+        return True
+    return not _DETAILED.isdisjoint(values) and action.startswith(tuple(values))
+
+
+def _has_label(attributes: dict[str, str], label: str) -> bool:
+    key, equals, value = label.partition("=")
+    return key in attributes and (not equals or attributes[key] == value)
+
+
+def _image_names(event: Event) -> set[str]:
+    """The values of an ``image`` filter that match this event: the image's id or name, or the container's image, with or without tag."""
+    name = event.actor.attributes.get("name" if event.type == "image" else "image", "")
+    return {event.actor.id, name, _familiar_name(event.actor.id), _familiar_name(name)}
+
+
+def _familiar_name(reference: str) -> str:
+    """``docker.io/library/alpine:3@sha256:…`` -> ``alpine``: without digest, tag and the default registry."""
+    name = reference.partition("@")[0]
+    folder, slash, last = name.rpartition("/")
+    name = folder + slash + last.partition(":")[0]
+    return name.removeprefix("docker.io/").removeprefix("library/")

@@ -88,8 +88,8 @@ class Journal:
         return starts[:surplus]
 
 
-def segments(directory: int) -> list[int]:
-    """The segments in a directory, oldest first: the time in nanoseconds at which each begins."""
+def segments(directory: int | str) -> list[int]:
+    """The segments in a directory, a descriptor or a path, oldest first: the time in nanoseconds at which each begins."""
     names = (name.removesuffix(SUFFIX) for name in os.listdir(directory) if name.endswith(SUFFIX))
     return sorted(int(name) for name in names if name.isdecimal())
 

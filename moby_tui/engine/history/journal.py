@@ -139,14 +139,14 @@ class HistoryJournal:
             return
         position = damaged = 0
         while position < len(data):
-            found = _record_at(data, position)
-            if found is None:
+            decoded = _record_at(data, position)
+            if decoded is None:
                 following = data.find(_MAGIC, position + 1)
                 following = len(data) if following < 0 else following
                 damaged += following - position
                 position = following
                 continue
-            record, position = found
+            record, position = decoded
             if record is not None:
                 yield record
         if damaged:

@@ -80,8 +80,8 @@ def _rule(rule: dict[str, object]) -> list[bytes]:
 
 def _numbers(rule: dict[str, object]) -> list[tuple[int, int]]:
     """The registers that a rule compares with a number; an absent or negative number in the rule matches all."""
-    found = ((register, rule.get(key)) for register, key in ((4, "major"), (5, "minor")))
-    return [(register, value) for register, value in found if isinstance(value, int) and value >= 0]
+    numbers = ((register, rule.get(key)) for register, key in ((4, "major"), (5, "minor")))
+    return [(register, value) for register, value in numbers if isinstance(value, int) and value >= 0]
 
 
 def _instruction(code: int, target: int = 0, source: int = 0, offset: int = 0, value: int = 0) -> bytes:

@@ -65,7 +65,7 @@ def _kill(victim: object) -> None:
     import signal
 
     own = os.getpid()
-    pids = [own] if victim is None else [victim] if isinstance(victim, int) else _named(str(victim))
+    pids = [own] if victim is None else [victim] if isinstance(victim, int) else _stopped(str(victim))
     for pid in [*(pid for pid in pids if pid != own), *({own} & {*pids})]:
         if pid == own:
             _tell_killed()
@@ -81,15 +81,43 @@ def _tell_killed() -> None:
         pass
 
 
+def _stopped(name: str) -> list[int]:
+    """The processes of this name, which stand still now: one that has executed another program meanwhile is none of them, and goes on."""
+    import signal
+    from contextlib import suppress
+
+    own, victims = os.getpid(), []
+    for pid in _named(name):
+        with suppress(ProcessLookupError):
+            if pid != own:
+                os.kill(pid, signal.SIGSTOP)
+                while _state(pid) not in "TtZX":
+                    pass
+            if pid in _named(name):
+                victims.append(pid)
+            else:
+                os.kill(pid, signal.SIGCONT)
+    return victims
+
+
+def _state(pid: int) -> str:
+    """One letter (proc_pid_stat(5)); X if the process has ended."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(") ")[2][:1]
+    except OSError:
+        return "X"
+
+
 def _named(name: str) -> list[int]:
     """The processes of this name that were started with the same file of faults."""
     mine = os.fsencode(f"{VARIABLE}={_file}")
-    found = []
+    named = []
     for entry in filter(str.isdecimal, os.listdir("/proc")):
         try:
             with open(f"/proc/{entry}/comm") as comm, open(f"/proc/{entry}/environ", "rb") as environment:
                 if comm.read().strip() == name and mine in environment.read().split(b"\0"):
-                    found.append(int(entry))
+                    named.append(int(entry))
         except OSError:
             continue
-    return found
+    return named

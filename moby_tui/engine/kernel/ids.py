@@ -31,16 +31,16 @@ class _Data(ctypes.Structure):
 
 def to_host(ids: IdMap, ident: int) -> int:
     """The host's id for a container's id; the same id if there is no map. Raises ``ValueError`` for an id that is not mapped."""
-    found = _find(ids, ident, "containerID", "hostID")
-    if found is None:
+    number = _find(ids, ident, "containerID", "hostID")
+    if number is None:
         raise ValueError(f"id {ident} is not mapped in the container's user namespace")
-    return found
+    return number
 
 
 def to_container(ids: IdMap, ident: int) -> int:
     """The container's id for a host's id; ``NOBODY`` for one that is not mapped, as the kernel shows it to the container."""
-    found = _find(ids, ident, "hostID", "containerID")
-    return NOBODY if found is None else found
+    number = _find(ids, ident, "hostID", "containerID")
+    return NOBODY if number is None else number
 
 
 def _find(ids: IdMap, ident: int, source: str, target: str) -> int | None:

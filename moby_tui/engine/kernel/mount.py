@@ -126,8 +126,8 @@ def _checked(result: int, what: str, context: int = -1) -> int:
     if result >= 0:
         return result
     error = ctypes.get_errno()
-    said = kernel_message(context) if context >= 0 else ""
-    raise OSError(error, f"{what}: {os.strerror(error)}" + (f" ({said})" if said else ""))
+    message = kernel_message(context) if context >= 0 else ""
+    raise OSError(error, f"{what}: {os.strerror(error)}" + (f" ({message})" if message else ""))
 
 
 def _bytes(path: Path | None) -> bytes | None:

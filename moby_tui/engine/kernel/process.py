@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 from ctypes import c_char_p, c_int, c_long, c_size_t, c_uint64, c_ulong, c_void_p
 
@@ -214,6 +215,7 @@ def _parent(pid: int) -> int:
     return int(fields[1]) if fields else 0
 
 
+@functools.cache
 def boot_id() -> str:
     """Changes with every boot (random(4))."""
     with open("/proc/sys/kernel/random/boot_id") as file:

@@ -22,7 +22,7 @@ def make(uids: IdMap, gids: IdMap) -> int:
 
 def maps_of(namespace: int) -> tuple[IdMap, IdMap]:
     """The maps of an existing user namespace, as seen from this process's. Raises ``OSError``."""
-    told, tell = os.pipe2(os.O_CLOEXEC)
+    reading, tell = os.pipe2(os.O_CLOEXEC)
     hold, let_go = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
     if pid == 0:
@@ -33,11 +33,11 @@ def maps_of(namespace: int) -> tuple[IdMap, IdMap]:
         os._exit(0)
     os.close(tell)
     try:
-        if not os.read(told, 1):
+        if not os.read(reading, 1):
             raise OSError("cannot join the user namespace")
         return _read_map(f"/proc/{pid}/uid_map"), _read_map(f"/proc/{pid}/gid_map")
     finally:
-        for fd in (told, hold, let_go):
+        for fd in (reading, hold, let_go):
             os.close(fd)
         os.waitpid(pid, 0)
 
@@ -54,7 +54,7 @@ def make_with_network(uids: IdMap, gids: IdMap, joined: int = -1) -> list[int]:
     A child makes them, and has ended when this returns. Raises ``OSError``.
     """
     mapped, map_it = os.pipe2(os.O_CLOEXEC)
-    told, tell = os.pipe2(os.O_CLOEXEC)
+    reading, tell = os.pipe2(os.O_CLOEXEC)
     pid = processes.Clone(0 if joined >= 0 else processes.CLONE_NEWUSER)()
     if pid == 0:
         _be_inside(joined, mapped, map_it, tell)
@@ -65,14 +65,14 @@ def make_with_network(uids: IdMap, gids: IdMap, joined: int = -1) -> list[int]:
         if joined < 0:
             _write_maps(pid, uids, gids)
         os.write(map_it, b"m")
-        if not os.read(told, 1):
+        if not os.read(reading, 1):
             raise OSError("make a network namespace: the process that was to do it has ended")
         fault.point("userns.made")
         return [os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("user", "net")]
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-        for fd in (mapped, map_it, told):
+        for fd in (mapped, map_it, reading):
             os.close(fd)
 
 

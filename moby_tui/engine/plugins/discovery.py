@@ -55,7 +55,7 @@ def find(name: str) -> Address:
 
 def names() -> list[str]:
     """The names of all plug-ins that can be found, whatever they implement."""
-    found: set[str] = set()
+    plugins: set[str] = set()
     for folder, extensions in ((SOCKETS, (".sock",)), *((folder, (".spec", ".json")) for folder in SPECIFICATIONS)):
         try:
             entries = os.listdir(folder)
@@ -64,10 +64,10 @@ def names() -> list[str]:
         for entry in entries:
             name, extension = os.path.splitext(entry)
             if extension in extensions:
-                found.add(name)
+                plugins.add(name)
             elif any(os.path.exists(os.path.join(folder, entry, entry + extension)) for extension in extensions):
-                found.add(entry)
-    return sorted(found)
+                plugins.add(entry)
+    return sorted(plugins)
 
 
 def _paths(folder: str, name: str, extension: str) -> tuple[str, str]:

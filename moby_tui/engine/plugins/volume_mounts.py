@@ -121,11 +121,11 @@ def _undo(driver: VolumeDriver, volume: str, ident: str, path: str) -> None:
 
 def _wrong(mountpoint: str) -> str:
     """What is wrong with a place that a plug-in names; empty if it can be bound."""
-    told = mountpoint[:200] if mountpoint[:200].isprintable() else ascii(mountpoint[:200])
+    path = mountpoint[:200] if mountpoint[:200].isprintable() else ascii(mountpoint[:200])
     if not mountpoint.startswith("/") or "\0" in mountpoint:
-        return f"the Mountpoint {told!r}, which is no absolute path"
+        return f"the Mountpoint {path!r}, which is no absolute path"
     try:
         os.stat(mountpoint)
     except (OSError, UnicodeEncodeError):
-        return f"the Mountpoint {told!r}, which does not exist"
+        return f"the Mountpoint {path!r}, which does not exist"
     return ""

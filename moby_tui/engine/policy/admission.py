@@ -10,12 +10,26 @@ import os
 import re
 from collections.abc import Iterable
 
+import msgspec
 from msgspec.structs import replace
 
-from moby_tui.engine.policy import lifecycle, limits
+from moby_tui.engine.policy import limits
 from moby_tui.errors import InvalidArgument, NotImplementedYet
-from moby_tui.schema.container import ContainerConfig, ContainerCreate, DeviceMapping, EndpointSettings, HostConfig, Ulimit
+from moby_tui.schema.container import (
+    ContainerConfig,
+    ContainerCreate,
+    DeviceMapping,
+    EndpointSettings,
+    HostConfig,
+    RestartPolicy,
+    Ulimit,
+)
 
+_LEAST_NANOSECONDS = 1_000_000
+#: The values of Podman's ``--health-on-failure``.
+_HEALTH_ACTIONS = ("none", "kill", "restart", "stop")
+#: The annotation by which a client without that option asks for it.
+HEALTH_ON_FAILURE = "moby.health-on-failure"
 _PORT = r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?"
 #: Any name that the kernel takes, as in Docker, but without control characters: one could begin a new line in /etc/hosts.
 _HOST_NAME = r"[^\x00-\x1f\x7f]*"
@@ -48,8 +62,8 @@ def check(asked: ContainerCreate) -> tuple[ContainerCreate, list[str]]:
     _require(host.shm_size >= 0, "SHM size can not be less than 0")
     host, warnings = limits.settle(host)
     _check_process(host)
-    lifecycle.check_restart(host.restart_policy, auto_remove=host.auto_remove)
-    lifecycle.check_health(asked)
+    check_restart(host.restart_policy, auto_remove=host.auto_remove)
+    check_health(asked)
     _check_devices(host.devices or [])
     for rule in host.device_cgroup_rules or []:
         _require(bool(re.fullmatch(DEVICE_RULE, rule)), f"invalid device cgroup rule format: '{rule}'")
@@ -261,3 +275,46 @@ def _warnings(asked: ContainerCreate) -> list[str]:
     if host.network_mode == "host" and any((host.port_bindings or {}).values()):
         return ["Published ports are discarded when using host network mode"]
     return []
+
+
+def check_restart(policy: RestartPolicy, *, auto_remove: bool) -> None:
+    """Raises ``InvalidArgument``."""
+    name, count = policy.name, policy.maximum_retry_count
+    if name not in ("", "no", "always", "on-failure", "unless-stopped"):
+        raise InvalidArgument(
+            f"invalid restart policy: unknown policy '{name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+        )
+    if name == "on-failure" and count < 0:
+        raise InvalidArgument("invalid restart policy: maximum retry count cannot be negative")
+    if name != "on-failure" and count:
+        negative = " and cannot be negative" if count < 0 else ""
+        raise InvalidArgument(f"invalid restart policy: maximum retry count can only be used with 'on-failure'{negative}")
+    if auto_remove and name not in ("", "no"):
+        raise InvalidArgument("can't create 'AutoRemove' container with restart policy")
+
+
+def on_failure(asked: ContainerCreate) -> str | msgspec.UnsetType:
+    """What is to be done to an unhealthy container: one of ``_HEALTH_ACTIONS`` if the request is valid; unset if it does not say."""
+    return asked.healthcheck_on_failure_action or (asked.host_config.annotations or {}).get(HEALTH_ON_FAILURE) or msgspec.UNSET
+
+
+def check_health(asked: ContainerCreate) -> None:
+    """Raises ``InvalidArgument``."""
+    check = asked.healthcheck
+    action = on_failure(asked) or "none"
+    if action not in _HEALTH_ACTIONS:
+        raise InvalidArgument(f"invalid action {action!r} for an unhealthy container: use none, kill, restart or stop")
+    if action == "restart" and asked.host_config.auto_remove:
+        raise InvalidArgument("a container that is restarted when it is unhealthy cannot be removed when it exits")
+    if check is None:
+        return
+    for name, value in (
+        ("Interval", check.interval),
+        ("Timeout", check.timeout),
+        ("StartPeriod", check.start_period),
+        ("StartInterval", check.start_interval),
+    ):
+        if value and value < _LEAST_NANOSECONDS:
+            raise InvalidArgument(f"{name} in Healthcheck cannot be less than 1ms")
+    if check.retries < 0:
+        raise InvalidArgument("Retries in Healthcheck cannot be negative")

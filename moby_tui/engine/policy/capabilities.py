@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from msgspec import Struct
 
 from moby_tui.engine.kernel.capability import NUMBERS
@@ -35,8 +37,9 @@ class Capabilities(Struct, frozen=True):
     missing: list[str]
 
 
+@functools.cache
 def held() -> frozenset[str]:
-    """The bounding set of this process: the engine can grant no capability beyond it."""
+    """The bounding set of this process, which no engine changes: it can grant no capability beyond it."""
     with open("/proc/self/status", encoding="utf-8", errors="replace") as file:
         bits = next(int(line.split()[1], 16) for line in file if line.startswith("CapBnd:"))
     return frozenset(name for name, number in NUMBERS.items() if bits >> number & 1)

@@ -130,12 +130,12 @@ def _switch(text: str, value: str) -> bool:
 def _seccomp(
     options: Options, granted: list[str], paths: Paths, *, privileged: bool
 ) -> tuple[dict[str, Any] | None, Path | None]:
-    asked = options.seccomp
-    if asked == "unconfined" or (asked is None and privileged):
+    requested = options.seccomp
+    if requested == "unconfined" or (requested is None and privileged):
         return None, None
     from moby_tui.engine.policy.seccomp.cache import cached_program
 
-    rules, program = _compiled(None if asked == "builtin" else asked, tuple(granted), paths)
+    rules, program = _compiled(None if requested == "builtin" else requested, tuple(granted), paths)
     # usable only if the cached file is still there
     return rules, program if program.exists() else cached_program(paths, rules)
 

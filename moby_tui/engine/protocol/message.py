@@ -59,11 +59,9 @@ class Field:
         self.name = name
         self.key = key
         self.kind = kind
-        self.optional = kind.endswith("| None")
+        self.optional, self.plain, self.simple = _shapes.get(kind) or _shape_of(kind)
         self.required = default is _MISSING and not self.optional
         self.default = None if default is _MISSING and self.optional else default
-        self.plain = _innermost(kind) in _SIMPLE
-        self.simple = _TYPES.get(kind.removesuffix("| None").strip())
         self.make: Callable[[], object] | None = None
         if isinstance(self.default, MessageType):
             self.make = self.default
@@ -229,6 +227,13 @@ def plain(value: object) -> object:
     return value
 
 
+def _shape_of(kind: str) -> tuple[bool, bool, type | None]:
+    """What a ``Field`` of this type is: optional, plain, and of which simple type. Noted, since few types are those of many fields."""
+    shape = kind.endswith("| None"), _innermost(kind) in _SIMPLE, _TYPES.get(kind.removesuffix("| None").strip())
+    _shapes[kind] = shape
+    return shape
+
+
 def _innermost(kind: str) -> str:
     """The type in the lists and dictionaries of a field type."""
     kind = kind.removesuffix("| None").strip()
@@ -304,6 +309,7 @@ def _read_float(value: object, key: str) -> float:
         raise MalformedMessage(f"{key}: the number is too large") from None
 
 
+_shapes: dict[str, tuple[bool, bool, type | None]] = {}
 _TYPES: dict[str, type] = {"str": str, "int": int, "bool": bool, "Json": dict}
 _SIMPLE: dict[str, Reader] = {
     **{name: _exactly(kind) for name, kind in _TYPES.items()},

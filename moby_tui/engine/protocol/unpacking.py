@@ -10,8 +10,9 @@ MOST_TEXT = 4096
 
 
 class UnpackRequest(Message):
-    """Unpack a blob of ``size`` bytes into the folder ``layer``; ``diff_id`` is what its content must hash to. The blob, the lock on the
-    staging folder and the job's own socket go along."""
+    """Unpack a blob of ``size`` bytes into the folder ``layer``; ``diff_id`` is what its content must hash to, if it is not empty.
+
+    The blob, the lock on the staging folder and the job's own socket go along."""
 
     diff_id: str
     layer: str
@@ -23,11 +24,13 @@ class UnpackRequest(Message):
 
 
 class UnpackResult(Message):
-    """How it went: all is None if it went well. ``error`` names a class of ``moby_tui.errors``, ``errno`` is the kernel's, 0 for none."""
+    """How it went: the diff id of what was unpacked, or why it was not. ``error`` names a class of ``moby_tui.errors``, ``errno`` is the
+    kernel's, 0 for none."""
 
     error: str | None = None
     errno: int | None = None
     text: str = ""
+    diff_id: str = ""
 
     def check(self, where: str) -> None:
         if self.error is not None and self.errno is not None:

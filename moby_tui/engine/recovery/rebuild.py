@@ -77,21 +77,21 @@ def _is_complete(paths: Paths, old: Salvage) -> bool:
 async def _rebuild(paths: Paths, sources: Sources) -> Recovered:
     draft = paths.database.with_name("moby.db.rebuilt")
     _remove(draft)
-    found = Found()
+    recovered = Found()
     database = Database(draft)
     try:
-        containers.find(sources, found)
-        volumes.find(sources, found)
-        await images.find(sources, found)
+        containers.find(sources, recovered)
+        volumes.find(sources, recovered)
+        await images.find(sources, recovered)
         values = {**sources.backup.rows("engine"), **sources.old.rows("engine")}
         rebuilding.write(
             database,
-            found.containers.values(),
-            found.images.values(),
-            found.volumes.values(),
+            recovered.containers.values(),
+            recovered.images.values(),
+            recovered.volumes.values(),
             {key: str(value[0]) for key, value in values.items()},
         )
-        networks.restore(paths, database, sources, found)
+        networks.restore(paths, database, sources, recovered)
         rebuilding.close(database)
     except BaseException:
         database.close()
@@ -100,15 +100,15 @@ async def _rebuild(paths: Paths, sources: Sources) -> Recovered:
     _sync(draft)
     aside = _set_aside(paths.database)
     os.rename(draft, paths.database)
-    _write_records(paths, found)
-    found.remarks += [
+    _write_records(paths, recovered)
+    recovered.remarks += [
         f"process {pid} still has the former database open: end it, or what it does is lost" for pid in _holders(aside)
     ]
     return Recovered(
-        containers=len(found.containers),
-        images=len(found.images),
-        volumes=len(found.volumes),
-        remarks=found.remarks,
+        containers=len(recovered.containers),
+        images=len(recovered.images),
+        volumes=len(recovered.volumes),
+        remarks=recovered.remarks,
         aside=aside,
     )
 
@@ -135,14 +135,14 @@ def _set_aside(path: Path) -> str:
 
 def _holders(aside: str) -> list[int]:
     """The processes that have the former database open."""
-    found = set()
+    holders = set()
     for pid in filter(str.isdecimal, os.listdir("/proc")):
         with suppress(OSError):
             for name in os.listdir(f"/proc/{pid}/fd"):
                 with suppress(OSError):
                     if aside and os.readlink(f"/proc/{pid}/fd/{name}").startswith(aside):
-                        found.add(int(pid))
-    return sorted(found)
+                        holders.add(int(pid))
+    return sorted(holders)
 
 
 def _remove(path: Path) -> None:

@@ -5,23 +5,16 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-import time
 from contextlib import closing, suppress
 from pathlib import Path
 
 from moby_tui.engine.store import disk
 from moby_tui.engine.store.database import FAILURES, FILES, Database
 
-#: Not more often than this (seconds): a command pays for it.
-_INTERVAL = 600.0
 
-
-def make_if_due(database: Database) -> None:
-    """Replaces the backup, atomically, where the database has changed since the last one; a database that is not whole is not copied.
-
-    Nothing is said where the disk does not take it.
-    """
-    if not _is_due(database.path) or disk.refusal(database.root) is not None:
+def make(database: Database) -> None:
+    """Replaces the backup, atomically; a database that is not whole is not copied. Nothing is said where the disk does not take it."""
+    if disk.refusal(database.root) is not None:
         return
     draft = database.path.with_name(f"{database.path.name}.backup.draft")
     with suppress(OSError, *FAILURES):
@@ -32,22 +25,6 @@ def make_if_due(database: Database) -> None:
             _make(database, draft, fd)
         finally:
             os.close(fd)
-
-
-def _is_due(path: Path) -> bool:
-    try:
-        made = os.stat(f"{path}.backup").st_mtime
-    except FileNotFoundError:
-        return True
-    # a clock that was set back leaves one from the future
-    return abs(time.time() - made) >= _INTERVAL and _changed(path) > made
-
-
-def _changed(path: Path) -> float:
-    times = [os.stat(path).st_mtime]
-    with suppress(FileNotFoundError):
-        times.append(os.stat(f"{path}-wal").st_mtime)
-    return max(times)
 
 
 def _make(database: Database, draft: Path, fd: int) -> None:

@@ -1,6 +1,8 @@
 """The containers that were asked for, as rows of the database. Whether they run is not here: see ``store/state.py``."""
 
 # no annotations from __future__: msgspec would have each one compiled and evaluated, in every command that reads such a record
+import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterable
 
@@ -13,7 +15,26 @@ from moby_tui.errors import Conflict, InvalidArgument, NotFound
 
 _ATTEMPTS = 16
 _HEX = frozenset("0123456789abcdef")
+_NAME = r"[a-zA-Z0-9][a-zA-Z0-9_.-]+"
 
+_ADJECTIVES = """
+able airy alert amber ample apt arctic ardent azure balmy bold brave bright brisk broad calm candid chief civil clear clever
+coral cosmic crisp curious daring deep deft eager early earnest easy fair famous fast fine firm fleet fluent fond frank fresh
+gentle glad golden grand green happy hardy honest humble ideal jolly just keen kind late level light lively loyal lucid lucky
+major mellow merry mighty mild modest neat nimble noble patient plain polite prime proud quick quiet rapid ready regal robust
+rosy royal rural sharp silent silver simple smart smooth snug solid sound spry steady stoic strong sturdy subtle sunny sure
+swift tall tender tidy tough tranquil trusty upbeat urban valid vast vivid warm wise witty young zesty
+"""
+
+_SURNAMES = """
+abel ampere anning avogadro babbage banach banneker bardeen bell bernoulli bohr bolyai boole borlaug bose boyle brahe braun
+cantor carson carver cauchy cerf chandra church codd conway copernicus coulomb crick curie dalton darwin davy descartes dirac
+doppler eckert edison einstein engelbart erdos euler faraday fermat fermi feynman fibonacci fleming fourier franklin galois
+galilei gauss gibbs goedel goodall hamilton hawking heisenberg herschel hertz hilbert hodgkin hopper hubble huygens hypatia
+jacobi joule kepler kilby knuth lagrange laplace lavoisier leavitt leibniz linnaeus lovelace maxwell mcclintock meitner mendel
+mirzakhani nash newton nightingale noether ohm pascal pasteur pauli planck poincare ptolemy ramanujan riemann ritchie rutherford
+sagan shannon somerville tesla thales thompson torvalds turing volta watt wiles wu yalow
+"""
 
 _decoder = msgspec.json.Decoder(ContainerRecord)
 
@@ -35,9 +56,6 @@ class ContainerStore:
 
         Raises ``InvalidArgument`` for a name that cannot be one, ``Conflict`` for one that is taken.
         """
-        # imported by what gives names alone
-        from moby_tui.engine.store.names import check_name, random_name
-
         if record.name:
             return self._insert(msgspec.structs.replace(record, name=check_name(record.name)), furnish)
         for attempt in range(_ATTEMPTS):
@@ -68,11 +86,11 @@ class ContainerStore:
 
     def unknown(self, names: Iterable[str]) -> set[str]:
         """Those of the names that are no container's id, nor will be: no other process is creating one meanwhile."""
-        found = set(names) - self.ids()
-        if found:
+        unknown = set(names) - self.ids()
+        if unknown:
             with self._database.transaction():
-                found -= self.ids()
-        return found
+                unknown -= self.ids()
+        return unknown
 
     def ids(self) -> set[str]:
         """Of all containers."""
@@ -94,8 +112,6 @@ class ContainerStore:
 
     def rename(self, container_id: str, name: str) -> str:
         """Gives a container another name; returns the one it had. Raises ``InvalidArgument``, ``Conflict`` or ``NotFound``."""
-        from moby_tui.engine.store.names import check_name
-
         name = check_name(name)
         with self._database.transaction() as connection:
             row = connection.execute("SELECT name FROM containers WHERE id = ?", (container_id,)).fetchone()
@@ -142,3 +158,26 @@ def _record(row: sqlite3.Row) -> ContainerRecord:
     record = decoded(_decoder.decode, row["record"], f"container {row['name']}")
     record.name = row["name"]
     return record
+
+
+def check_name(name: str) -> str:
+    """The name, without a leading slash. Raises ``InvalidArgument`` if a container cannot be called so."""
+    bare = name.removeprefix("/")
+    if not re.fullmatch(_NAME, bare):
+        raise InvalidArgument(f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
+    return bare
+
+
+def random_name(attempt: int = 0) -> str:
+    """A name nobody chose, as ``keen_noether``; with a number once the plain ones seem to run out."""
+    name = f"{_any_of(_ADJECTIVES.split())}_{_any_of(_SURNAMES.split())}"
+    return name if attempt < 5 else f"{name}{_below(10 ** (attempt - 4))}"
+
+
+def _any_of(words: list[str]) -> str:
+    return words[_below(len(words))]
+
+
+def _below(limit: int) -> int:
+    """Any number below the limit. Importing ``random`` would take longer than all else that a name needs."""
+    return int.from_bytes(os.urandom(8), "little") % limit

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -38,6 +39,8 @@ FILES = ("", "-wal", "-shm", "-journal")
 FAILURES = (sqlite3.DatabaseError, UnicodeDecodeError)
 #: Bytes of free space without which SQLite opens no database: its index (sqlite.org/walformat.html) and some pages of its log.
 _NEEDED = 64 * 1024
+#: No backup is made more often than this: a command pays for it.
+_BACKUP_SECONDS = 600.0
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 #: What a person does about a database that is lost or damaged.
 ADVICE = "put back a good copy, or run 'moby system recover' to rebuild it from what is on disk"
@@ -216,6 +219,15 @@ class Database:
             return disk.full(self.root)
         return self._refusal() or MobyError(f"database: {error}")
 
+    def is_backup_due(self) -> bool:
+        """True if the database has changed since its last backup (``backup.py``), and that is a while ago."""
+        try:
+            made = os.stat(f"{self.path}.backup").st_mtime
+        except FileNotFoundError:
+            return True
+        # a clock that was set back leaves one from the future
+        return abs(time.time() - made) >= _BACKUP_SECONDS and _changed(self.path) > made
+
     def close(self) -> None:
         self.connection.close()
         if self._superseded is not None:
@@ -257,6 +269,13 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def _quoted(path: str) -> str:
     """A path in a URI (sqlite.org/uri.html, section 3.1). ``urllib.parse`` would take longer to import than the database to open."""
     return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _changed(path: Path) -> float:
+    times = [os.stat(path).st_mtime]
+    with suppress(FileNotFoundError):
+        times.append(os.stat(f"{path}-wal").st_mtime)
+    return max(times)
 
 
 def _connect(path: Path, how: str = "") -> sqlite3.Connection:

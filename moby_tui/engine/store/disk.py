@@ -27,8 +27,8 @@ def refusals_told(*roots: Path) -> Iterator[None]:
         if error.errno not in (*_FULL, errno.EROFS):
             raise
         guessed = full if error.errno in _FULL else read_only
-        told = [reason for root in roots if (reason := refusal(root)) is not None]
-        raise (told[0] if told else guessed(roots[0] if roots else None)) from error
+        reasons = [reason for root in roots if (reason := refusal(root)) is not None]
+        raise (reasons[0] if reasons else guessed(roots[0] if roots else None)) from error
 
 
 def refusal(root: Path, needed: int = 0) -> StorageFull | StorageReadOnly | None:

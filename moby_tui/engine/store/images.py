@@ -42,10 +42,10 @@ class ImageRows:
 
     def references(self) -> dict[str, list[str]]:
         """The references of every image that has any, sorted."""
-        found: dict[str, list[str]] = {}
+        names: dict[str, list[str]] = {}
         for row in self._database.query("SELECT reference, image_id FROM image_references ORDER BY reference"):
-            found.setdefault(row["image_id"], []).append(row["reference"])
-        return found
+            names.setdefault(row["image_id"], []).append(row["reference"])
+        return names
 
     def references_of(self, image_id: str) -> list[str]:
         rows = self._database.query("SELECT reference FROM image_references WHERE image_id = ? ORDER BY reference", image_id)

@@ -34,9 +34,9 @@ class Strays(msgspec.Struct):
 
     def __str__(self) -> str:
         kinds = (("container", self.containers), ("image", self.images), ("volume", self.volumes))
-        told = [f"{kind} {found[0][:12] if kind != 'volume' else found[0]}" for kind, found in kinds if found]
-        more = sum(len(found) for _, found in kinds) - len(told)
-        return ", ".join(told) + (f" and {more} more" if more else "")
+        names = [f"{kind} {ids[0][:12] if kind != 'volume' else ids[0]}" for kind, ids in kinds if ids]
+        more = sum(len(ids) for _, ids in kinds) - len(names)
+        return ", ".join(names) + (f" and {more} more" if more else "")
 
     @property
     def any(self) -> bool:
@@ -56,9 +56,9 @@ def check_present(paths: Paths) -> None:
             )
         return
     # whoever begins a data root just now makes its database before anything else
-    if (found := _contents(paths)) and is_empty(paths.database):
+    if (contents := _contents(paths)) and is_empty(paths.database):
         what = "is missing" if not os.path.lexists(paths.database) else "is empty"
-        raise DatabaseLost(f"database {paths.database} {what}, but {paths.data_root} holds {found}; {ADVICE}")
+        raise DatabaseLost(f"database {paths.database} {what}, but {paths.data_root} holds {contents}; {ADVICE}")
 
 
 def is_empty(database: Path) -> bool:
@@ -73,12 +73,12 @@ def is_empty(database: Path) -> bool:
 def _contents(paths: Paths) -> str:
     """What would be lost with the database."""
     containers = paths.data_root / "containers"
-    for name, found in (
+    for name, there in (
         ("containers", any(not record_files.is_unborn(containers / name) for name in container_ids(paths))),
         ("volumes", bool(volume_names(paths))),
         ("images", bool(_names(paths.blobs / "sha256") or _names(paths.layers))),
     ):
-        if found:
+        if there:
             return name
     return ""
 
@@ -89,9 +89,9 @@ def find_strays(paths: Paths, database: Database) -> Strays:
     containers = paths.data_root / "containers"
     for name in ContainerStore(database).unknown(container_ids(paths)):
         (strays.unborn if record_files.is_unborn(containers / name) else strays.containers).append(name)
-    found = recorded_images(paths)
+    images = recorded_images(paths)
     strays.images += [
-        ident for ident in found - _image_rows(database) if record_files.image_path(paths.data_root, ident).exists()
+        ident for ident in images - _image_rows(database) if record_files.image_path(paths.data_root, ident).exists()
     ]
     if volumes := set(volume_names(paths)) - _volume_rows(database):
         recorded = {name for name in volumes if (paths.volumes / name / record_files.RECORD).exists()}

@@ -17,8 +17,8 @@ DEFAULT_DATA_ROOT = Path("/var/lib/moby")
 DEFAULT_EXEC_ROOT = Path("/run/moby")
 
 
-class ContainerPaths(msgspec.Struct, frozen=True):
-    """One container's files. ``data`` survives a reboot, ``run`` does not."""
+class ContainerPaths(msgspec.Struct, frozen=True, dict=True):
+    """One container's files. ``data`` survives a reboot, ``run`` does not. What a start asks for several times is made once."""
 
     data: Path
     run: Path
@@ -30,11 +30,11 @@ class ContainerPaths(msgspec.Struct, frozen=True):
         """What the containers of one data root share."""
         return self.data.parents[1] / "cache"
 
-    @property
+    @functools.cached_property
     def upper(self) -> Path:
         return self._layer / "upper"
 
-    @property
+    @functools.cached_property
     def work(self) -> Path:
         return self._layer / "work"
 
@@ -47,7 +47,7 @@ class ContainerPaths(msgspec.Struct, frozen=True):
         """A file that exists once another container has been created with a link to this one."""
         return self.data / "linked"
 
-    @property
+    @functools.cached_property
     def state(self) -> Path:
         """What is so now; the monitor alone replaces it, atomically."""
         return self.data / STATE_FILE
@@ -78,12 +78,12 @@ class ContainerPaths(msgspec.Struct, frozen=True):
     def resolv_conf(self) -> Path:
         return self.data / "resolv.conf"
 
-    @property
+    @functools.cached_property
     def lock(self) -> Path:
         """Locked while somebody changes the container (start, stop, remove); dies with its holder."""
         return self.run / "lock"
 
-    @property
+    @functools.cached_property
     def monitor_lock(self) -> Path:
         """Locked by the monitor for as long as it lives."""
         return self.run / "monitor.lock"

@@ -61,27 +61,27 @@ def salvage(path: Path, folder: Path) -> Salvage:
 
 
 def _read(connection: sqlite3.Connection) -> Salvage:
-    found = Salvage(whole=True)
+    salvage = Salvage(whole=True)
     with suppress(*FAILURES):
-        found.version = connection.execute("PRAGMA user_version").fetchone()[0]
+        salvage.version = connection.execute("PRAGMA user_version").fetchone()[0]
     for table, columns in _TABLES.items():
-        found.tables[table], complete = _rows(connection, table, columns)
-        found.whole = found.whole and complete
+        salvage.tables[table], complete = _rows(connection, table, columns)
+        salvage.whole = salvage.whole and complete
     try:
-        found.whole = found.whole and connection.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok"
+        salvage.whole = salvage.whole and connection.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok"
     except FAILURES:
-        found.whole = False
-    return found
+        salvage.whole = False
+    return salvage
 
 
 def _rows(connection: sqlite3.Connection, table: str, columns: str) -> tuple[dict[str, tuple[object, ...]], bool]:
     """From both ends up to what cannot be read; whether that is all."""
-    found: dict[str, tuple[object, ...]] = {}
+    rows: dict[str, tuple[object, ...]] = {}
     for order in ("ASC", "DESC"):
         try:
             for key, *values in connection.execute(f"SELECT {columns} FROM {table} ORDER BY rowid {order}"):
-                found[str(key)] = tuple(values)
+                rows[str(key)] = tuple(values)
         except FAILURES:
             continue
-        return found, True
-    return found, False
+        return rows, True
+    return rows, False

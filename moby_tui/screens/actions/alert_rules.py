@@ -65,30 +65,30 @@ class AlertRule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
     @property
     def is_for_all(self) -> bool:
-        """Whether it is for what belongs to no container, too."""
+        """True if the rule also applies to what belongs to no container."""
         return self.container == "*" and not self.project and not self.label
 
 
 def check(rules: Iterable[AlertRule]) -> list[str]:
     """What is wrong with the rules, a line each."""
-    told = []
+    mistakes = []
     for number, rule in enumerate(rules, 1):
         if rule.on not in ALL:
-            told.append(f"alert {number}: there is nothing called {rule.on}; give one of {', '.join(ALL)}")
+            mistakes.append(f"alert {number}: there is nothing called {rule.on}; give one of {', '.join(ALL)}")
         if rule.on in FIGURES and not rule.above and rule.on != RESTARTS:
-            told.append(f"alert {number}: {rule.on} needs a bound: above, in percent")
+            mistakes.append(f"alert {number}: {rule.on} needs a bound: above, in percent")
         if rule.on == DISK and not rule.is_for_all:
-            told.append(f"alert {number}: the disk belongs to no container")
+            mistakes.append(f"alert {number}: the disk belongs to no container")
         if (rule.above or rule.seconds) and rule.on not in FIGURES:
-            told.append(f"alert {number}: only figures ({', '.join(FIGURES)}) have above and seconds")
+            mistakes.append(f"alert {number}: only figures ({', '.join(FIGURES)}) have above and seconds")
         if bool(rule.match) is not (rule.on == LOG):
-            told.append(f"alert {number}: match is the expression for lines of a log, which {LOG} needs and nothing else has")
+            mistakes.append(f"alert {number}: match is the expression for lines of a log, which {LOG} needs and nothing else has")
         if rule.exit_codes and rule.on != "die":
-            told.append(f"alert {number}: only die has an exit code")
+            mistakes.append(f"alert {number}: only die has an exit code")
         if rule.webhook and urlsplit(rule.webhook).scheme not in ("http", "https"):
-            told.append(f"alert {number}: the webhook {rule.webhook} is no address that begins with http:// or https://")
+            mistakes.append(f"alert {number}: the webhook {rule.webhook} is no address that begins with http:// or https://")
         try:
             shlex.split(rule.command)
         except ValueError:
-            told.append(f"alert {number}: a quote in its command is not closed")
-    return told
+            mistakes.append(f"alert {number}: a quote in its command is not closed")
+    return mistakes

@@ -41,11 +41,11 @@ class Asked:
 
 def questions(command: UserCommand) -> list[Asked]:
     """What the command asks, each question once."""
-    found: dict[str, Asked] = {}
+    by_text: dict[str, Asked] = {}
     for kind, text, _ in _PLACEHOLDER.findall(command.run):
         if kind:
-            found.setdefault(text, Asked(text, tuple(text.split("|")) if kind == "choice" else ()))
-    return list(found.values())
+            by_text.setdefault(text, Asked(text, tuple(text.split("|")) if kind == "choice" else ()))
+    return list(by_text.values())
 
 
 def words(command: UserCommand, fields: Mapping[str, str], answers: Mapping[str, str]) -> list[str]:
@@ -58,10 +58,10 @@ def words(command: UserCommand, fields: Mapping[str, str], answers: Mapping[str,
             raise ValueError(f"the command {command.name} wants {{{match[3]}}}; there is {', '.join(sorted(fields)) or 'no row'}")
         return fields[match[3]]
 
-    found = [_PLACEHOLDER.sub(put, word) for word in _split(command)]
-    if not found:
+    parts = [_PLACEHOLDER.sub(put, word) for word in _split(command)]
+    if not parts:
         raise ValueError(f"the command {command.name} runs nothing; give it a program in the preferences")
-    return found
+    return parts
 
 
 def _split(command: UserCommand) -> list[str]:

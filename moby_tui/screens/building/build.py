@@ -76,9 +76,9 @@ class Step:
 
     def _whole(self, piece: bytes) -> bytes:
         self._keep(piece)
-        found = bytes(self._rest)
+        line = bytes(self._rest)
         self._rest.clear()
-        return found
+        return line
 
     def _keep(self, piece: bytes) -> None:
         """Of a line that is longer than what is kept, the rest goes."""
@@ -223,21 +223,21 @@ class Build:
         return self._messages
 
     def _take_status(self, step: Step, line: Progress, now: float) -> None:
-        said = f"{line.id}: {line.status}" if line.id else f"{line.status}"
+        status_text = f"{line.id}: {line.status}" if line.id else f"{line.status}"
         if line.progress_detail is None:
-            step.say(f"{said}\n", now)
+            step.say(f"{status_text}\n", now)
             return
         detail = line.progress_detail
         total = f" / {text.size(detail.total, step=1000)}" if detail.total else ""
-        step.status = _short(f"{said} {text.size(detail.current, step=1000)}{total}")
+        step.status = _short(f"{status_text} {text.size(detail.current, step=1000)}{total}")
 
     def _take_classic(self, said: str, now: float) -> None:
         *whole, self._open = (self._open + said).split("\n")
         self._open = self._open[:MAX_LINE]
         for piece in whole:
-            if found := _CLASSIC.match(piece):
+            if match := _CLASSIC.match(piece):
                 self._end_classic(State.DONE, now)
-                self._classic = Step(_short(found[3]), None, self._place(found[3]), State.RUNNING, now)
+                self._classic = Step(_short(match[3]), None, self._place(match[3]), State.RUNNING, now)
                 self._add(self._classic, _AFTER)
                 continue
             if piece == " ---> Using cache" and self._classic:
@@ -247,7 +247,7 @@ class Build:
             (self._classic or self._message()).say(f"{piece}\n", now)
 
     def _place(self, instruction: str) -> Lines:
-        """The line on which an instruction begins: the next one with its words. The classic builder goes from the top to the end."""
+        """The line on which an instruction begins: the next line with its words, since the classic builder goes from the top to the end."""
         last = max((step.lines[0] for step in self.steps), default=0)
         wanted = instruction.split()
         for number, line in enumerate(self.source[last:], last + 1):
@@ -267,8 +267,8 @@ class Build:
 
     def fail(self, error: str, now: float) -> None:
         """``error`` is told of the build as a whole."""
-        if self._fault == (0, 0) and (found := _LINE.search(error[:LONGEST_LINE])):
-            self._fault = int(found[1]), int(found[1])
+        if self._fault == (0, 0) and (match := _LINE.search(error[:LONGEST_LINE])):
+            self._fault = int(match[1]), int(match[1])
         self._end(State.FAILED, State.FAILED if self._classic else State.CANCELLED, now, error)
 
     def cancel(self, now: float) -> None:

@@ -53,13 +53,13 @@ def words(written: Draft) -> list[str]:
         raise ValueError(f"{folder} is no folder: options stand in the line of further options")
     made: list[str] = []
     for field in FIELDS:
-        said = written.get(field.id, "").strip()
+        text = written.get(field.id, "").strip()
         if field.path:
-            said = os.path.expanduser(said)
+            text = os.path.expanduser(text)
         if field.switch:
-            made += [field.option] if said else []
+            made += [field.option] if text else []
         elif field.option:
-            for value in _split(field, said) if field.many else [said] if said else []:
+            for value in _split(field, text) if field.many else [text] if text else []:
                 made += [f"{field.option}={value}"] if value.startswith("-") else [field.option, value]
     return [*made, *_split(FIELDS[-1], written.get("more", "")), folder]
 
@@ -90,11 +90,13 @@ def draft(made: list[str]) -> dict[str, str]:
             values[field.id].append(rest[position] if position < len(rest) else "")
         position += 1
     many = {one.id for one in FIELDS if one.many} | {"more"}
-    return {key: shlex.join(said) if key in many else "".join(said[-1:]) for key, said in values.items()} | {"folder": folder}
+    return {
+        key: shlex.join(values_given) if key in many else "".join(values_given[-1:]) for key, values_given in values.items()
+    } | {"folder": folder}
 
 
 def line(made: list[str]) -> str:
-    """The command line, clean."""
+    """The command line, without control characters."""
     return text.clean(f"moby build {shlex.join(made)}")
 
 

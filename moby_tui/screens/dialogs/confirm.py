@@ -33,8 +33,8 @@ class _Said(ModalScreen[T]):
         self.call_after_refresh(self._fit)
 
     def _fit(self) -> None:
-        if said := self.query("#said"):
-            fit(self.query_one("#dialog"), said.first())
+        if labels := self.query("#said"):
+            fit(self.query_one("#dialog"), labels.first())
 
     def action_scroll(self, lines: int) -> None:
         self.query_one("#said").scroll_relative(y=lines, animate=False)

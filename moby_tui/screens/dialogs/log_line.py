@@ -46,11 +46,11 @@ class ShowLine(Shown[None]):
         level = f" · {Level(line.level).name.lower()}" if line.level else ""
         content = Text.assemble((f"{moments.rfc3339(line.stamp) if line.stamp else 'no time'}{level}\n\n", "dim"))
         content.append_text(Text.from_ansi(line.coloured) if line.coloured else Text(line.text.decode("utf-8", "replace")))
-        found = fields(line.text.decode("utf-8", "replace"))
-        if found:
-            width = min(max(map(len, found)), 24)
+        values = fields(line.text.decode("utf-8", "replace"))
+        if values:
+            width = min(max(map(len, values)), 24)
             content.append("\n")
-            for name, value in found.items():
+            for name, value in values.items():
                 content.append(f"\n{text.clean(name):<{width}}  ", "bold")
                 content.append(text.clean_coloured(value.replace("\n", "⏎")))
         return content

@@ -24,16 +24,16 @@ class PathSuggester(Suggester):
 def complete(value: str) -> str | None:
     """The path that ``value`` begins. None if there is none."""
     folder, slash, begun = value.rpartition("/")
-    found: list[tuple[str, bool]] = []
+    names: list[tuple[str, bool]] = []
     try:
         with os.scandir(os.path.expanduser(folder + slash) or ".") as entries:
             for _, entry in zip(range(MOST), entries, strict=False):
                 # hidden ones are offered to those who type the dot
                 if entry.name.startswith(begun) and (begun or not entry.name.startswith(".")) and entry.name.isprintable():
-                    found.append((entry.name, entry.is_dir()))
+                    names.append((entry.name, entry.is_dir()))
     except OSError:
         return None
-    if not found or not value:
+    if not names or not value:
         return None
-    name, is_folder = min(found)
+    name, is_folder = min(names)
     return f"{folder}{slash}{name}{'/' if is_folder else ''}"

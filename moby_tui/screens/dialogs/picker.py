@@ -112,16 +112,16 @@ class Chooser(Shown[tuple[str, ...] | None]):
         self._fill(event.value)
 
     def _fill(self, query: str) -> None:
-        found = self._find(query)
-        self._rows = found[:MOST_ROWS]
+        matches = self._find(query)
+        self._rows = matches[:MOST_ROWS]
         choices = self.query_one(Ticks)
         self._filling = True
         choices.clear_options()
         choices.add_options(Selection(_line(title), identifier, identifier in self._chosen) for identifier, title in self._rows)
         choices.highlighted = 0 if self._rows else None
         self._filling = False
-        hidden = f" · {len(found) - MOST_ROWS} more: type to find them" if len(found) > MOST_ROWS else ""
-        self.query_one("#picker").border_subtitle = f"{len(self._chosen)} chosen of {len(found)}{hidden}"
+        hidden = f" · {len(matches) - MOST_ROWS} more: type to find them" if len(matches) > MOST_ROWS else ""
+        self.query_one("#picker").border_subtitle = f"{len(self._chosen)} chosen of {len(matches)}{hidden}"
 
     @on(SelectionList.SelectedChanged)
     def _selected(self) -> None:

@@ -19,12 +19,11 @@ from moby_tui.screens.palette import PALETTES
 from moby_tui.screens.preferences import ListView
 from moby_tui.screens.session.containers import ContainerModel
 from moby_tui.screens.session.trouble import TROUBLE
-from moby_tui.screens.session.versions import engine_of
+from moby_tui.screens.session.versions import own_engine
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
     from moby_tui.schema.container import ContainerSummary
-    from moby_tui.schema.system import Version
     from moby_tui.screens.preferences import Preferences
     from moby_tui.screens.raw_terminal import RawTerminal
 
@@ -73,19 +72,19 @@ class Beginning:
         if _theme(chosen) not in PALETTES or width < _LEAST[0] or height < _LEAST[1]:
             return
         try:
-            version, containers = self.loop.run_until_complete(self._read())
+            containers = self.loop.run_until_complete(self._read())
         except TROUBLE:
             return
         if containers and (terminal := raw_terminal.take()):
             self.terminal = terminal
-            view = _view(version, containers, chosen, read_only=read_only or chosen.read_only)
+            view = _view(containers, chosen, read_only=read_only or chosen.read_only)
             terminal.draw(written(frame.draw(view, width, height), os.environ))
 
-    async def _read(self) -> tuple[Version, Sequence[ContainerSummary]]:
+    async def _read(self) -> Sequence[ContainerSummary]:
         opened = self._connect()
         client = await opened.__aenter__()
         self._opened, self._client = opened, client
-        return await client.system.version(), await client.containers.list(all=True)
+        return await client.containers.list(all=True)
 
 
 @asynccontextmanager
@@ -96,13 +95,13 @@ async def _handed_on(opened: AbstractAsyncContextManager[Client], client: Client
         await opened.__aexit__(None, None, None)
 
 
-def _view(version: Version, containers: Sequence[ContainerSummary], chosen: Preferences, *, read_only: bool) -> frame.View:
+def _view(containers: Sequence[ContainerSummary], chosen: Preferences, *, read_only: bool) -> frame.View:
     model, now = ContainerModel(), time.time()
     model.reset(containers, now)
     listed = chosen.lists.get(_PAGE, ListView())
     return frame.View(
         model,
-        engine_of(version),
+        own_engine(),
         PALETTES[_theme(chosen)],
         tabs(_PAGE),
         now,

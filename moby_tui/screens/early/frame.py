@@ -85,34 +85,30 @@ class _Frame:
     def _top(self) -> Line:
         view, panel = self._view, self._colours["panel"]
         states = top_line.states(view.model, named="", read_only=view.read_only, up=True, engine=view.engine, host="", problems=0)
-        line = top_line.line(self._width, view.tabs, "containers", states)
         # what can be clicked is underlined, black or white
         link = Style(color=_blend(panel, "#ffffff" if view.palette.dark else "#000000", _CONTRAST), underline=True)
+        line = top_line.line(self._width, view.tabs, "containers", states, lambda _: link)
         # one of the terminal's own colours, as the theme of the same lightness has it
         green = Style(color=PALETTES["moby-dark" if view.palette.dark else "moby-light"].colours["success"])
         pieces = _pieces(line, Style(color=self._ink("text-muted"), bgcolor=panel))
-        dressed = [
-            Segment(text, style + link if style.meta else style + green if text == "● " else style)
-            for text, style, _ in pieces
-            if style
-        ]
+        dressed = [Segment(text, style + green if text == "● " and style else style) for text, style, _ in pieces]
         return _filled(dressed, self._width, Style(bgcolor=panel))
 
     def _panel(self, panel: Panel, title: str, below: str, colour: str, content: Sequence[Line]) -> list[Line]:
         """A border with a title and what stands in its lower edge; on a low screen there is only its upper edge."""
         border = Style(color=self._ink(colour)) + self._ground
-        said = Style(color=self._ink("primary"), bold=True) + self._ground
+        heading = Style(color=self._ink("primary"), bold=True) + self._ground
         muted = Style(color=self._ink("text-muted")) + self._ground
         if not self._edge:
             rest = [_filled(line, panel.width, self._ground) for line in _at_most(content, panel.height - 1)]
-            return [_titled(panel.width, "───", title, said, border), *rest]
+            return [_titled(panel.width, "", title, heading, border), *rest]
         inner = panel.width - 2
         side = Segment("│", border)
         rest = [[side, *_filled(line, inner, self._ground), side] for line in _at_most(content, panel.height - 2)]
         return [
-            _titled(panel.width, "╭─╮", title, said, border),
+            _titled(panel.width, "╭╮", title, heading, border),
             *rest,
-            _titled(panel.width, "╰─╯", below, muted, border, at_end=True),
+            _titled(panel.width, "╰╯", below, muted, border, at_end=True),
         ]
 
     # The list
@@ -148,15 +144,15 @@ def _row(cells: Cells, widths: dict[str, int], style: Style) -> Line:
     return line
 
 
-def _titled(width: int, edge: str, title: str, style: Style, border: Style, *, at_end: bool = False) -> Line:
-    """An upper or lower edge: ``edge`` has its corners, and between them what it is made of."""
-    first, middle, last = tuple(edge)
+def _titled(width: int, corners: str, title: str, style: Style, border: Style, *, at_end: bool = False) -> Line:
+    """An upper or lower edge. Without corners, which is that of a panel without sides, its title has no spaces beside it."""
+    first, last, space = (*corners, " ") if corners else ("", "", "")
     label = Text(title, no_wrap=True)
     label.truncate(max(width - 2 * GAP - 2, 0), overflow="ellipsis")
-    drawn = Segment(f" {label.plain} ", style)
-    spare = width - 4 - drawn.cell_length
+    drawn = Segment(f"{space}{label.plain}{space}", style)
+    spare = width - len(first + last) - 2 - drawn.cell_length
     left, right = (spare, 0) if at_end else (0, spare)
-    return [Segment(first + middle * (left + 1), border), drawn, Segment(middle * (right + 1) + last, border)]
+    return [Segment(first + "─" * (left + 1), border), drawn, Segment("─" * (right + 1) + last, border)]
 
 
 def _pieces(text: Text, base: Style) -> Line:

@@ -134,10 +134,10 @@ def _find(data: mmap.mmap, needle: bytes, start: int, end: int, *, backward: boo
         next_one = pattern.search(data, end) or pattern.search(data, 0)
         return next_one.start() if next_one else -1
     if backward:
-        found = data.rfind(needle, 0, start)
-        return found if found >= 0 else data.rfind(needle)
-    found = data.find(needle, end)
-    return found if found >= 0 else data.find(needle)
+        position = data.rfind(needle, 0, start)
+        return position if position >= 0 else data.rfind(needle)
+    position = data.find(needle, end)
+    return position if position >= 0 else data.find(needle)
 
 
 def is_binary(sample: bytes) -> bool:

@@ -50,17 +50,17 @@ def steps(history: Sequence[ImageHistory], found: ImageExploration | None) -> li
     layers = list(found.layers) if found else []
     oldest_first = list(reversed(history))
     made = _makers(oldest_first, layers)
-    told = []
+    commands = []
     for place, entry in enumerate(oldest_first):
         layer = made.get(place)
         if layer is None:
-            told.append(Step(instruction(entry.created_by), entry.size, entry.created))
+            commands.append(Step(instruction(entry.created_by), entry.size, entry.created))
         else:
-            told.append(_with(Step(instruction(entry.created_by), layer.size, entry.created, layer.index), layer))
+            commands.append(_with(Step(instruction(entry.created_by), layer.size, entry.created, layer.index), layer))
     # layers of which the history does not tell
     placed = {layer.index for layer in made.values()}
     rest = [layer for layer in layers if layer.index not in placed]
-    return told + [_with(Step(instruction(layer.created_by), layer.size, 0, layer.index), layer) for layer in rest]
+    return commands + [_with(Step(instruction(layer.created_by), layer.size, 0, layer.index), layer) for layer in rest]
 
 
 def _makers(history: Sequence[ImageHistory], layers: Sequence[ExploredLayer]) -> dict[int, ExploredLayer]:

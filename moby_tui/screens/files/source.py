@@ -71,12 +71,12 @@ class Place:
     async def _listed(self, folder: str) -> list[Entry]:
         client = self.session.client
         if self.kind == "container":
-            found = client.containers.files(self.ref, folder)
+            entries = client.containers.files(self.ref, folder)
         elif self.kind == "image":
-            found = client.images.files(self.ref, folder, layer=self.layer)
+            entries = client.images.files(self.ref, folder, layer=self.layer)
         else:
-            found = client.volumes.files(self.ref, folder)
-        return [of_listing(folder, entry) async for entry in found]
+            entries = client.volumes.files(self.ref, folder)
+        return [of_listing(folder, entry) async for entry in entries]
 
     def _marked(self, folder: str, entries: list[Entry]) -> list[Entry]:
         if not self._marks:
@@ -115,10 +115,10 @@ class Place:
         """From the archive of the whole place, which is read once."""
         if self._indexed is None:
             self._indexed = await self._index()
-        found = self._indexed.get(folder)
-        if found is None:
+        entries = self._indexed.get(folder)
+        if entries is None:
             raise NotFound(f"{folder} is not in what was read of the archive")
-        return [of_member(posixpath.join(folder, posixpath.basename(one.path)), one, _moment(one.modified)) for one in found]
+        return [of_member(posixpath.join(folder, posixpath.basename(one.path)), one, _moment(one.modified)) for one in entries]
 
     async def _index(self) -> dict[str, list[Member]]:
         _, chunks = await self.archive_get(self.ref, "/.")
@@ -191,8 +191,8 @@ class Place:
 
     def changed_folders(self) -> list[str]:
         """The folders in which a container has changed something, as far as it is known."""
-        found = {posixpath.dirname(path) for path in self._marks or ()}
-        return sorted(found, key=len)
+        folders = {posixpath.dirname(path) for path in self._marks or ()}
+        return sorted(folders, key=len)
 
     def forget(self) -> None:
         """What was read of it may be no longer true."""

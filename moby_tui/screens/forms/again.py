@@ -85,11 +85,11 @@ def _host(old: ContainerInspect, replaced: Mapping[str, str]) -> HostConfig:
 def _unnamed(old: ContainerInspect) -> list[str]:
     """The volumes that nobody named: of the image, or of ``-v /path``."""
     host = old.host_config
-    asked = {bind.split(":")[1] for bind in host.binds or [] if ":" in bind} | {mount.target for mount in host.mounts or []}
+    targets = {bind.split(":")[1] for bind in host.binds or [] if ":" in bind} | {mount.target for mount in host.mounts or []}
     return [
         f"{point.name}:{point.destination}{'' if point.rw else ':ro'}"
         for point in old.mounts
-        if point.type == "volume" and point.name and point.destination not in asked
+        if point.type == "volume" and point.name and point.destination not in targets
     ]
 
 

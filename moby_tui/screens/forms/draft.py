@@ -63,9 +63,9 @@ def draft(settings: Settings) -> dict[str, str]:
             values[field.id].append(value or "")
         elif name != "-d":
             more.options.append((name, value))
-    found = {key: shlex.join(said) if _BY_ID[key].many else "".join(said) for key, said in values.items()}
-    found.update(image=settings.image, command=shlex.join(settings.command), more=shlex.join(more.words()[:-1]))
-    return found
+    words = {key: shlex.join(values_given) if _BY_ID[key].many else "".join(values_given) for key, values_given in values.items()}
+    words.update(image=settings.image, command=shlex.join(settings.command), more=shlex.join(more.words()[:-1]))
+    return words
 
 
 _BY_ID = {one.id: one for one in FIELDS}
@@ -75,9 +75,9 @@ def settings(written: Draft) -> Settings:
     """The line that the fields make; it runs in the background. Raises ``ValueError`` for a quotation mark without its other."""
     made = Settings(written["image"].strip(), [("-d", None)])
     for field in FIELDS:
-        said = written.get(field.id, "")
+        text = written.get(field.id, "")
         if field.option:
-            values = _words(field, said) if field.many else [said.strip()] if said.strip() else []
+            values = _words(field, text) if field.many else [text.strip()] if text.strip() else []
             made.options += [(field.option, value) for value in values]
     made.options += _pairs(_words(_BY_ID["more"], written.get("more", "")))
     made.command = _words(_BY_ID["command"], written.get("command", ""))
@@ -107,8 +107,8 @@ def _pairs(words: Sequence[str]) -> list[Pair]:
 
 def lines(written: Settings) -> list[str]:
     """One line for each option, the image and the command: what ``differences`` compares."""
-    told = [name if value is None else f"{name} {shlex.quote(value)}" for name, value in written.options if name != "-d"]
-    return [*told, f"image {written.image}", *([f"command {shlex.join(written.command)}"] if written.command else [])]
+    options = [name if value is None else f"{name} {shlex.quote(value)}" for name, value in written.options if name != "-d"]
+    return [*options, f"image {written.image}", *([f"command {shlex.join(written.command)}"] if written.command else [])]
 
 
 def differences(old: Settings, new: Settings) -> list[str]:

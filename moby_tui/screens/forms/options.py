@@ -71,21 +71,21 @@ def settings_of(
     """
     preset = image or ContainerConfig()
     config, host = container.config, container.host_config
-    found = Settings(config.image or container.image)
-    found.options = [("-d", None)]
+    settings = Settings(config.image or container.image)
+    settings.options = [("-d", None)]
     if name and container.name:
-        found.options.append(("--name", container.name.removeprefix("/")))
-    found.options += _process(container, preset)
-    found.options += _networks(container, unique=name)
-    found.options += _ports(host, unique=name)
-    found.options += _storage(container, preset, keep=keep_volumes)
-    found.options += _limits(host)
-    found.options += _isolation(host)
-    found.options += _keeping(host, config, preset)
+        settings.options.append(("--name", container.name.removeprefix("/")))
+    settings.options += _process(container, preset)
+    settings.options += _networks(container, unique=name)
+    settings.options += _ports(host, unique=name)
+    settings.options += _storage(container, preset, keep=keep_volumes)
+    settings.options += _limits(host)
+    settings.options += _isolation(host)
+    settings.options += _keeping(host, config, preset)
     entrypoint, command = _entrypoint(config, preset)
-    found.options += entrypoint
-    found.command = command
-    return found
+    settings.options += entrypoint
+    settings.command = command
+    return settings
 
 
 def _list(value: list[str] | str | None) -> list[str]:
@@ -175,10 +175,12 @@ def _network(name: str, endpoint: EndpointSettings | None, identifier: str, *, u
     parts: list[str] = []
     if endpoint:
         parts += [f"alias={alias}" for alias in endpoint.aliases or [] if alias != identifier[:12]]
-        asked = endpoint.ipam_config
-        if asked and unique:
-            parts += [f"{key}={value}" for key, value in (("ip", asked.ipv4_address), ("ip6", asked.ipv6_address)) if value]
-            parts += [f"link-local-ip={value}" for value in asked.link_local_ips or []]
+        addresses = endpoint.ipam_config
+        if addresses and unique:
+            parts += [
+                f"{key}={value}" for key, value in (("ip", addresses.ipv4_address), ("ip6", addresses.ipv6_address)) if value
+            ]
+            parts += [f"link-local-ip={value}" for value in addresses.link_local_ips or []]
         parts += [f"driver-opt={key}={value}" for key, value in (endpoint.driver_opts or {}).items()]
         if endpoint.gw_priority:
             parts.append(f"gw-priority={endpoint.gw_priority}")
@@ -196,11 +198,11 @@ def _storage(container: ContainerInspect, preset: ContainerConfig, *, keep: bool
     host = container.host_config
     bound = {bind.split(":")[1] for bind in host.binds or [] if ":" in bind}
     yield from _all("--volume", host.binds)
-    asked = {mount.target for mount in host.mounts or []}
+    targets = {mount.target for mount in host.mounts or []}
     for mount in host.mounts or []:
         yield "--mount", _mount(mount)
     for point in container.mounts:
-        if point.type != "volume" or point.destination in bound | asked:
+        if point.type != "volume" or point.destination in bound | targets:
             continue
         if keep and _ANONYMOUS.fullmatch(point.name):
             yield "--volume", f"{point.name}:{point.destination}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.style import Style
@@ -14,6 +14,8 @@ from moby_tui.screens.session.containers import ContainerModel
 _STATE = 14
 #: With fewer columns the line begins with the pages.
 _WIDE = 100
+#: The style of the name of a page, by which it can be clicked.
+Link = Callable[[str], Style]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,12 @@ def states(model: ContainerModel, *, named: str, read_only: bool, up: bool, engi
     ]
 
 
-def line(width: int, tabs: Iterable[Tab], here: str, states: Sequence[Text]) -> Text:
+def line(width: int, tabs: Iterable[Tab], here: str, states: Sequence[Text], link: Link) -> Text:
     """The whole line. If there is no room for all names, those of other pages are cut, or left out but for their numbers."""
-    tabs = tuple(tabs)
+    pages = [(tab, link(tab.mode)) for tab in tabs]
     brand = Text(" moby ", "bold") if width >= _WIDE else Text()
     room = width - len(brand) - _STATE
-    names = next((one for cut in (None, 3, 0) if (one := _names(tabs, here, cut)).cell_len <= room), _names(tabs, here, 0))
+    names = next((one for cut in (None, 3, 0) if (one := _names(pages, here, cut)).cell_len <= room), _names(pages, here, 0))
     left = Text.assemble(brand, names, no_wrap=True)
     room = max(width - left.cell_len - 1, 0)
     state = next((one for one in states if one.cell_len <= room), states[-1]).copy()
@@ -61,12 +63,12 @@ def line(width: int, tabs: Iterable[Tab], here: str, states: Sequence[Text]) -> 
     return Text.assemble(left, " " * max(room - state.cell_len, 0), state, end="", no_wrap=True, overflow="crop")
 
 
-def _names(tabs: Iterable[Tab], here: str, cut: int | None) -> Text:
+def _names(tabs: Iterable[tuple[Tab, Style]], here: str, cut: int | None) -> Text:
     """Of the titles of other pages so many letters; None: whole."""
     names = Text(no_wrap=True)
-    for tab in tabs:
+    for tab, link in tabs:
         is_here = tab.mode == here
-        style = Style(meta={"@click": f"app.page({tab.mode!r})"}, bold=is_here, reverse=is_here)
+        style = link + Style(bold=is_here, reverse=is_here)
         title = tab.title if is_here or not tab.key else tab.title[:cut]
         names.append(f" {tab.key}{' ' if tab.key and title else ''}{title} ", style)
     return names

@@ -23,9 +23,9 @@ def fields(line: str) -> dict[str, str]:
         except (msgspec.DecodeError, RecursionError):
             document = None
         if isinstance(document, dict):
-            found: dict[str, str] = {}
-            _flatten("", document, found, 0)
-            return found
+            values: dict[str, str] = {}
+            _flatten("", document, values, 0)
+            return values
     return {
         name: _ESCAPED.sub(r"\1", quoted) if quoted else bare
         for name, quoted, bare in _PAIR.findall(line)

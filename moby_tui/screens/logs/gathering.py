@@ -106,8 +106,8 @@ class Gathering:
     def take_event(self, event: Event) -> None:
         """Notes in the stream where a run of a container begins or ends."""
         source = next((one for one in self.sources.values() if one.id == event.actor.id), None)
-        if source is not None and (told := _describe(event)):
-            self._put(note(event.time_nano, source.number, f"── {source.name} {told} ──"))
+        if source is not None and (text := _describe(event)):
+            self._put(note(event.time_nano, source.number, f"── {source.name} {text} ──"))
 
     async def run(self) -> None:
         """Reads until it is cancelled."""
@@ -210,14 +210,14 @@ class Gathering:
     async def _runs(self, source: Source, since: int) -> list[LogLine]:
         """Where the runs of a container began and ended since its first line, as far as the engine still knows."""
         filters = {"type": ["container"], "container": [source.id], "event": ["start", "die", "oom"]}
-        found: list[LogLine] = []
+        notes: list[LogLine] = []
         try:
             async for event in self._session.client.events.stream(since=since / SECOND - 1, until=time.time(), filters=filters):
-                if event.actor.id == source.id and (told := _describe(event)):
-                    found.append(note(event.time_nano, source.number, f"── {source.name} {told} ──"))
+                if event.actor.id == source.id and (text := _describe(event)):
+                    notes.append(note(event.time_nano, source.number, f"── {source.name} {text} ──"))
         except TROUBLE:
             return []
-        return found
+        return notes
 
     async def _read_live(self, source: Source) -> bool:
         """One stream, to its end. True if it was left because it fell behind."""

@@ -64,9 +64,9 @@ class Shown:
                 return None
             place = self.place(number) if step > 0 else self.place(number + 1) - 1
             if 0 <= place < len(self):
-                found = self.number(place)
-                if self.store.chunk_of(found) == position:
-                    return found
+                index = self.number(place)
+                if self.store.chunk_of(index) == position:
+                    return index
         return None
 
     def _is_known(self, chunk: Chunk) -> bool:
@@ -104,8 +104,8 @@ class Shown:
     def _totals(self) -> list[int]:
         """The matches before each chunk, and last of all."""
         if self._counts is None or len(self._counts) != len(self.store.chunks) + 1:
-            found = (self._of.get(chunk) for chunk in self.store.chunks)
-            self._counts = list(accumulate((len(matches.indices) if matches else 0 for matches in found), initial=0))
+            counts = (self._of.get(chunk) for chunk in self.store.chunks)
+            self._counts = list(accumulate((len(matches.indices) if matches else 0 for matches in counts), initial=0))
         return self._counts
 
 

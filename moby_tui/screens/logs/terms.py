@@ -45,14 +45,14 @@ class Word:
         self._bytes = text.encode()
 
     def select(self, chunk: Chunk, start: int = 0) -> bytes:
-        found = bytearray(len(chunk) - start)
+        marks = bytearray(len(chunk) - start)
         if self.text.isascii():
-            _find(chunk.data if self._exact else chunk.data.lower(), self._bytes, chunk, start, found)
+            _find(chunk.data if self._exact else chunk.data.lower(), self._bytes, chunk, start, marks)
         elif not chunk.ascii:
             begin = chunk.begin(start)
             text = chunk.data[begin:].decode("utf-8", "replace")
-            _find_text(text if self._exact else text.lower(), lambda whole, at: whole.find(self.text, at), found)
-        return bytes(found)
+            _find_text(text if self._exact else text.lower(), lambda whole, at: whole.find(self.text, at), marks)
+        return bytes(marks)
 
     def marks(self, text: str) -> Iterator[tuple[int, int]]:
         whole = text if self._exact else text.lower()
@@ -71,15 +71,15 @@ class Regex:
 
     def select(self, chunk: Chunk, start: int = 0) -> bytes:
         data, search = bytes(chunk.data), self._pattern.search
-        found = bytearray(len(chunk) - start)
+        marks = bytearray(len(chunk) - start)
         at = chunk.begin(start)
         while at < len(data) and (match := search(data, at)):
             index = chunk.index_at(match.start())
             if index >= len(chunk):
                 break
-            found[index - start] = 1
+            marks[index - start] = 1
             at = chunk.ends[index]
-        return bytes(found)
+        return bytes(marks)
 
     def marks(self, text: str) -> Iterator[tuple[int, int]]:
         return ((match.start(), match.end()) for match in self._pattern.finditer(text) if match.end() > match.start())
@@ -111,12 +111,12 @@ class FieldIs:
 
     def select(self, chunk: Chunk, start: int = 0) -> bytes:
         candidates = self._candidates.select(chunk, start)
-        found = bytearray(len(candidates))
+        marks = bytearray(len(candidates))
         at = candidates.find(1)
         while at >= 0:
-            found[at] = self.matches(chunk.text(start + at).decode("utf-8", "replace"))
+            marks[at] = self.matches(chunk.text(start + at).decode("utf-8", "replace"))
             at = candidates.find(1, at + 1)
-        return bytes(found)
+        return bytes(marks)
 
     def matches(self, line: str) -> bool:
         value = fields(line).get(self.name)

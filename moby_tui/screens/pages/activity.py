@@ -51,7 +51,7 @@ class ActivityTable(ObjectTable[Deed]):
 
 
 class ActivityPage(ListPage[Deed]):
-    """The newest action first."""
+    """The page of what the person has done in this session, the newest action first."""
 
     mode = "activity"
     has_details = False
@@ -70,7 +70,7 @@ class ActivityPage(ListPage[Deed]):
         self._query = ""
 
     def content(self) -> Iterable[Widget]:
-        yield Vertical(ActivityTable(), FilterBar("filter", "words · !not", id="activity-filter"), id="list")
+        yield Vertical(ActivityTable(), FilterBar("filter", "words · !not", id="activity-filter", kind="lists"), id="list")
 
     def on_mount(self) -> None:
         self.session.activity_changed.subscribe(self, lambda _: self._changed())
@@ -107,7 +107,8 @@ class ActivityPage(ListPage[Deed]):
         self.table().fit()
         total = len(self.session.activity)
         counted = f"{len(rows)} of {total}" if self._query else f"{total}" if total else "nothing was done in this dashboard yet"
-        self.query_one("#list").border_subtitle = Content(counted)
+        self.table().say("no row has these words" if total else counted)
+        self.query_one("#list").border_subtitle = Content(counted if total else "")
         self.query_one(FilterBar).count(f"{len(rows)} of {total}")
 
     @on(FilterBar.Changed)

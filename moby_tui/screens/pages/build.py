@@ -144,7 +144,7 @@ class BuildPage(Page):
             self._pending = self.set_timer(GATHER, self._draw)
 
     def _tick(self) -> None:
-        """The times of what runs."""
+        """Draws the times of builds and steps that run anew, once a second."""
         if self.is_current and self.builds.running:
             for name in ("builds", "steps", "stages"):
                 self._view(name).refresh()
@@ -153,9 +153,10 @@ class BuildPage(Page):
         self._pending = None
         builds = self._view("builds")
         builds.show(len(self.builds))
+        self.set_class(not self.builds, "-nothing")
         # on a low screen the list has a line above alone, and one row
         room = 2 if self.has_class("-low") else min(max(len(self.builds), 1), MOST_ROWS) + 2
-        self.query_one("#list").styles.height = room
+        self.query_one("#list").styles.height = room if self.builds else "1fr"
         build = self.chosen
         if build is not self._shown:
             self._shown, self._follows = build, True
@@ -175,8 +176,8 @@ class BuildPage(Page):
             self._planned = plan
             self._rails = rails.draw([stage.needs for stage in plan.stages]) if plan else []
         self.set_class(len(self._stages) < 2, "-one-stage")
-        told = build is not None and build.plan is None and bool(build.steps)
-        self._view("stages").show(len(self._stages), empty=_NO_STAGES if told else "")
+        has_steps = build is not None and build.plan is None and bool(build.steps)
+        self._view("stages").show(len(self._stages), empty=_NO_STAGES if has_steps else "")
 
     def _draw_steps(self, build: Build | None) -> None:
         view, steps = self._view("steps"), build.steps if build else []
@@ -386,8 +387,8 @@ class BuildPage(Page):
         sent = await asyncio.to_thread(request.open)
         sent.options.id = build.id
         build.read_local(await asyncio.to_thread(_local_file, request.where, sent))
-        told = self.session.client.builder.build(sent.context, sent.options, sent.uploads)
-        async with aclosing(told) as lines:  # type: ignore[type-var]
+        progress = self.session.client.builder.build(sent.context, sent.options, sent.uploads)
+        async with aclosing(progress) as lines:  # type: ignore[type-var]
             async for one in lines:
                 build.take(one, time.time())
                 self.builds.trim()
@@ -400,8 +401,8 @@ class BuildPage(Page):
                 self._turn("file")
             return
         failed = build.state is State.FAILED
-        said = build.error if failed else f"{build.title}: {build.state.value}"
-        self.notify(said, title="Build failed" if failed else "", severity="error" if failed else "information", markup=False)
+        message = build.error if failed else f"{build.title}: {build.state.value}"
+        self.notify(message, title="Build failed" if failed else "", severity="error" if failed else "information", markup=False)
 
     def action_cancel(self) -> None:
         if (build := self.chosen) and (worker := self._workers.get(build.id)):

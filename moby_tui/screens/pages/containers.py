@@ -52,7 +52,7 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
         self._detail_of = ""
 
     def content(self) -> Iterable[Widget]:
-        bar = FilterBar("filter", "words · !not", id="container-filter")
+        bar = FilterBar("filter", "words · !not", id="container-filter", kind="lists")
         yield Vertical(ContainerTable(id="containers"), OffersView(id="offers"), bar, id="list")
         yield ContainerDetail(self.session, self._stats, id="detail")
 
@@ -87,6 +87,7 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
         table = self.query_one(ContainerTable)
         if not table.columns:
             table.fit()
+        table.say("no row has these words" if self._query else "")
         table.show(rows, touched, self._stats.histories, time.time())
         table.fit()
         panel = self.query_one("#list")
@@ -168,7 +169,7 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
         return self.session.model.rows()
 
     async def arrive(self, words: Sequence[str]) -> None:
-        """A container's name or id puts the cursor there; other words are a filter."""
+        """Puts the cursor on the container whose name or id is the only word; other words become the filter."""
         row = (
             next((one for one in self.session.model.rows() if words[0] in (one.name, one.id)), None) if len(words) == 1 else None
         )

@@ -71,7 +71,7 @@ class EventsPage(Page):
     def content(self) -> Iterable[Widget]:
         yield Vertical(
             LogStream(self._store, dict, id="events", empty="nothing has happened yet"),
-            FilterBar("filter", LANGUAGE, id="event-filter"),
+            FilterBar("filter", LANGUAGE, id="event-filter", kind="logs"),
             id="list",
         )
 

@@ -368,8 +368,8 @@ class FilesPage(FileChangesPage):
     @on(FilterBar.Changed, "#file-filter")
     def _filtered(self, event: FilterBar.Changed) -> None:
         if self._searches_content:
-            found = self._content.search(event.value) if event.value else True
-            self.query_one(FilterBar).count("" if found else "not found")
+            is_there = self._content.search(event.value) if event.value else True
+            self.query_one(FilterBar).count("" if is_there else "not found")
             return
         self._view.tree_model.filter(event.value)
         self._view.show()

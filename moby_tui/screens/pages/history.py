@@ -148,12 +148,13 @@ class HistoryPage(Page):
         self._wanted = ""
         now = time.time()
         choices.clear_options()
+        self.set_class(not known, "-nothing")
+        if not known:
+            choices.add_option(Option("no container is remembered yet", disabled=True))
         choices.add_options(Option(_entry(one, now), id=one.id) for one in self._known.values())
         place = next((number for number, identifier in enumerate(self._known) if identifier == (wanted or chosen)), 0)
         choices.highlighted = place if self._known else None
         panel.border_subtitle = self._told_status(len(known))
-        if not known:
-            self.query_one("#detail").border_title = "nothing is remembered yet"
 
     def _told_status(self, count: int) -> str:
         status = self._archive.status
@@ -211,9 +212,9 @@ class HistoryPage(Page):
 
     def _say_missing(self, reason: str) -> None:
         """Says once, in place of all plots, why there are no figures; without a reason the plots are shown."""
-        said = self.query_one("#past-missing", Static)
-        said.update(reason)
-        said.display = bool(reason)
+        label = self.query_one("#past-missing", Static)
+        label.update(reason)
+        label.display = bool(reason)
         self.query_one("#past-plots").display = not reason
 
     @work(group="figures", exclusive=True)
@@ -275,9 +276,9 @@ class HistoryPage(Page):
         self._go(moment)
 
     def action_event(self, step: int) -> None:
-        found = self._timeline.next_happening(step)
-        if found is not None:
-            self._go(found.time)
+        happening = self._timeline.next_happening(step)
+        if happening is not None:
+            self._go(happening.time)
 
     def action_zoom(self, factor: float) -> None:
         if self._timeline.zoom(factor):

@@ -105,7 +105,9 @@ class ImagesPage(ResourcePage[Image], RunningPage, TransfersPage):
     # The details
 
     def content(self) -> Iterable[Widget]:
-        yield Vertical(ResourceTable(self, self.columns()), FilterBar("filter", "words · !not", id="row-filter"), id="list")
+        yield Vertical(
+            ResourceTable(self, self.columns()), FilterBar("filter", "words · !not", id="row-filter", kind="lists"), id="list"
+        )
         tabs = TabbedContent(initial="layers", id="image-tabs")
         tabs.compose_add_child(TabPane("Layers", LayersView(id="layers-view"), id="layers"))
         tabs.compose_add_child(TabPane("Wasted", FactsTable(_WASTED, empty="nothing is wasted", id="wasted-table"), id="wasted"))
@@ -279,15 +281,15 @@ class ImagesPage(ResourcePage[Image], RunningPage, TransfersPage):
 
     def _count(self, shown: int, total: int) -> str:
         """Beside the number of images: what no container uses, and what nothing names. Layers that others have too do not come back."""
-        told = super()._count(shown, total)
+        line = super()._count(shown, total)
         rows = list(self.feed.model.rows())
         unused = [row.size for row in rows if not self._used.get(row.id)]
         dangling = [row.size for row in rows if row.dangling]
         if unused:
-            told += f" · {len(unused)} unused, at most {text.size(sum(unused), step=1000)}"
+            line += f" · {len(unused)} unused, at most {text.size(sum(unused), step=1000)}"
         if dangling:
-            told += f" · {len(dangling)} dangling, at most {text.size(sum(dangling), step=1000)}"
-        return told
+            line += f" · {len(dangling)} dangling, at most {text.size(sum(dangling), step=1000)}"
+        return line
 
     async def inspect(self, key: str) -> object:
         return await self.session.client.images.inspect(key)

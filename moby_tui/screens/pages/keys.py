@@ -23,12 +23,15 @@ _SIGNS = {
 }  # fmt: skip
 
 
-#: The dialogs: what they are called, and their modules and classes.
+#: The dialogs, and the line for searches and filters: what they are called, and their modules and classes.
 _DIALOGS = (
-    ("Form", "form", "Form"), ("Question", "confirm", "Confirm"), ("Notice", "confirm", "Notice"), ("Preview", "preview", "Preview"),
-    ("List to choose one of", "picker", "Picker"), ("List to choose several of", "picker", "Chooser"),
-    ("Settings as text", "source", "Source"),
-    ("Transfer", "transfer", "TransferView"), ("Log line", "log_line", "ShowLine"), ("Prompt", "prompt", "Prompt"), ("Help", "help", "Help"),
+    ("Form", "dialogs.form", "Form"), ("Question", "dialogs.confirm", "Confirm"), ("Notice", "dialogs.confirm", "Notice"),
+    ("Preview", "dialogs.preview", "Preview"),
+    ("List to choose one of", "dialogs.picker", "Picker"), ("List to choose several of", "dialogs.picker", "Chooser"),
+    ("Settings as text", "dialogs.source", "Source"),
+    ("Transfer", "dialogs.transfer", "TransferView"), ("Log line", "dialogs.log_line", "ShowLine"),
+    ("Prompt", "dialogs.prompt", "Prompt"), ("Help", "dialogs.help", "Help"),
+    ("Line of a search or filter", "widgets.filter_bar", "FilterBar"),
 )  # fmt: skip
 
 
@@ -52,36 +55,36 @@ def sections(page: type[Page], keymap: Mapping[str, str] | None = None) -> list[
     """What can be done on a page: its own actions, those of its parts, and what is there on every page."""
     keymap = keymap or {}
     parts = {part.__name__: _of_part(part) for part in page.parts()}
-    found = [Section("This page", _rows(page.actions(), keymap))]
-    found += [Section(_spaced(name), _rows(actions, keymap)) for name, actions in parts.items()]
-    found += [
+    listed = [Section("This page", _rows(page.actions(), keymap))]
+    listed += [Section(_spaced(name), _rows(actions, keymap)) for name, actions in parts.items()]
+    listed += [
         Section("Everywhere", _rows(APPLICATION, keymap)),
         Section("Pages", tuple(Row(f"page.{one.mode}", one.key, one.title, one.about) for one in PAGES)),
     ]
-    return [section for section in found if section.rows]
+    return [section for section in listed if section.rows]
 
 
 def dialogs() -> list[Section]:
-    """The keys of the dialogs that have an id."""
-    found = []
+    """The keys with an id of dialogs, and of the line for searches and filters."""
+    dialog_sections = []
     for title, module, name in _DIALOGS:
-        dialog = getattr(import_module(f"moby_tui.screens.dialogs.{module}"), name)
-        found.append(Section(title, _rows(_of_part(dialog), {})))
-    return found
+        dialog = getattr(import_module(f"moby_tui.screens.{module}"), name)
+        dialog_sections.append(Section(title, _rows(_of_part(dialog), {})))
+    return dialog_sections
 
 
 def key_table() -> str:
     """All keys as Markdown, a table for each page and dialog, for docs/dashboard.md."""
     lines: list[str] = []
-    told: set[str] = set()
+    known: set[str] = set()
     titled = [
         (entry.title if section.title == "This page" else section.title, section)
         for entry in PAGES
         for section in sections(entry.load())
     ]
     for title, section in [*titled, *((section.title, section) for section in dialogs())]:
-        fresh = [row for row in section.rows if row.id not in told]
-        told |= {row.id for row in fresh}
+        fresh = [row for row in section.rows if row.id not in known]
+        known |= {row.id for row in fresh}
         if fresh:
             lines += ["", f"**{title}**", "", "| key | id | does |", "|---|---|---|"]
             lines += [
@@ -92,30 +95,30 @@ def key_table() -> str:
 
 def check_commands(own: Iterable[UserCommand], keymap: Mapping[str, str]) -> list[str]:
     """What is wrong with a person's own commands, a line each: pages that there are not, and keys that are taken there."""
-    told = []
+    mistakes = []
     for command in own:
         entry = find(command.page)
         if entry is None:
-            told.append(f"the command {command.name} is for the page {command.page}, which there is not")
+            mistakes.append(f"the command {command.name} is for the page {command.page}, which there is not")
             continue
         for action in [*entry.load().actions(), *APPLICATION]:
             if command.key and command.key in keymap.get(action.id, action.keys).split(","):
-                told.append(f"the key {command.key} of the command {command.name} is that of {action.id}; give it another")
-    return told
+                mistakes.append(f"the key {command.key} of the command {command.name} is that of {action.id}; give it another")
+    return mistakes
 
 
 def check_keymap(keymap: Mapping[str, str]) -> list[str]:
     """What is wrong with a person's keymap, a line each: ids that no action has, and keys that two actions of a page have then."""
-    told: dict[str, None] = {}
+    mistakes: dict[str, None] = {}
     known: set[str] = {*(action.id for action in APPLICATION), *(f"page.{entry.mode}" for entry in PAGES)}
     known |= {row.id for section in dialogs() for row in section.rows}
     for entry in PAGES:
         page = entry.load()
         actions = [*page.actions(), *(action for part in page.parts() for action in _of_part(part))]
         known |= {action.id for action in actions}
-        told |= dict.fromkeys(_clashes(entry, page.actions(), keymap))
+        mistakes |= dict.fromkeys(_clashes(entry, page.actions(), keymap))
     unknown = [f"no action has the id {identifier}; ? shows those of a page" for identifier in keymap if identifier not in known]
-    return [*unknown, *told]
+    return [*unknown, *mistakes]
 
 
 def _clashes(entry: Entry, actions: Iterable[Action], keymap: Mapping[str, str]) -> list[str]:

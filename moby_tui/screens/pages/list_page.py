@@ -96,13 +96,13 @@ class ListPage(Page, Generic[R]):
         raise NotImplementedError
 
     def rows_named(self, names: Sequence[str]) -> Sequence[R]:
-        found = []
+        rows = []
         for name in names:
             row = next((one for one in self.every() if name in (one.name, one.id) or name in one.name.split(", ")), None)
             if row is None:
                 raise ValueError(f"there is no {self.noun} {name}")
-            found.append(row)
-        return found
+            rows.append(row)
+        return rows
 
     def row(self) -> str:
         return self.table().chosen

@@ -97,8 +97,8 @@ class LogsPage(Page):
     def content(self) -> Iterable[Widget]:
         yield Vertical(
             LogStream(self._store, lambda: self._gathering.names, id="stream", empty="no container is chosen: press c"),
-            FilterBar("search", LANGUAGE, id="log-search"),
-            FilterBar("filter", LANGUAGE, id="log-filter"),
+            FilterBar("search", LANGUAGE, id="log-search", kind="logs"),
+            FilterBar("filter", LANGUAGE, id="log-filter", kind="logs"),
             FilterBar("", "", id="log-ask"),
             id="list",
         )
@@ -327,19 +327,19 @@ class LogsPage(Page):
         stream = self.query_one(LogStream)
         place = stream.cursor_number
         marks = parse("is:marked", 0)
-        found = find(self._store, marks, place + 1, 1) if place is not None and place + 1 < self._store.end else None
-        if found is None:
-            found = find(self._store, marks, self._store.first, 1)
-        self._go(found, "no line is marked: space marks one")
+        number = find(self._store, marks, place + 1, 1) if place is not None and place + 1 < self._store.end else None
+        if number is None:
+            number = find(self._store, marks, self._store.first, 1)
+        self._go(number, "no line is marked: space marks one")
 
     def action_run(self, step: int) -> None:
         """Goes to where a container started or ended."""
         stream = self.query_one(LogStream)
         place = stream.cursor_number
-        found = None
+        number = None
         if place is not None and self._store.first <= place + step < self._store.end:
-            found = find(self._store, StreamIs(NOTE), place + step, step)
-        self._go(found, "no other start or end in these lines")
+            number = find(self._store, StreamIs(NOTE), place + step, step)
+        self._go(number, "no other start or end in these lines")
 
     def _go(self, number: int | None, otherwise: str) -> None:
         if number is None:
@@ -377,15 +377,15 @@ class LogsPage(Page):
         self.query_one("#log-ask", FilterBar).ask(what, hint, value)
 
     def _answered(self, value: str, *, given_up: bool) -> None:
-        asked, self._asked = self._asked, ""
+        question, self._asked = self._asked, ""
         self.query_one("#log-ask", FilterBar).drop()
-        if asked == "columns" and not given_up:
+        if question == "columns" and not given_up:
             columns = tuple(value.replace(",", " ").split())
             self.query_one(LogStream).columns = columns
             self._choices.columns = list(columns)
-        elif asked == "range" and value and not given_up:
+        elif question == "range" and value and not given_up:
             self._set_range(value)
-        elif asked == "write to" and value and not given_up:
+        elif question == "write to" and value and not given_up:
             self._export(Path(value).expanduser())
 
     def _set_range(self, value: str) -> None:

@@ -26,7 +26,7 @@ from moby_tui.screens.widgets.plot import Plot
 
 #: A look takes about a millisecond, and is taken only while the page is seen; seconds.
 EVERY = 2.0
-_BAR = 24
+_BAR, _SHORT_BAR = 24, 12
 _NAMES = {"cpu": "processor", "memory": "memory", "io": "disk"}
 
 
@@ -120,12 +120,17 @@ class MachinePage(Page):
         panel.border_title = Text(f"Machine · {where}")
         panel.border_subtitle = f"up {text.age(machine.uptime)}"
 
+    @property
+    def _bar(self) -> int:
+        """The cells of a bar: as many as leave room for the figures beside it."""
+        return _BAR if self.size.width >= 70 else _SHORT_BAR
+
     def _facts(self, machine: Machine, each: list[float]) -> Text:
         facts = Text()
-        columns = max((self.size.width - 6) // (_BAR + 16), 1)
+        columns = max((self.size.width - 6) // (self._bar + 16), 1)
         self._title(facts, "Cores")
         for number, share in enumerate(each):
-            facts.append(f"{number:>3} ").append_text(_bar(share / 100)).append(f" {text.percent(share):>6}")
+            facts.append(f"{number:>3} ").append_text(_bar(share / 100, self._bar)).append(f" {text.percent(share):>6}")
             facts.append("\n" if number % columns == columns - 1 or number == len(each) - 1 else "    ")
         self._title(facts, "Memory")
         cached = machine.memory.get("Cached", 0) + machine.memory.get("SReclaimable", 0)
@@ -149,22 +154,22 @@ class MachinePage(Page):
 
     def _share(self, facts: Text, name: str, used: float, total: float) -> None:
         share = used / total if total else 0.0
-        facts.append(f"  {name:<10.30} ").append_text(_bar(share))
+        facts.append(f"  {name:<10.30} ").append_text(_bar(share, self._bar))
         facts.append(f" {text.percent(share * 100):>6}  {text.size(used)} of {text.size(total)}\n")
 
 
-def _bar(share: float) -> Text:
-    filled = round(min(max(share, 0.0), 1.0) * _BAR)
+def _bar(share: float, cells: int) -> Text:
+    filled = round(min(max(share, 0.0), 1.0) * cells)
     colour = "red" if share >= 0.9 else "yellow" if share >= 0.75 else "green"
-    return Text.assemble(("━" * filled, colour), ("━" * (_BAR - filled), "dim"))
+    return Text.assemble(("━" * filled, colour), ("━" * (cells - filled), "dim"))
 
 
 def _pressed(pressure: Pressure) -> Text:
-    told = Text()
+    description = Text()
     for kind, values in (("some", pressure.some), ("all", pressure.full)):
         if values is not None:
-            told.append(f"{kind} ", "dim")
+            description.append(f"{kind} ", "dim")
             for value in values:
-                told.append(f"{value:6.2f}%", "red" if value >= 20 else "yellow" if value >= 5 else "")
-            told.append("    ")
-    return told
+                description.append(f"{value:6.2f}%", "red" if value >= 20 else "yellow" if value >= 5 else "")
+            description.append("    ")
+    return description

@@ -70,7 +70,9 @@ class OverviewPage(Page):
         self._seen = asyncio.Event()
 
     def content(self) -> Iterable[Widget]:
-        yield Vertical(FigureTable(id="figures"), FilterBar("filter", "words · !not", id="overview-filter"), id="list")
+        yield Vertical(
+            FigureTable(id="figures"), FilterBar("filter", "words · !not", id="overview-filter", kind="lists"), id="list"
+        )
 
     def on_mount(self) -> None:
         self.query_one("#list").border_title = "Overview"
@@ -122,8 +124,8 @@ class OverviewPage(Page):
         processor = sum(max(row.cpu, 0.0) for row in measured)
         memory = sum(row.memory for row in measured)
         column = next(one for one in COLUMNS if one.id == "memory")
-        told = column.told(UsageRow("", "", "", 0.0, memory=memory))
-        return f"{len(measured)} of {len(rows)} with figures · together {processor:.0f}% CPU, {told} memory"
+        totals = column.told(UsageRow("", "", "", 0.0, memory=memory))
+        return f"{len(measured)} of {len(rows)} with figures · together {processor:.0f}% CPU, {totals} memory"
 
     def targets(self) -> Sequence[UsageRow]:
         chosen = self.query_one(FigureTable).chosen if self.is_mounted else None

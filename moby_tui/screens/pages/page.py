@@ -22,6 +22,7 @@ from moby_tui.screens.actions.action import Action, On, bindings
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.session.session import TROUBLE
+from moby_tui.screens.widgets.filter_bar import KeepsSearches
 from moby_tui.screens.widgets.key_bar import KeyBar
 from moby_tui.screens.widgets.status_bar import Banner, StatusBar
 
@@ -63,7 +64,7 @@ class Question:
     verb: str = ""
 
 
-class Page(Screen[None]):
+class Page(KeepsSearches, Screen[None]):
     """A subclass says its ``mode`` and its ``ACTIONS``, and makes its ``content``.
 
     Dialogs, and what else the first picture does without, are imported by the methods that open them.
@@ -89,11 +90,11 @@ class Page(Screen[None]):
     @classmethod
     def actions(cls) -> list[Action]:
         """All actions of the page: its own, then those of its bases that it does not declare anew."""
-        found: dict[str, Action] = {}
+        by_id: dict[str, Action] = {}
         for base in cls.__mro__:
             for action in base.__dict__.get("ACTIONS", ()):
-                found.setdefault(action.id, action)
-        return list(found.values())
+                by_id.setdefault(action.id, action)
+        return list(by_id.values())
 
     @classmethod
     def parts(cls) -> tuple[type[Widget], ...]:
@@ -109,6 +110,7 @@ class Page(Screen[None]):
         super().__init__()
         self.workspace = workspace
         self.session = workspace.session
+        self.searches = workspace.searches
         #: The rows that a command names, while it is carried out.
         self._named: Sequence[Any] | None = None
         #: True once another page has been in front since this one was made.
@@ -284,17 +286,17 @@ class Page(Screen[None]):
 
         several = len(rows) > 1
         of = f"{len(rows)} {self.noun}s" if several else rows[0].name
-        asked = question.text.format(rows=of, the="" if several else f"the {self.noun} ")
+        message = question.text.format(rows=of, the="" if several else f"the {self.noun} ")
         verb, consequence = question.verb or action.title, question.consequence
         if action.destroys and (several or action.typed):
             word = str(len(rows)) if several else rows[0].name
-            return Preview(asked, consequence, verb, [(row.id, row.name) for row in rows], word, question.sizes)
+            return Preview(message, consequence, verb, [(row.id, row.name) for row in rows], word, question.sizes)
         if several:
             names = ", ".join(row.name for row in rows[:LISTED]) + (
                 f" and {len(rows) - LISTED} more" if len(rows) > LISTED else ""
             )
             consequence = f"{names}\n\n{consequence}"
-        return Confirm(asked, consequence, verb)
+        return Confirm(message, consequence, verb)
 
     @work(group="actions")
     async def _carry_out(self, action: Action, rows: Sequence[Any], each: Callable[[Any], Awaitable[object]], done: str) -> None:
@@ -313,7 +315,7 @@ class Page(Screen[None]):
             return ""
 
         self.acted()
-        failed = [told for told in await asyncio.gather(*map(attempt, rows)) if told]
+        failed = [failure for failure in await asyncio.gather(*map(attempt, rows)) if failure]
         self.session.end(deed, Outcome.FAILED if failed else Outcome.DONE, "; ".join(failed))
         if failed:
             self.notify("\n".join(failed[:LISTED]), title=f"{action.title} failed", severity="error", timeout=10, markup=False)

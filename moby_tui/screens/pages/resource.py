@@ -83,7 +83,9 @@ class ResourcePage(ListPage[R], Generic[R]):
         raise NotImplementedError
 
     def content(self) -> Iterable[Widget]:
-        yield Vertical(ResourceTable(self, self.columns()), FilterBar("filter", "words · !not", id="row-filter"), id="list")
+        yield Vertical(
+            ResourceTable(self, self.columns()), FilterBar("filter", "words · !not", id="row-filter", kind="lists"), id="list"
+        )
         yield Vertical(InspectView(id="row-inspect"), id="detail")
 
     def find(self, identifier: str) -> R | None:
@@ -147,6 +149,8 @@ class ResourcePage(ListPage[R], Generic[R]):
         table.put_rows(rows)
         table.fit()
         shown, total = len(rows), len(self.feed.model)
+        table.say(self._count(shown, total) if not total else "no row has these words")
+        self.set_class(self.feed.loaded and not total, "-nothing")
         self.query_one(FilterBar).count(f"{shown} of {total}")
         self.query_one("#list").border_subtitle = Content(self._count(shown, total))
         self._show_detail(table.chosen)
@@ -176,12 +180,12 @@ class ResourcePage(ListPage[R], Generic[R]):
             view.show({})
             return
         try:
-            found = await self.inspect(key)
+            document = await self.inspect(key)
         except TROUBLE as error:
             view.show({"error": text.clean(str(error))})
             return
         if key == self._detail_of:
-            view.show(to_builtins(found))
+            view.show(to_builtins(document))
 
     @on(ObjectTable.RowSelected, "#rows")
     def _selected(self) -> None:

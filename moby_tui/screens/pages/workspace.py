@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from textual.events import Key
 from textual.screen import Screen
 
+from moby_tui.screens.actions.searches import Searches
 from moby_tui.screens.command_line import CommandLine
 from moby_tui.screens.listing.top_line import Tab
 from moby_tui.screens.preferences import Preferences
@@ -39,7 +40,7 @@ class Guide(Protocol):
         ...
 
     def open_line(self, dialog: Screen[Any], answered: Callable[[Any], None]) -> None:
-        """Opens a dialog whose line gets what is typed from now on, before it stands too."""
+        """Opens a dialog with a line for input. What is typed before the dialog is on the screen goes into that line too."""
         ...
 
     def remember(self, change: Callable[[Preferences], None]) -> None:
@@ -73,3 +74,4 @@ class Workspace:
     guide: Guide
     problems: ProblemWatch
     command_line: CommandLine
+    searches: Searches

@@ -68,10 +68,10 @@ class Alarm:
             self._tell([*alerts.of_event(self._rules, event), *self._restarts.take(event)])
 
     def _look(self) -> None:
-        known, found = self._known, {one.key: one for one in self._problems.problems}
-        self._known = set(found)
+        known, current = self._known, {one.key: one for one in self._problems.problems}
+        self._known = set(current)
         if known is not None:
-            new = [one for key, one in found.items() if key not in known]
+            new = [one for key, one in current.items() if key not in known]
             self._tell(alerts.of_problems(self._rules, new, self._labels_of))
 
     def _labels_of(self, container: str) -> Mapping[str, str]:

@@ -57,8 +57,8 @@ def of_event(rules: Iterable[AlertRule], event: Event) -> list[tuple[AlertRule, 
             continue
         if rule.exit_codes and code not in map(str, rule.exit_codes):
             continue
-        told = _describe(name, on, text.clean(code))
-        met.append((rule, Alert(on, event.actor.id, name, told, event.time_nano / 1e9, told)))
+        message = _describe(name, on, text.clean(code))
+        met.append((rule, Alert(on, event.actor.id, name, message, event.time_nano / 1e9, message)))
     return met
 
 

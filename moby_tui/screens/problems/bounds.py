@@ -79,8 +79,8 @@ class Restarts:
                 self._told.discard(key)
             elif key not in self._told and rule.fits(name, event.actor.attributes):
                 self._told.add(key)
-                told = f"{name} was started again {count} times within {text.age(within)}"
-                met.append((rule, Alert(RESTARTS, event.actor.id, name, told, now)))
+                message = f"{name} was started again {count} times within {text.age(within)}"
+                met.append((rule, Alert(RESTARTS, event.actor.id, name, message, now)))
         return met
 
 

@@ -41,13 +41,13 @@ def in_container(found: ContainerInspect, past: Past, now: float) -> list[Proble
     checks = (_out_of_memory, _loop, _health, _start, _exit)
     problems: list[Problem] = []
     for check in checks:
-        if (problem := check(found, past, now)) and not _is_said(problem, problems):
+        if (problem := check(found, past, now)) and not _is_explained(problem, problems):
             problems.append(problem)
     return problems
 
 
-def _is_said(problem: Problem, before: list[Problem]) -> bool:
-    """The end of a container in a loop, or for lack of memory, is no problem of its own."""
+def _is_explained(problem: Problem, before: list[Problem]) -> bool:
+    """True for an exit that a problem ``before`` explains: a lack of memory, a loop of restarts, a failed start."""
     return problem.kind == "exit" and any(one.kind in ("oom", "loop", "start") for one in before)
 
 
@@ -77,10 +77,10 @@ def _loop(found: ContainerInspect, past: Past, now: float) -> Problem | None:
         return None
     if len(ends) < LOOP and found.restart_count < LOOP:
         return None
-    said, look = meaning(found.state.exit_code)
+    cause, look = meaning(found.state.exit_code)
     times = f"{len(ends)} times in {int(LOOP_WITHIN / 60)} minutes" if len(ends) >= LOOP else f"{found.restart_count} times"
     detail = (
-        f"exit code {found.state.exit_code}: {said}"
+        f"exit code {found.state.exit_code}: {cause}"
         if not found.state.running
         else f"it was restarted {found.restart_count} times"
     )
@@ -133,12 +133,12 @@ def _exit(found: ContainerInspect, past: Past, now: float) -> Problem | None:
     code = found.state.exit_code
     if found.state.running or not code or found.state.status in ("created", "removing"):
         return None
-    said, look = meaning(code)
+    cause, look = meaning(code)
     since = _seconds(found.state.finished_at)
     is_kept_up = found.host_config.restart_policy.name not in ("", "no")
     old = now - since > RECENT
     severity = Severity.NOTICE if code in ENDED_BY_SIGNAL or old else Severity.ERROR if is_kept_up else Severity.WARNING
-    return Problem("exit", severity, _name(found), f"exit code {code}: {said}", look, found.id, "", since)
+    return Problem("exit", severity, _name(found), f"exit code {code}: {cause}", look, found.id, "", since)
 
 
 def _seconds(stamp: str) -> float:
@@ -168,6 +168,72 @@ def drift(rows: Iterable[ContainerSummary], asked: Mapping[str, str], tags: Mapp
     return problems
 
 
+def comparable(
+    rows: Iterable[ContainerSummary], asked: Mapping[str, str], digests: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """The name with its tag, by the container's id, of images that came from a registry or went to one.
+
+    ``digests``: what the engine knows of each image by its id, as ``nginx@sha256:…``. An image that was built here has none.
+    """
+    names = {}
+    for row in rows:
+        name = full_name(asked.get(row.id) or row.image)
+        if row.state == "running" and name and _digests_of(name, digests.get(row.image_id, ())):
+            names[row.id] = name
+    return names
+
+
+def _digests_of(name: str, digests: Sequence[str]) -> set[str]:
+    """The digests that an image has in the repository of a name with a tag."""
+    repository = name.rpartition(":")[0]
+    split = (one.partition("@") for one in digests)
+    return {digest for place, _, digest in split if short_name(place) == repository}
+
+
+def outdated(
+    rows: Iterable[ContainerSummary],
+    names: Mapping[str, str],
+    digests: Mapping[str, Sequence[str]],
+    registries: Mapping[str, str],
+) -> list[Problem]:
+    """Running containers for whose image's name the registry has another image. ``names`` are what ``comparable`` has found,
+    ``registries`` the digest of each name there.
+    """
+    problems = []
+    for row in rows:
+        name = names.get(row.id, "")
+        there, here = registries.get(name, ""), _digests_of(name, digests.get(row.image_id, ()))
+        if there and here and there not in here:
+            title = f"the registry has another image for {text.clean(name)}"
+            detail = f"it runs {text.short_id(min(here))}, the registry has {text.short_id(there)}"
+            advice = f"moby pull {text.clean(name)}, then recreate it; or give it a name with a digest to stay"
+            problems.append(Problem("outdated", Severity.NOTICE, row_name(row), title, advice, row.id, detail))
+    return problems
+
+
+def silent(errors: Mapping[str, str]) -> list[Problem]:
+    """Registries that did not say what they have, one problem for each."""
+    by_registry: dict[str, list[str]] = {}
+    for name in sorted(errors):
+        by_registry.setdefault(_registry_of(name), []).append(name)
+    return [
+        Problem(
+            "registry",
+            Severity.NOTICE,
+            text.clean(registry),
+            f"it did not say what it has for {text.clean(', '.join(names[:3]))}{' …' if len(names) > 3 else ''}",
+            "moby login, if it wants one; R on this page ends the questions",
+            detail=errors[names[0]],
+        )
+        for registry, names in by_registry.items()
+    ]
+
+
+def _registry_of(name: str) -> str:
+    first, slash, _ = name.partition("/")
+    return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
+
+
 def full_name(name: str) -> str:
     """An image's name with its tag, as lists of images have it; of one by digest nothing."""
     if "@" in name or name.startswith("sha256:") or not name:
@@ -193,9 +259,9 @@ def open_ports(exposures: Sequence[Exposure]) -> list[Problem]:
         by_container.setdefault(one.container_id, []).append(one)
     problems = []
     for identifier, ports in by_container.items():
-        said = sorted({"any port" if not one.port else f"{one.port}/{text.clean(one.protocol)}" for one in ports})
+        ports_text = sorted({"any port" if not one.port else f"{one.port}/{text.clean(one.protocol)}" for one in ports})
         reasons = ", ".join(sorted({text.clean(one.reason) for one in ports}))
-        title = f"open to the world: {', '.join(said[:6])}{' …' if len(said) > 6 else ''}"
+        title = f"open to the world: {', '.join(ports_text[:6])}{' …' if len(ports_text) > 6 else ''}"
         advice = (
             "if only this host needs it, publish it at 127.0.0.1: moby update --publish-rm and --publish-add 127.0.0.1:PORT:PORT"
         )

@@ -102,10 +102,10 @@ class LogWatch:
                 self._match(one, line)
 
     def _match(self, one: Container, line: LogLine) -> None:
-        said = line.text.decode("utf-8", "replace")
+        content = line.text.decode("utf-8", "replace")
         for rule, matcher in self._rules:
-            if rule.fits(one.name, one.labels) and matcher.search(said):
-                self._tell([(rule, Alert(LOG, one.id, one.name, f"{one.name}: {said[:TOLD]}", line.stamp / 1e9))])
+            if rule.fits(one.name, one.labels) and matcher.search(content):
+                self._tell([(rule, Alert(LOG, one.id, one.name, f"{one.name}: {content[:TOLD]}", line.stamp / 1e9))])
 
     def _tell_skipping(self, count: int) -> None:
         if not self._has_told_skipping:

@@ -16,9 +16,9 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """``kind`` is one word: oom, loop, unhealthy, exit, start, drift, port, host. ``container`` is an id, empty for the host.
+    """``kind`` is one word: oom, loop, unhealthy, exit, start, drift, outdated, port, registry, host.
 
-    ``since`` is Unix seconds, 0 if not known. Texts are clean.
+    ``container`` is an id, empty for the host and for registries. ``since`` is Unix seconds, 0 if not known. Texts are clean.
     """
 
     kind: str
@@ -32,8 +32,9 @@ class Problem:
 
     @property
     def key(self) -> str:
-        """What it is muted by: another run of the same container has another."""
-        return f"{self.kind}:{self.container or self.name}:{int(self.since)}:{self.title if not self.container else ''}"
+        """What it is muted by: another run of the same container has another, and so has another image for the same name."""
+        about = self.detail if self.kind in ("drift", "outdated") else "" if self.container else self.title
+        return f"{self.kind}:{self.container or self.name}:{int(self.since)}:{about}"
 
 
 def counted(problems: list[Problem]) -> int:

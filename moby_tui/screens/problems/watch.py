@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from moby_tui.schema.traffic import Exposure
     from moby_tui.screens.problems.finding import Past
     from moby_tui.screens.problems.problem import Problem
+    from moby_tui.screens.problems.registries import RegistryDigests
 
 #: A burst of events is answered with one look; seconds.
 GATHER = 1.0
@@ -41,7 +43,8 @@ _EVENTS = frozenset(
 class ProblemWatch:
     """``problems`` are those that are not muted, the worst first; ``session.problems_changed`` is published with their number."""
 
-    def __init__(self, app: App[Any], session: Session) -> None:
+    def __init__(self, app: App[Any], session: Session, *, asks_registries: bool = False) -> None:
+        """``asks_registries``: the person lets registries be asked what they have for the images of running containers."""
         self.problems: list[Problem] = []
         self.muted: set[str] = set()
         #: Published when the list differs.
@@ -52,6 +55,12 @@ class ProblemWatch:
         self._out_of_memory: dict[str, list[float]] = defaultdict(list)
         self._inspected: dict[str, tuple[str, ContainerInspect]] = {}
         self._tags: dict[str, str] | None = None
+        #: the images' digests in repositories, by their ids
+        self._digests: dict[str, list[str]] = {}
+        self.asks_registries = asks_registries
+        #: made once somebody wants them to be asked
+        self._registries: RegistryDigests | None = None
+        self._asking: asyncio.Task[None] | None = None
         self._host: list[Check] = []
         self._wake = asyncio.Event()
         self._connected = asyncio.Event()
@@ -64,6 +73,13 @@ class ProblemWatch:
         self._session.event_received.subscribe(self._session.app, self._take, immediate=True)
         self._session.connection_changed.subscribe(self._session.app, self._connection, immediate=True)
         self._connection(self._session.connection)
+        try:
+            await self._watch()
+        finally:
+            if self._asking:
+                self._asking.cancel()
+
+    async def _watch(self) -> None:
         while True:
             await self._connected.wait()
             self._wake.clear()
@@ -91,12 +107,19 @@ class ProblemWatch:
         self.muted.clear()
         self._publish()
 
+    def ask_registries(self, *, allowed: bool) -> None:
+        """Begins to ask registries, or ends it."""
+        self.asks_registries, self._registries = allowed, None
+        self._wake.set()
+
     def _connection(self, connection: Connection) -> None:
         if connection.up and self._connected.is_set():
             return  # more is known of the same connection
         if connection.up:
             self._tags, self._knows_past, self._examined = None, False, -HOST_EVERY
             self._inspected.clear()
+            if self._registries:
+                self._registries.forget_errors()
             self._connected.set()
             self._wake.set()
         else:
@@ -106,6 +129,8 @@ class ProblemWatch:
         action = event.action.partition(":")[0]
         if event.type == "image":
             self._tags = None
+            if self._registries and action in ("push", "pull"):
+                self._registries.forget({event.actor.id, event.actor.attributes.get("name", "")})
         if action in _EVENTS:
             self._remember(event)
             self._inspected.pop(event.actor.id, None)
@@ -134,9 +159,9 @@ class ProblemWatch:
         rows = await client.containers.list(all=True)
         pasts = {row.id: self._past(row.id, now) for row in rows}
         suspects = sorted((row for row in rows if finding.is_suspect(row, pasts[row.id])), key=lambda row: -row.created)[:MOST]
-        found = await self._inspect(client, suspects)
-        problems = [problem for key, one in found.items() for problem in finding.in_container(one, pasts[key], now)]
-        problems += await self._drift(client, rows)
+        inspected = await self._inspect(client, suspects)
+        problems = [problem for key, one in inspected.items() for problem in finding.in_container(one, pasts[key], now)]
+        problems += await self._compare_images(client, rows)
         try:
             exposures: list[Exposure] = await client.networks.exposure()
         except TROUBLE:
@@ -169,20 +194,46 @@ class ProblemWatch:
         await asyncio.gather(*map(one, rows))
         kept = {row.id for row in rows}
         self._inspected = {key: value for key, value in self._inspected.items() if key in kept}
-        return {key: found for key, (_, found) in self._inspected.items()}
+        return {key: container for key, (_, container) in self._inspected.items()}
 
-    async def _drift(self, client: Client, rows: list[ContainerSummary]) -> list[Problem]:
+    async def _compare_images(self, client: Client, rows: list[ContainerSummary]) -> list[Problem]:
+        """Containers whose image's name means another image by now, here or in its registry."""
         from moby_tui.screens.problems import finding
 
         if self._tags is None:
             images = await client.images.list()
+            self._digests = {image.id: image.repo_digests for image in images}
             self._tags = {finding.short_name(tag): image.id for image in images for tag in image.repo_tags or []}
-        asked = {}
+        references = {}
         for row in rows:
             if row.state == "running" and not finding.full_name(row.image):
                 known = self._inspected.get(row.id)
-                asked[row.id] = known[1].config.image if known else ""
-        return finding.drift(rows, asked, self._tags)
+                references[row.id] = known[1].config.image if known else ""
+        drifted = finding.drift(rows, references, self._tags)
+        if not self.asks_registries:
+            return drifted
+        names = finding.comparable(rows, references, self._digests)
+        registries = self._ask(client, sorted(set(names.values())))
+        moved = {one.container for one in drifted}
+        others = [row for row in rows if row.id not in moved]
+        outdated = finding.outdated(others, names, self._digests, registries.digests)
+        return [*drifted, *outdated, *finding.silent(registries.errors)]
+
+    def _ask(self, client: Client, names: Sequence[str]) -> RegistryDigests:
+        """Has registries asked for what is not known yet; the next look takes the answers into account. Returns what is known."""
+        if self._registries is None:
+            # few let them be asked
+            from moby_tui.screens.problems.registries import RegistryDigests
+
+            self._registries = RegistryDigests()
+        self._registries.keep(names)
+        if (due := self._registries.due(names, time.time())) and (self._asking is None or self._asking.done()):
+            self._asking = asyncio.create_task(self._ask_and_look(client, self._registries, due))
+        return self._registries
+
+    async def _ask_and_look(self, client: Client, registries: RegistryDigests, names: Sequence[str]) -> None:
+        await registries.ask(client, names, time.time())
+        self._wake.set()
 
     def _publish(self) -> None:
         problems = [problem for problem in self._all if problem.key not in self.muted]

@@ -106,15 +106,15 @@ async def recreate(client: Client, project: Project, services: Sequence[Service]
     fails. What uses the namespaces of one that is made anew is made anew too; what depends on it with ``restart: true`` is restarted.
     One that did not run does not run then. Raises ``MobyError``.
     """
-    found = {one.name: await client.containers.inspect(one.name) for service in project.services for one in service.members}
-    chosen = _with_sharers(project, {one.name for one in services or project.services}, found)
+    containers = {one.name: await client.containers.inspect(one.name) for service in project.services for one in service.members}
+    chosen = _with_sharers(project, {one.name for one in services or project.services}, containers)
     replaced: dict[str, str] = {}
     for service in project.services:
         if service.name not in chosen:
             continue
         await _wait_for_needs(client, project, service)
         for member in service.members:
-            old = found[member.name]
+            old = containers[member.name]
             request = request_of(old, await _now(client, old, replaced))
             replaced[old.id] = await replace(client, old, request, only_if_it_ran=True)
     left = [one for one in project.services if one.name not in chosen and _is_restarted_after(one, chosen)]

@@ -64,10 +64,10 @@ def unset(wish: Wish, folder: str, environment: Mapping[str, str]) -> list[str]:
         return []
     try:
         with Path(folder, ".env").open(encoding="utf-8", errors="replace") as file:
-            said = file.read(MOST_BYTES)
+            content = file.read(MOST_BYTES)
     except OSError:
-        said = ""
-    lines = (line.strip().removeprefix("export ").partition("=") for line in said.splitlines())
+        content = ""
+    lines = (line.strip().removeprefix("export ").partition("=") for line in content.splitlines())
     return sorted(missing - {key.strip() for key, equals, _ in lines if equals})
 
 
@@ -81,8 +81,8 @@ def _variables(value: object) -> Iterator[str]:
         for one in value:
             yield from _variables(one)
     elif isinstance(value, str):
-        for found in re.finditer(_VARIABLE, value):
-            if (name := found["plain"] or found["braced"]) and not found["default"]:
+        for match in re.finditer(_VARIABLE, value):
+            if (name := match["plain"] or match["braced"]) and not match["default"]:
                 yield name
 
 

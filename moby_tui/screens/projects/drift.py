@@ -20,26 +20,26 @@ class Difference:
 
 def differences(project: Project, wish: Wish, created: Mapping[str, int]) -> list[Difference]:
     """``created``: when each container was made, Unix seconds, by id."""
-    found: list[Difference] = []
+    drifted: list[Difference] = []
     for wanted in wish.services.values():
         name = text.clean(wanted.name)
         service = project.service(name)
         if service is None:
             if not wanted.is_optional and wanted.replicas != 0:
-                found.append(Difference(name, "is in the file and has no container"))
+                drifted.append(Difference(name, "is in the file and has no container"))
             continue
         images = {one.image for one in service.members}
         if wanted.image and not all(_same(image, wanted.image) for image in images):
-            found.append(Difference(name, f"runs {', '.join(sorted(images))}, the file says {text.clean(wanted.image)}"))
+            drifted.append(Difference(name, f"runs {', '.join(sorted(images))}, the file says {text.clean(wanted.image)}"))
         if wanted.replicas is not None and wanted.replicas != len(service.members):
-            found.append(Difference(name, f"has {len(service.members)} containers, the file says {wanted.replicas}"))
+            drifted.append(Difference(name, f"has {len(service.members)} containers, the file says {wanted.replicas}"))
     if wish.complete:
-        found += [
+        drifted += [
             Difference(one.name, "has containers and is not in the file")
             for one in project.services
             if one.name not in wish.services
         ]
-    return sorted([*found, *within(project), *_older(project, wish, created)], key=lambda one: one.service)
+    return sorted([*drifted, *within(project), *_older(project, wish, created)], key=lambda one: one.service)
 
 
 def within(project: Project) -> list[Difference]:

@@ -86,12 +86,12 @@ class Project:
 
 def group(rows: Iterable[ContainerSummary]) -> list[Project]:
     """The projects by name. Containers of ``compose run`` belong to no service's count. Texts are cleaned."""
-    found: dict[str, dict[str, list[ContainerSummary]]] = {}
+    projects: dict[str, dict[str, list[ContainerSummary]]] = {}
     for row in rows:
         project, service = row.labels.get(f"{_LABEL}project", ""), row.labels.get(f"{_LABEL}service", "")
         if project and service and row.labels.get(f"{_LABEL}oneoff", "False") != "True":
-            found.setdefault(project, {}).setdefault(service, []).append(row)
-    return [_project(name, services) for name, services in sorted(found.items())]
+            projects.setdefault(project, {}).setdefault(service, []).append(row)
+    return [_project(name, services) for name, services in sorted(projects.items())]
 
 
 def _project(name: str, found: Mapping[str, list[ContainerSummary]]) -> Project:
@@ -125,14 +125,14 @@ def _member(row: ContainerSummary) -> Member:
 
 def _dependencies(label: str) -> tuple[Dependency, ...]:
     """Reads ``db:service_healthy:false,cache:service_started:true``."""
-    found = []
+    dependencies = []
     for part in label.split(",")[:MOST]:
         name, _, rest = part.partition(":")
         if name:
             condition, _, restarts = rest.partition(":")
             condition = condition.removeprefix("service_") or "started"
-            found.append(Dependency(text.clean(name), text.clean(condition), restarts == "true"))
-    return tuple(found)
+            dependencies.append(Dependency(text.clean(name), text.clean(condition), restarts == "true"))
+    return tuple(dependencies)
 
 
 def in_order(services: Iterable[Service]) -> tuple[Service, ...]:

@@ -55,12 +55,12 @@ class Archive:
 
     async def containers(self) -> list[Known]:
         """Those that exist, and those that the engine remembers; the last to be seen first. Raises errors of a lost engine."""
-        found: dict[str, Known] = {}
+        known: dict[str, Known] = {}
         for one in self._session.model.sorted():
-            found[one.id] = Known(one.id, one.name, one.image, last=time.time() if one.running else one.since)
-        await self._ask_history(found)
-        await self._ask_events(found)
-        return sorted(found.values(), key=lambda one: (one.gone, -max(one.last, one.removed), one.name))
+            known[one.id] = Known(one.id, one.name, one.image, last=time.time() if one.running else one.since)
+        await self._ask_history(known)
+        await self._ask_events(known)
+        return sorted(known.values(), key=lambda one: (one.gone, -max(one.last, one.removed), one.name))
 
     async def _ask_history(self, found: dict[str, Known]) -> None:
         client = self._session.client
@@ -94,19 +94,19 @@ class Archive:
 
     async def past(self, known: Known) -> Past:
         """Events and log of one container. Raises errors of a lost engine."""
-        found, now = Past(), time.time()
+        past, now = Past(), time.time()
         filters = {"type": ["container"], "container": [known.id]}
         async for event in self._session.client.events.stream(since=now - BACK, until=now, filters=filters):
             if event.actor.id == known.id and (one := happening(event)):
-                found.happenings.append(one)
+                past.happenings.append(one)
         try:
-            found.lines = await (self._kept_log(known) if known.gone else self._log(known))
+            past.lines = await (self._kept_log(known) if known.gone else self._log(known))
         except TROUBLE as error:
-            found.no_log = f"no log: {text.clean(str(error))}"
-        for one in found.happenings:
-            found.lines.append(note(int(one.time * SECOND), 0, f"── {known.name} {one.told} ──"))
-        found.lines.sort(key=lambda line: line.stamp)
-        return found
+            past.no_log = f"no log: {text.clean(str(error))}"
+        for one in past.happenings:
+            past.lines.append(note(int(one.time * SECOND), 0, f"── {known.name} {one.told} ──"))
+        past.lines.sort(key=lambda line: line.stamp)
+        return past
 
     async def figures(self, known: Known, since: float, until: float, step: int) -> list[Figures]:
         """Raises errors of an engine that keeps none."""

@@ -46,22 +46,22 @@ def happening(event: Event) -> Happening | None:
     kind = "health" if action == "health_status" else action
     if event.type != "container" or kind not in MARKS:
         return None
-    told = action
+    description = action
     if action == "die":
-        told = f"ended with exit code {text.clean(attributes.get('exitCode', '?'))}"
+        description = f"ended with exit code {text.clean(attributes.get('exitCode', '?'))}"
     elif action == "oom":
-        told = "ran out of memory"
+        description = "ran out of memory"
     elif action == "kill":
-        told = f"was sent signal {text.clean(attributes.get('signal', '?'))}"
+        description = f"was sent signal {text.clean(attributes.get('signal', '?'))}"
     elif kind == "health":
-        told = f"is {text.clean(detail)}"
+        description = f"is {text.clean(detail)}"
     elif action == "destroy":
-        told = "was removed"
+        description = "was removed"
     elif action in ("start", "create", "restart", "pause"):
-        told = {"start": "started", "create": "was created", "restart": "was restarted", "pause": "was paused"}[action]
+        description = {"start": "started", "create": "was created", "restart": "was restarted", "pause": "was paused"}[action]
     elif action == "unpause":
-        told = "ran on"
-    return Happening(event.time_nano / 1e9 or float(event.time), kind, told)
+        description = "ran on"
+    return Happening(event.time_nano / 1e9 or float(event.time), kind, description)
 
 
 class Timeline:
@@ -148,12 +148,12 @@ class Timeline:
     def marks(self, width: int) -> dict[int, str]:
         """What happened, by the cells of a line."""
         order = list(MARKS)
-        found: dict[int, str] = {}
+        marks: dict[int, str] = {}
         for one in sorted(self.happenings, key=lambda one: order.index(one.kind)):
             cell = self.cell(one.time, width)
             if cell is not None:
-                found[cell] = one.kind
-        return found
+                marks[cell] = one.kind
+        return marks
 
     def step_for(self, width: int, interval: float) -> int:
         """Seconds for one cell of a plot of this width, so that it shows the whole window; 0 for every sample."""

@@ -100,8 +100,8 @@ class Container:
         for word in query.lower().split():
             wanted = not word.startswith("!")
             sought = word.removeprefix("!")
-            found = sought in shown or (len(sought) >= LEAST_ID and self.id.startswith(sought))
-            if sought and found is not wanted:
+            is_match = sought in shown or (len(sought) >= LEAST_ID and self.id.startswith(sought))
+            if sought and is_match is not wanted:
                 return False
         return True
 
@@ -257,11 +257,11 @@ def _status(summary: ContainerSummary) -> str:
 
 def _since(summary: ContainerSummary, known: Container | None, now: float) -> float:
     """When the state began. A status line knows it only roughly, so what an event told stays unless it cannot be."""
-    told = text.age_seconds(summary.status)
-    if told is None:
+    age = text.age_seconds(summary.status)
+    if age is None:
         return float(summary.created)
-    rough = now - told
-    if known and known.state == summary.state and abs(known.since - rough) < max(told * 0.7, 90.0):
+    rough = now - age
+    if known and known.state == summary.state and abs(known.since - rough) < max(age * 0.7, 90.0):
         return known.since
     return rough
 

@@ -31,7 +31,7 @@ from moby_tui.screens.session.removals import Removal, Removals
 from moby_tui.screens.session.resource_feed import ResourceFeed
 from moby_tui.screens.session.trouble import TROUBLE
 from moby_tui.screens.session.unfinished import Unfinished
-from moby_tui.screens.session.versions import engine_of
+from moby_tui.screens.session.versions import OURS, engine_of
 from moby_tui.screens.session.volumes import Volume, VolumeModel
 
 __all__ = ["TROUBLE", "ClientFactory", "Connection", "Session"]
@@ -48,8 +48,6 @@ BATCH = 100
 OVERLAP = 2.0
 #: Events remembered for a page that is opened later.
 REMEMBERED = 10_000
-#: The platform's name in the version that moby's engine tells of itself.
-OURS = "moby"
 #: Between two requests for rows; seconds.
 GATHER = 0.05
 #: The first rows are on the screen by then; seconds.
@@ -217,8 +215,8 @@ class Session:
 
     async def _listen(self, client: Client, since: float) -> None:
         """Follows the events; after a lost connection those that were missed come first, and none is told twice."""
-        told = self._last_event
-        async for event in client.events.stream(since=min(since, told / 1e9) if told else since):
+        last = self._last_event
+        async for event in client.events.stream(since=min(since, last / 1e9) if last else since):
             if event.type == "container" and event.action == "remove":
                 event.action = "destroy"  # podman's word
             for feed in self._feeds:
@@ -229,7 +227,7 @@ class Session:
             if change.stale:
                 self._stale |= change.stale
                 self._wake.set()
-            if event.time_nano > told:
+            if event.time_nano > last:
                 self._last_event = max(self._last_event, event.time_nano)
                 self.events.append(event)
                 self.event_received.publish(event)
@@ -239,13 +237,13 @@ class Session:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            asked, self._stale = self._stale, set()
-            if len(asked) > BATCH:
+            kinds, self._stale = self._stale, set()
+            if len(kinds) > BATCH:
                 self.model.reset(await client.containers.list(all=True), time.time())
                 self.containers_changed.publish(frozenset())
-            elif asked:
-                rows = await client.containers.list(all=True, filters={"id": sorted(asked)})
-                self.containers_changed.publish(self.model.merge(rows, asked, time.time()))
+            elif kinds:
+                rows = await client.containers.list(all=True, filters={"id": sorted(kinds)})
+                self.containers_changed.publish(self.model.merge(rows, kinds, time.time()))
             await asyncio.sleep(GATHER)
 
     # What the person does
@@ -297,8 +295,8 @@ class Session:
             errors = await asyncio.gather(*map(self._remove, removal.containers))
             self._going -= set(removal.containers)
             self._write_down()
-            told = [error for error in errors if error]
-            self.end(removal.deed, Outcome.FAILED if told else Outcome.DONE, "; ".join(told))
+            failures = [error for error in errors if error]
+            self.end(removal.deed, Outcome.FAILED if failures else Outcome.DONE, "; ".join(failures))
             self._note_leaving(removal.containers, 0.0)
 
     async def _remove(self, identifier: str) -> str:

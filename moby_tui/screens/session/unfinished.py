@@ -64,8 +64,8 @@ def left_over(folder: Path, now: float) -> Iterator[tuple[Path, Waiting]]:
     """What dashboards that have ended left, each with its file. Files that are too old or damaged are removed."""
     with suppress(OSError):
         for path in sorted(folder.iterdir()):
-            if found := _read(path, now):
-                yield path, found
+            if waiting := _read(path, now):
+                yield path, waiting
 
 
 def _read(path: Path, now: float) -> Waiting | None:
@@ -75,9 +75,9 @@ def _read(path: Path, now: float) -> Waiting | None:
         return None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        found = msgspec.json.decode(os.read(file, 1 << 20), type=Waiting)
-        if now - found.written < OLDEST:
-            return found
+        waiting = msgspec.json.decode(os.read(file, 1 << 20), type=Waiting)
+        if now - waiting.written < OLDEST:
+            return waiting
         path.unlink(missing_ok=True)
     except msgspec.DecodeError:
         path.unlink(missing_ok=True)

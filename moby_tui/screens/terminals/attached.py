@@ -37,12 +37,12 @@ class Attached:
 
     async def open(self, rows: int, columns: int, say: Say) -> None:
         containers = self._session.client.containers
-        found = await containers.inspect(self._container.id)
-        if not found.config.open_stdin:
+        container = await containers.inspect(self._container.id)
+        if not container.config.open_stdin:
             say("the container was made without -i: it takes no input, keys do nothing here")
-        stream = await containers.attach(self._container.id, AttachOptions(stdin=found.config.open_stdin))
-        self._joined = _Joined(stream, raw=found.config.tty)
-        if found.config.tty:
+        stream = await containers.attach(self._container.id, AttachOptions(stdin=container.config.open_stdin))
+        self._joined = _Joined(stream, raw=container.config.tty)
+        if container.config.tty:
             await self.resize(rows, columns)
 
     async def read(self) -> bytes:

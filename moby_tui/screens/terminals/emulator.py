@@ -113,8 +113,8 @@ class Emulator(pyte.Screen):  # type: ignore[misc]
     def line(self, number: int) -> dict[int, Char]:
         """A line by its number, from ``first`` to ``last``."""
         if number >= self.scrolled:
-            found: dict[int, Char] = self.buffer[number - self.scrolled]
-            return found
+            characters: dict[int, Char] = self.buffer[number - self.scrolled]
+            return characters
         return self.scrollback[number - self.scrolled + len(self.scrollback)]
 
     def texts(self, number: int) -> list[str]:
@@ -157,8 +157,8 @@ class Emulator(pyte.Screen):  # type: ignore[misc]
 
     def _sanitized(self, match: re.Match[str]) -> str:
         """The sequence as pyte can take it, or nothing."""
-        if self.copy is not None and (asked := _COPY.fullmatch(match.group())):
-            self._put_on_clipboard(asked[1], self.copy)
+        if self.copy is not None and (request := _COPY.fullmatch(match.group())):
+            self._put_on_clipboard(request[1], self.copy)
         return _sanitized(match)
 
     @staticmethod

@@ -162,11 +162,11 @@ class LookBack:
             # letters that are longer in the other case would move the columns
             sought = line.lower() if len(line.lower()) == len(line) else line
         places = [column for column, part in enumerate(texts) for _ in part] + [len(texts)]
-        found, at = [], sought.find(words)
+        ranges, at = [], sought.find(words)
         while at >= 0:
-            found.append((places[at], places[at + len(words)]))
+            ranges.append((places[at], places[at + len(words)]))
             at = sought.find(words, at + len(words))
-        return found
+        return ranges
 
     def count(self) -> tuple[int, int]:
         """Which hit the cursor is at, counted from 1 (0: at none), and how many there are; no more than ``MOST_HITS``."""

@@ -128,8 +128,8 @@ def _way_out(net: Net, rail: int) -> Line:
     """How the network is joined to the host."""
     if net.driver == "null" or net.internal:
         return [("  ┃", "rail"), (_fit("  ╳ no way out", rail - 3), "cut")]
-    said = "host" if net.driver == "host" else "on the wire" if on_the_wire(net) else "routed" if net.routed else "NAT"
-    return [("  ┃", "rail"), (_fit(f"◀─ {said} ", rail - 3, "─"), "faint")]
+    word = "host" if net.driver == "host" else "on the wire" if on_the_wire(net) else "routed" if net.routed else "NAT"
+    return [("  ┃", "rail"), (_fit(f"◀─ {word} ", rail - 3, "─"), "faint")]
 
 
 def _rail(rail: int, port: Published | None = None) -> Line:

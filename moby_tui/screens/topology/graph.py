@@ -164,12 +164,12 @@ def build(networks: Iterable[Network], containers: Iterable[ContainerSummary]) -
     members: dict[str, list[Member]] = {one.id: [] for one in listed}
     places: dict[str, tuple[Member, ...]] = {}
     for container in containers:
-        found = _members(container, by_name, by_id)
-        for one in found:
+        memberships = _members(container, by_name, by_id)
+        for one in memberships:
             if one.network in members:
                 members[one.network].append(one)
-        if found := [one for one in found if one.network in members]:
-            places[container.id] = tuple(found)
+        if memberships := [one for one in memberships if one.network in members]:
+            places[container.id] = tuple(memberships)
     nets = [_net(one, members[one.id]) for one in listed]
     return Graph(tuple(sorted(nets, key=lambda net: (not net.members, -len(net.members), net.name))), places)
 
@@ -208,12 +208,12 @@ def _members(container: ContainerSummary, by_name: Mapping[str, str], by_id: Map
 
 def _published(container: ContainerSummary) -> tuple[Published, ...]:
     """Each once, though it is listed for IPv4 and IPv6."""
-    found: dict[Published, None] = {}
+    ports: dict[Published, None] = {}
     for port in sorted(container.ports, key=lambda one: (one.public_port or 0, one.private_port)):
         if port.public_port:
             address = "" if port.ip in (None, "", "0.0.0.0", "::") else text.clean(port.ip or "")
-            found[Published(address, port.public_port, port.private_port, text.clean(port.type))] = None
-    return tuple(found)
+            ports[Published(address, port.public_port, port.private_port, text.clean(port.type))] = None
+    return tuple(ports)
 
 
 def _net(network: Network, members: list[Member]) -> Net:

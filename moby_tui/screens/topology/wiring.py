@@ -24,20 +24,20 @@ def endpoint(written: Written) -> EndpointSettings:
         ipv4_address=_address(written.get("ipv4", ""), 4),
         ipv6_address=_address(written.get("ipv6", ""), 6),
     )
-    asked = addresses.ipv4_address or addresses.ipv6_address
-    return EndpointSettings(aliases=written.get("aliases", "").split() or None, ipam_config=addresses if asked else None)
+    address = addresses.ipv4_address or addresses.ipv6_address
+    return EndpointSettings(aliases=written.get("aliases", "").split() or None, ipam_config=addresses if address else None)
 
 
 def _address(said: str, version: int) -> str:
     if not said:
         return ""
     try:
-        found = ipaddress.ip_address(said)
+        address = ipaddress.ip_address(said)
     except ValueError:
-        found = None
-    if found is None or found.version != version:
+        address = None
+    if address is None or address.version != version:
         raise ValueError(f"{said} is no IPv{version} address")
-    return str(found)
+    return str(address)
 
 
 def check_connection(written: Written) -> str:
@@ -70,12 +70,12 @@ def disconnect_line(network: str, container: str, *, force: bool) -> str:
 
 def published(ports: str) -> tuple[str, ...]:
     """The host's ports of ``8080→80 53→53/udp`` as they are withdrawn: ``8080``, ``53/udp``."""
-    found: dict[str, None] = {}
+    published_ports: dict[str, None] = {}
     for one in ports.split():
         host, _, inside = one.partition("→")
         protocol = inside.partition("/")[2]
-        found[f"{host}/{protocol}" if protocol else host] = None
-    return tuple(found)
+        published_ports[f"{host}/{protocol}" if protocol else host] = None
+    return tuple(published_ports)
 
 
 def port_changes(written: Written, reader: ReadRun) -> PortChanges:

@@ -94,23 +94,23 @@ def _share(before: tuple[int, int], now: tuple[int, int]) -> float:
 
 def parse_meminfo(content: str) -> dict[str, int]:
     """Reads /proc/meminfo, in bytes."""
-    found: dict[str, int] = {}
+    values: dict[str, int] = {}
     for line in content.splitlines():
         name, _, rest = line.partition(":")
         number, *unit = rest.split() or [""]
         if number.isdecimal():
-            found[name] = int(number) * (1024 if unit == ["kB"] else 1)
-    return found
+            values[name] = int(number) * (1024 if unit == ["kB"] else 1)
+    return values
 
 
 def parse_pressure(content: str) -> Pressure:
     """Reads a file of /proc/pressure."""
-    found: dict[str, tuple[float, float, float]] = {}
+    rows: dict[str, tuple[float, float, float]] = {}
     for line in content.splitlines():
         kind, *fields = line.split()
         values = dict(one.split("=", 1) for one in fields if "=" in one)
-        found[kind] = (float(values.get("avg10", 0)), float(values.get("avg60", 0)), float(values.get("avg300", 0)))
-    return Pressure(found.get("some", (0.0, 0.0, 0.0)), found.get("full"))
+        rows[kind] = (float(values.get("avg10", 0)), float(values.get("avg60", 0)), float(values.get("avg300", 0)))
+    return Pressure(rows.get("some", (0.0, 0.0, 0.0)), rows.get("full"))
 
 
 def look(paths: Iterable[str] = ("/",), proc: Path = Path("/proc")) -> Machine:
@@ -119,9 +119,9 @@ def look(paths: Iterable[str] = ("/",), proc: Path = Path("/proc")) -> Machine:
         cores=_read(proc / "stat", parse_stat) or Cores(),
         memory=_read(proc / "meminfo", parse_meminfo) or {},
         pressure={
-            name: told
+            name: pressure
             for name in ("cpu", "memory", "io")
-            if (told := _read(proc / "pressure" / name, parse_pressure)) is not None
+            if (pressure := _read(proc / "pressure" / name, parse_pressure)) is not None
         },
         load=_read(proc / "loadavg", lambda content: tuple(float(one) for one in content.split()[:3])) or (),
         disks=tuple(_disks(paths)),
@@ -140,11 +140,11 @@ def _disks(paths: Iterable[str]) -> Iterable[Disk]:
     seen: set[int] = set()
     for path in paths:
         try:
-            device, told = os.stat(path).st_dev, os.statvfs(path)
+            device, usage = os.stat(path).st_dev, os.statvfs(path)
         except OSError:
             continue
-        if device not in seen and told.f_blocks:
+        if device not in seen and usage.f_blocks:
             seen.add(device)
             # as df: what is reserved for root is not used, and cannot be had either
-            used = (told.f_blocks - told.f_bfree) * told.f_frsize
-            yield Disk(path, used + told.f_bavail * told.f_frsize, used)
+            used = (usage.f_blocks - usage.f_bfree) * usage.f_frsize
+            yield Disk(path, used + usage.f_bavail * usage.f_frsize, used)

@@ -113,10 +113,10 @@ class ContainerDetail(Horizontal):
     def show_age(self) -> None:
         """The line below: image, state and its age."""
         one = self._container
-        told = f"{one.image} · {one.describe(time.time())}" if one else ""
-        if told != self._told:  # Textual draws all that is within the border anew
-            self._told = told
-            self.border_subtitle = Content(told)
+        description = f"{one.image} · {one.describe(time.time())}" if one else ""
+        if description != self._told:  # Textual draws all that is within the border anew
+            self._told = description
+            self.border_subtitle = Content(description)
 
     def show_use(self) -> None:
         """The plots, or why there are no figures."""
@@ -167,12 +167,12 @@ class ContainerDetail(Horizontal):
 
         view = self.query_one(InspectView)
         try:
-            found = await self._session.client.containers.inspect(identifier)
+            container = await self._session.client.containers.inspect(identifier)
         except TROUBLE as error:
             view.show({"error": text.clean(str(error))})
             return
         if identifier == self._of:
-            view.show(to_builtins(found))
+            view.show(to_builtins(container))
 
     @work(group="probe", exclusive=True)
     async def _probe(self, identifier: str) -> None:

@@ -20,12 +20,16 @@ Cell = str | tuple[str, str]
 
 
 class FactsTable(DataTable[Text]):
-    """``columns`` are titles and widths; the last width is not read. ``show`` replaces the rows if they differ from those that it has."""
+    """``columns`` are titles and widths; the last width is not read: it has what is left, at least ``least``. ``show`` replaces the rows if
+    they differ from those that it has. ``empty`` stands in the whole width if there is none.
+    """
 
-    def __init__(self, columns: Sequence[tuple[str, int]], *, empty: str = "", id: str) -> None:
+    def __init__(self, columns: Sequence[tuple[str, int]], *, empty: str = "", least: int = LEAST, id: str) -> None:
         super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable")
         self._kinds = tuple(columns)
-        self._empty = empty
+        self._empty, self._least = empty, least
+        #: In place of facts: a line and its tone.
+        self._message: Cell = ""
         self._facts: tuple[tuple[Cell, ...], ...] | None = None
         self._keys: tuple[str, ...] = ()
         #: Of each column whether its cells wrap: the last one does, and those for which there is less room than they want.
@@ -37,6 +41,10 @@ class FactsTable(DataTable[Text]):
         return self._keys[self.cursor_row] if self.cursor_row < len(self._keys) else ""
 
     @property
+    def has_facts(self) -> bool:
+        return bool(self._facts)
+
+    @property
     def line_of_cursor(self) -> int:
         """The line of the row under the cursor, from the first line of the widget on."""
         return self._get_row_region(self.cursor_row).y - self.scroll_offset.y
@@ -44,42 +52,57 @@ class FactsTable(DataTable[Text]):
     def show(self, facts: Sequence[Sequence[Cell]], keys: Sequence[str] = ()) -> None:
         """``keys`` names the rows, as ``chosen`` gives them."""
         rows = tuple(tuple(row) for row in facts)
-        if rows != self._facts or tuple(keys) != self._keys:
+        if rows != self._facts or tuple(keys) != self._keys or self._message:
             chosen = self.chosen
-            self._facts, self._keys = rows, tuple(keys)
+            self._facts, self._keys, self._message = rows, tuple(keys), ""
             self._lay()
             if chosen in self._keys:
                 self.move_cursor(row=self._keys.index(chosen))
 
     def say(self, message: str, tone: str = "faint") -> None:
-        """Shows a clean line in place of facts, in the column that has room for it."""
-        self.show([[*[""] * (len(self._kinds) - 1), (message, tone)]])
+        """Shows a clean line in place of facts."""
+        if self._message != (message, tone):
+            self._facts, self._keys, self._message = (), (), (message, tone)
+            self._lay()
 
     def on_resize(self, event: Resize) -> None:
         self._lay()
 
     def _lay(self) -> None:
+        message = self._message or ((self._empty, "faint") if self._empty and self._facts == () else "")
+        self.show_header = not message
+        if message:
+            self._lay_message(message)
+        else:
+            self._lay_facts()
+
+    def _lay_message(self, message: Cell) -> None:
+        """One column of the whole width."""
+        self._wraps = [True]
+        with self.app.batch_update():
+            self.clear(columns=True)
+            self.add_column("", width=max(self.size.width - 3, 1))
+            self.add_row(self._text(message, 0), height=None)
+
+    def _lay_facts(self) -> None:
         place = self.cursor_row
         room = self.size.width - 2 * len(self._kinds) - 2
-        asked = [width for _, width in self._kinds[:-1]]
-        widths = _shrink(list(asked), room - LEAST)
-        self._wraps = [width < whole for width, whole in zip(widths, asked, strict=True)] + [True]
-        last = max(room - sum(widths), LEAST)
+        fixed = [width for _, width in self._kinds[:-1]]
+        widths = _shrink(list(fixed), room - self._least)
+        self._wraps = [width < whole for width, whole in zip(widths, fixed, strict=True)] + [True]
+        last = max(room - sum(widths), self._least)
         with self.app.batch_update():
             self.clear(columns=True)
             for (title, _), width in zip(self._kinds, [*widths, last], strict=True):
                 self.add_column(title, width=width)
             for row in self._facts or ():
                 self.add_row(*map(self._text, row, range(len(row))), height=None)
-            if not self._facts and self._facts is not None and self._empty:
-                blank = [Text("")] * (len(self._kinds) - 1)
-                self.add_row(*blank, Text(self._empty, self._tone("faint")))
             self.move_cursor(row=place)
 
     def _text(self, cell: Cell, column: int) -> Text:
-        said, tone = cell if isinstance(cell, tuple) else (cell, "")
+        content, tone = cell if isinstance(cell, tuple) else (cell, "")
         wraps = self._wraps[column]
-        return Text(said, self._tone(tone), no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
+        return Text(content, self._tone(tone), no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
 
     def _tone(self, name: str) -> str:
         value = self.app.theme_variables.get(TONES.get(name, ""), "")

@@ -181,9 +181,9 @@ class FigureTable(ScrollView, can_focus=True):
         if column.id == "cpu_past":
             top = max(100.0, *row.cpu_past) if row.cpu_past else 100.0
             return Text(spark(row.cpu_past, width, top), self._ink("figures--spark"), end="")
-        told = column.told(row)
-        told = _cut(told, width) if _is_left(column) else " " * (width - cell_len(told)) + told
-        return Text(told, self._heat(row, column), end="")
+        content = column.told(row)
+        content = _cut(content, width) if _is_left(column) else " " * (width - cell_len(content)) + content
+        return Text(content, self._heat(row, column), end="")
 
     def _heat(self, row: UsageRow, column: Column) -> Style | str:
         """Much of a core, or of the limit, is coloured; so is a container that is not well."""

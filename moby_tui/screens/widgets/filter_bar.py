@@ -7,9 +7,20 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from moby_tui.screens.actions.searches import Searches
+
+
+class KeepsSearches:
+    """A mixin of screens whose lines have saved texts."""
+
+    searches: Searches
+
 
 class FilterBar(Horizontal):
-    """Enter keeps the filter and leaves the line; escape drops it, then and later (the page's own escape calls ``drop``)."""
+    """Enter keeps the filter and leaves the line; escape drops it, then and later (the page's own escape calls ``drop``).
+
+    ``kind`` is the kind of the texts that can be saved in it, and gone through by up and down; without it none can.
+    """
 
     DEFAULT_CSS = """
     FilterBar { height: 1; display: none; background: $boost; }
@@ -18,7 +29,16 @@ class FilterBar(Horizontal):
     FilterBar Input { width: 1fr; }
     FilterBar .count { width: auto; padding: 0 1; color: $text-muted; }
     """
-    BINDINGS = [Binding("escape", "drop", "Clear filter", id="filter.drop")]  # noqa: RUF012
+    BINDINGS = [  # noqa: RUF012
+        Binding("escape", "drop", "Clear filter", id="filter.drop", tooltip="End the search or the filter"),
+        Binding(
+            "ctrl+s,f2", "save", "Save", id="filter.save", show=False, tooltip="Save what is typed, or forget it if it is saved"
+        ),
+        Binding(
+            "up", "turn(1)", "Saved before", id="filter.older", show=False, tooltip="What is saved, then what was typed before"
+        ),
+        Binding("down", "turn(-1)", "Saved after", id="filter.newer", show=False, tooltip="Back to what was typed"),
+    ]
 
     class Changed(Message):
         """The text has changed; empty when it was dropped."""
@@ -42,9 +62,12 @@ class FilterBar(Horizontal):
         def control(self) -> FilterBar:
             return self.bar
 
-    def __init__(self, label: str, placeholder: str, *, id: str) -> None:
+    def __init__(self, label: str, placeholder: str, *, id: str, kind: str = "") -> None:
         super().__init__(id=id)
-        self._label, self._placeholder = label, placeholder
+        self._label, self._placeholder, self._kind = label, placeholder, kind
+        #: which of the offered texts is in the line, from 1 on; 0: what was typed
+        self._turned = 0
+        self._typed = self._offered = ""
         self._note = ""
 
     @property
@@ -59,7 +82,10 @@ class FilterBar(Horizontal):
 
     def open(self) -> None:
         self.add_class("-open")
-        self._line.focus()
+        line = self._line
+        if self._searches and self._searches.offered(self._kind):
+            line.placeholder = f"↑ saved · {self._placeholder}"
+        line.focus()
 
     def ask(self, label: str, placeholder: str, value: str) -> None:
         """Opens the line for something else: with another label, and this text to begin with."""
@@ -99,15 +125,53 @@ class FilterBar(Horizontal):
         self.post_message(self.Changed(self, ""))
 
     def action_drop(self) -> None:
+        self._turned = 0
         self.drop()
         self.post_message(self.Left(self, dropped=True))
 
+    # Saved texts
+
+    @property
+    def _searches(self) -> Searches | None:
+        return self.screen.searches if self._kind and isinstance(self.screen, KeepsSearches) else None
+
+    def action_save(self) -> None:
+        """Saves what is typed; if it is saved, forgets it."""
+        if (searches := self._searches) is None or not self.value:
+            return
+        saved = searches.turn(self._kind, self.value)
+        self._show_saved()
+        self.notify("saved: up in this line has it" if saved else "forgotten", timeout=3)
+
+    def action_turn(self, step: int) -> None:
+        """Puts the next of the offered texts into the line, or back what was typed."""
+        if (searches := self._searches) is None:
+            return
+        line = self._line
+        if self._turned == 0 or line.value != self._offered:
+            self._turned, self._typed = 0, line.value
+        offered = [one for one in searches.offered(self._kind) if one != self._typed]
+        self._turned = min(max(self._turned + step, 0), len(offered))
+        self._offered = offered[self._turned - 1] if self._turned else self._typed
+        line.value = self._offered
+        line.cursor_position = len(line.value)
+
+    def _show_saved(self) -> None:
+        """A star beside what is saved."""
+        if searches := self._searches:
+            star = " ★" if searches.is_saved(self._kind, self.value) else ""
+            self.query_one(".label", Static).update(f"{self._label}{star}")
+
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
+        self._show_saved()
         self.post_message(self.Changed(self, event.value.strip()))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
+        self._turned = 0
+        if (searches := self._searches) and event.value.strip():
+            searches.use(self._kind, event.value.strip())
         if not event.value.strip():
             self.remove_class("-open")
         self.post_message(self.Left(self))

@@ -29,13 +29,13 @@ class Item:
     @property
     def path(self) -> str:
         """As ``jq`` takes it: ``.Config.Env[0]``, ``.Config.Labels["a.b"]``."""
-        told = ""
+        path = ""
         for step in self.place:
             if isinstance(step, int):
-                told += f"[{step}]"
+                path += f"[{step}]"
             else:
-                told += f".{step}" if step.isidentifier() and step.isascii() else f"{'' if told else '.'}[{json.dumps(step)}]"
-        return told
+                path += f".{step}" if step.isidentifier() and step.isascii() else f"{'' if path else '.'}[{json.dumps(step)}]"
+        return path
 
 
 class InspectView(Tree[Item]):
@@ -122,8 +122,8 @@ class InspectView(Tree[Item]):
                 branch = node.add(label.append(note, "dim"), data=Item(here), expand=here in opened)
                 self._add(branch, item, here, opened)
             elif item not in (None, "", [], {}):
-                told, style = self._drawn(item)
-                node.add_leaf(label.append(": ", "dim").append(told, style), data=Item(here, told))
+                content, style = self._drawn(item)
+                node.add_leaf(label.append(": ", "dim").append(content, style), data=Item(here, content))
 
     def _drawn(self, item: object) -> tuple[str, str]:
         if isinstance(item, bool):

@@ -87,11 +87,11 @@ class LineDrawing:
         plain = line.text.decode("utf-8", "replace")
         if not self.columns or line.fd == NOTE:
             return plain
-        found = fields(plain)
-        if not found:
+        values = fields(plain)
+        if not values:
             return plain
-        shown = [set_cell_size(text.clean(found.get(name, "")), FIELD_WIDTH) for name in self.columns]
-        return " ".join([*shown, text.clean(message(found)) or plain])
+        shown = [set_cell_size(text.clean(values.get(name, "")), FIELD_WIDTH) for name in self.columns]
+        return " ".join([*shown, text.clean(message(values)) or plain])
 
     def margin(self) -> int:
         """The cells before the words."""

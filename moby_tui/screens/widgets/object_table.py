@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import ClassVar, Generic, Protocol, TypeVar
 
+from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.binding import Binding
 from textual.cache import LRUCache
 from textual.message import Message
+from textual.strip import Strip
 from textual.widgets import DataTable
 from textual.widgets.data_table import ColumnKey, RowKey
 
@@ -115,12 +118,28 @@ class ObjectTable(DataTable[Text], Generic[R]):
         self._last_mark = ""
         self._by = Order()
         self._hidden: frozenset[str] = frozenset()
+        self._empty = ""
 
     def cells(self, row: R) -> Cells:
         """One row's cells by the keys of the columns."""
         raise NotImplementedError
 
     # What is shown
+
+    def say(self, message: str) -> None:
+        """Shows a clean line below the headings while there is no row."""
+        if message != self._empty:
+            self._empty = message
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        strip = super().render_line(y)
+        if self._order or not self._empty or y != self.header_height:
+            return strip
+        style = self.rich_style + Style.parse(ink(self.app.theme_variables, "text-muted") or "default")
+        said = Text(f" {self._empty}", style, no_wrap=True, overflow="ellipsis", end="")
+        said.truncate(self.size.width, overflow="ellipsis")
+        return Strip([Segment(said.plain, style)]).adjust_cell_length(self.size.width, self.rich_style)
 
     @property
     def chosen(self) -> str:

@@ -231,8 +231,8 @@ class Plot(Widget, can_focus=True):
         shown = self._times[-self._room :]
         first, middle, last = shown[0], shown[len(shown) // 2], shown[-1]
         if self._clock:
-            told = [time.strftime("%H:%M", time.localtime(moment)) for moment in (first, middle, last)]
-            return told[0], told[1], told[2]
+            labels = [time.strftime("%H:%M", time.localtime(moment)) for moment in (first, middle, last)]
+            return labels[0], labels[1], labels[2]
         ages = [f"-{text.age(last - moment)}" if last - moment >= 1 else "" for moment in (first, middle)]
         return ages[0], ages[1], "now"
 
@@ -244,10 +244,10 @@ class Plot(Widget, can_focus=True):
         line = [" "] * width
         first, middle, newest = self._axis_labels()
         last = width - len(newest)
-        for index, told in ((0, first), (len(shown) // 2, middle)):
+        for index, label in ((0, first), (len(shown) // 2, middle)):
             at = width - len(shown) + index
-            if len(shown) - index > len(told) + len(newest) + 1:
-                line[at : at + len(told)] = told
+            if len(shown) - index > len(label) + len(newest) + 1:
+                line[at : at + len(label)] = label
         line[last:] = newest
         return "".join(line)[:width]
 

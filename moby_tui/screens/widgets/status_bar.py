@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.style import Style
 from rich.text import Text
 from textual.widget import Widget
 from textual.widgets import Static
@@ -52,7 +53,11 @@ class StatusBar(Widget):
         )
 
     def render(self) -> Text:
-        return top_line.line(self.size.width, self._tabs, self._here, self._states)
+        return top_line.line(self.size.width, self._tabs, self._here, self._states, _link)
+
+
+def _link(mode: str) -> Style:
+    return Style(meta={"@click": f"app.page({mode!r})"})
 
 
 class Banner(Static):

@@ -33,7 +33,8 @@ async def test_versions_outside_what_we_speak_are_refused(served: Served) -> Non
     new = await ask(served.path, "GET", "/v1.99/info")
     assert (new.status, new.message) == (400, f"client version 1.99 is too new. Maximum supported API version is {API_VERSION}")
     old = await ask(served.path, "GET", "/v1.12/info")
-    assert old.status == 400 and "client version 1.12 is too old" in old.message
+    assert old.status == 400 and old.body.startswith(b"client version 1.12 is too old")
+    assert (old.headers["content-type"], old.headers["x-content-type-options"]) == ("text/plain; charset=utf-8", "nosniff")
     assert (await ask(served.path, "POST", "/v1.24/volumes/prune")).message.endswith("requires minimum API version 1.25")
 
 

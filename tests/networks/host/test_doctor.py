@@ -120,7 +120,7 @@ async def test_links_routes_and_parameters(engine: Engine, outside: int, monkeyp
         )
     )
     await engine.manager.create(NetworkCreate(name="wire", driver="macvlan", options={"parent": "outside0"}))
-    await engine.start("shy", requested={"shy": EndpointSettings(), "bridge": EndpointSettings()})
+    await engine.start("shy", endpoints={"shy": EndpointSettings(), "bridge": EndpointSettings()})
     run("sysctl -w net.bridge.bridge-nf-call-iptables=0; ip link set shy0 down; ip route add 10.93.0.128/25 dev outside0")
     run(
         "sysctl -w net.ipv4.conf.shy0.route_localnet=0 net.ipv4.conf.shy0.rp_filter=1; ip link set outside0 down; ip link set outside0 up"

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -124,19 +125,22 @@ STEPS = [
 ]  # fmt: skip
 
 
-def take(path: Path, folder: Path) -> dict[str, Any]:
+def take(path: Path, folder: Path, project: str = PROJECT, steps: Sequence[Step] = STEPS) -> dict[str, Any]:
     """The status and the output of each step, against the daemon behind a socket; the project's file is in ``folder``."""
     seen: dict[str, str] = {}
     answers = {}
-    for step in STEPS:
-        (folder / "compose.yaml").write_text(PROJECT.format(level=step.level))
+    for step in steps:
+        (folder / "compose.yaml").write_text(project.format(level=step.level))
         words = list(step.words) if step.words[0] == "docker" else ["docker", "compose", "--progress", "quiet", *step.words]
-        environment = {**os.environ, "DOCKER_HOST": f"unix://{path}", "COMPOSE_ANSI": "never"}
         done = subprocess.run(
-            words, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL
+            words, cwd=folder, env=environment(path), capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL
         )
         answers[step.name] = [done.returncode, *_shared(done.stdout, seen), *_errors(done)]
     return answers
+
+
+def environment(path: Path) -> dict[str, str]:
+    return {**os.environ, "DOCKER_HOST": f"unix://{path}", "COMPOSE_ANSI": "never"}
 
 
 def _errors(done: subprocess.CompletedProcess[str]) -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 import images_data
 from moby_tui.engine.containers.start import health
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.policy import lifecycle
+from moby_tui.engine.policy import admission
 from moby_tui.engine.protocol.health import ProbeResult
 from moby_tui.engine.runtime.monitor.health import Record, format_duration
 from moby_tui.engine.store.records.containers import HealthConfig as ImageHealthConfig
@@ -282,7 +282,7 @@ async def test_unhealthy_that_does_not_listen_is_killed(box: Box) -> None:
 async def test_kill_leaves_the_rest_to_the_restart_policy(box: Box) -> None:
     host = {
         "restart_policy": RestartPolicy(name="on-failure", maximum_retry_count=1),
-        "annotations": {lifecycle.HEALTH_ON_FAILURE: "kill"},
+        "annotations": {admission.HEALTH_ON_FAILURE: "kill"},
     }
     ident = await box.start("sleep", "60", healthcheck=check("false", retries=1), host=host)
     seen = await until(box, ident, lambda seen: seen.state.status == "exited")

@@ -151,10 +151,10 @@ def _provenance(attributes: Mapping[str, str]) -> Provenance | None:
     for name, value in entries.items():
         if value not in _PROVENANCE.get(name, (value,)) or name not in (*_PROVENANCE, "builder-id"):
             raise NotImplementedYet(f"provenance with {name[:40]}={value[:40]}")
-    told = {name: value for name, value in attributes.items() if _is_argument(name)}
+    arguments = {name: value for name, value in attributes.items() if _is_argument(name)}
     return Provenance(
         frontend="dockerfile.v0",
-        arguments=dict(sorted(told.items())),
+        arguments=dict(sorted(arguments.items())),
         everything=entries.get("mode", "min") == "max",
         vcs=_with_prefix(attributes, "vcs:"),
         builder=entries.get("builder-id", ""),

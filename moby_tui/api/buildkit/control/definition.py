@@ -197,8 +197,8 @@ def _execution(asked: pb.ExecOp) -> ops.Execution:
 
 
 def _proxies(meta: pb.Meta) -> dict[str, str]:
-    found = {name: getattr(meta.proxy_env, name) for name in _PROXIES}
-    return {each: value for name, value in found.items() if value for each in (name.upper(), name)}
+    proxies = {name: getattr(meta.proxy_env, name) for name in _PROXIES}
+    return {each: value for name, value in proxies.items() if value for each in (name.upper(), name)}
 
 
 def _mount(asked: pb.Mount) -> ops.Mount:

@@ -74,8 +74,8 @@ def config(text: bytes) -> oci.ImageConfig:
 
 def names(request: SolveRequest) -> list[str]:
     """The names of images as the client wrote them."""
-    found = (name for exporter in of(request) for name in _listed(exporter.Attrs.get("name", "")))
-    return list(dict.fromkeys(found))
+    every_name = (name for exporter in of(request) for name in _listed(exporter.Attrs.get("name", "")))
+    return list(dict.fromkeys(every_name))
 
 
 def _read_attributes(exporter: Exporter, options: BuildOptions) -> None:

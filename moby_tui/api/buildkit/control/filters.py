@@ -45,14 +45,14 @@ def any_of_builds(filters: Iterable[str], known: Iterable[str]) -> Callable[[Loo
 
 
 def _parsed(text: str) -> list[Matches]:
-    found, at = list[Matches](), 0
+    conditions, at = list[Matches](), 0
     while at < len(text):
         selector = _SELECTOR.match(text, at)
         if selector is None:
             raise InvalidArgument(f"invalid filter {text[:80]!r}: write field==value, field!=value, field~=expression or field")
-        found.append(_selector(*selector.groups(default="")))
+        conditions.append(_selector(*selector.groups(default="")))
         at = selector.end()
-    return found
+    return conditions
 
 
 def _selector(field: str, operator: str, value: str) -> Matches:
@@ -76,9 +76,9 @@ def _parsed_with_times(text: str, known: frozenset[str]) -> tuple[Matches, list[
         fields = [field for row in csv.reader([text], strict=True) for field in row]
     except csv.Error as error:
         raise InvalidArgument(f"invalid filter {text[:80]!r}: {error}") from None
-    compared = [found for field in fields if (found := _COMPARED.fullmatch(field)) and found[1] not in known]
-    rest = [field for field in fields if not any(found[0] == field for found in compared)]
-    return any_of([",".join(rest)]), [_comparison(*found.groups()) for found in compared]
+    compared = [match for field in fields if (match := _COMPARED.fullmatch(field)) and match[1] not in known]
+    rest = [field for field in fields if not any(match[0] == field for match in compared)]
+    return any_of([",".join(rest)]), [_comparison(*match.groups()) for match in compared]
 
 
 def _comparison(field: str, operator: str, text: str) -> Callable[[LookNumber], bool]:
@@ -109,7 +109,7 @@ def _seconds(text: str) -> float | None:
     """A duration as Go writes it."""
     if text == "0":
         return 0.0
-    found = _DURATION.findall(text)
-    if not found or "".join(number + unit for number, unit in found) != text:
+    parts = _DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
         return None
-    return sum(float(number) * _UNITS[unit] for number, unit in found)
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)

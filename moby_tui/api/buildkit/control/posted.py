@@ -172,7 +172,7 @@ def _attributes(parameters: Mapping[str, Any]) -> dict[str, str]:
     network, address = parameters["networkmode"], parameters["remote"]
     if network not in ("", "default", *_NETWORKS):
         raise InvalidArgument(f'network mode "{network[:80]}" not supported by buildkit')
-    found = {
+    attributes = {
         "target": parameters["target"],
         "filename": parameters["dockerfile"],
         "context": f"http://{HOST}/context" if address in ("", UPLOAD) else address,
@@ -186,12 +186,12 @@ def _attributes(parameters: Mapping[str, Any]) -> dict[str, str]:
         "cgroup-parent": parameters["cgroupparent"],
     }
     if address == _SESSION:
-        del found["context"]
+        del attributes["context"]
     if parameters["nocache"]:
-        found["no-cache"] = ""
-    found |= {f"build-arg:{name}": value for name, value in parameters["buildargs"].items() if value is not None}
-    found |= {f"label:{name}": value or "" for name, value in parameters["labels"].items()}
-    return {name: value for name, value in found.items() if value or name == "no-cache" or ":" in name}
+        attributes["no-cache"] = ""
+    attributes |= {f"build-arg:{name}": value for name, value in parameters["buildargs"].items() if value is not None}
+    attributes |= {f"label:{name}": value or "" for name, value in parameters["labels"].items()}
+    return {name: value for name, value in attributes.items() if value or name == "no-cache" or ":" in name}
 
 
 def _exporters(parameters: Mapping[str, Any]) -> list[Exporter]:

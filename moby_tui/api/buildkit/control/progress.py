@@ -111,8 +111,8 @@ class Reporter:
 
     def digest(self, name: str) -> str:
         """The digest of a vertex of this build with this name, the first if there are several."""
-        found = (vertex.digest for vertex in self._vertexes.values() if vertex.name.startswith(name))
-        return next(found, _digest(self._ref, 0))
+        digests = (vertex.digest for vertex in self._vertexes.values() if vertex.name.startswith(name))
+        return next(digests, _digest(self._ref, 0))
 
     async def _say(self, vertex: Vertex, data: bytes) -> None:
         before = self._said.get(vertex.digest, 0)

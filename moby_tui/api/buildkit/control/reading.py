@@ -32,13 +32,13 @@ def file(made: Made, request: ReadFileRequest) -> bytes:
     with _opened(made, request.FilePath, os.O_PATH) as there:
         if not stat.S_ISREG(os.fstat(there).st_mode):
             raise InvalidArgument(f"{request.FilePath[:200]!r} of the result is no file")
-    with _opened(made, request.FilePath, flags) as found:
+    with _opened(made, request.FilePath, flags) as descriptor:
         start = max(request.Range.Offset, 0)
-        wanted = request.Range.Length if request.Range.Length > 0 else os.fstat(found).st_size - start
+        wanted = request.Range.Length if request.Range.Length > 0 else os.fstat(descriptor).st_size - start
         if wanted > _MOST:
             raise InvalidArgument(f"{request.FilePath[:200]!r} of the result has more than {_MOST} bytes; ask for a range of it")
         data = bytearray()
-        while len(data) < wanted and (piece := os.pread(found, wanted - len(data), start + len(data))):
+        while len(data) < wanted and (piece := os.pread(descriptor, wanted - len(data), start + len(data))):
             data += piece
         return bytes(data)
 
@@ -57,11 +57,11 @@ def directory(made: Made, request: ReadDirRequest) -> list[Stat]:
 
 def status(made: Made, path: str) -> Stat:
     """What is at a path, behind its links. Blocking. Raises ``NotFound``."""
-    with _opened(made, path, os.O_PATH) as found:
-        real = os.fsencode(os.readlink(f"/proc/self/fd/{found}")).rpartition(b"/")[2]
-        of = os.fstat(found)
+    with _opened(made, path, os.O_PATH) as descriptor:
+        real = os.fsencode(os.readlink(f"/proc/self/fd/{descriptor}")).rpartition(b"/")[2]
+        of = os.fstat(descriptor)
         name = os.fsencode(path).rstrip(b"/").rpartition(b"/")[2] or real or b"/"
-        return described(name, b"", found, of, {}, attributes=False)
+        return described(name, b"", descriptor, of, {}, attributes=False)
 
 
 def _described(folder: int, name: bytes) -> Stat:
@@ -71,8 +71,8 @@ def _described(folder: int, name: bytes) -> Stat:
 @contextmanager
 def _opened(made: Made, path: str, flags: int) -> Iterator[int]:
     try:
-        with made.files() as root, trees.closing(open_in_root(root, path.strip("/") or ".", flags)) as found:
-            yield found
+        with made.files() as root, trees.closing(open_in_root(root, path.strip("/") or ".", flags)) as descriptor:
+            yield descriptor
     except OSError as error:
         text = f"{path[:200]!r} of the result: {(error.strerror or '').lower()}"
         raise NotFound(text) if error.errno == errno.ENOENT else MobyError(text) from error

@@ -40,10 +40,10 @@ def answer(question: str, examined: Examined) -> dict[str, bytes]:
         _DESCRIBE: _describe,
     }
     text = json.dumps(makers[question](examined), indent=2, ensure_ascii=False).encode("utf-8", "replace")
-    found = {"result.json": text, "result.txt": text + b"\n", "version": _VERSION.encode()}
+    metadata = {"result.json": text, "result.txt": text + b"\n", "version": _VERSION.encode()}
     if question == _LINT:
-        found["result.statuscode"] = b"1" if examined.warned or examined.error else b"0"
-    return found
+        metadata["result.statuscode"] = b"1" if examined.warned or examined.error else b"0"
+    return metadata
 
 
 def _lint(examined: Examined) -> Mapping[str, Any]:
@@ -58,41 +58,41 @@ def _lint(examined: Examined) -> Mapping[str, Any]:
         for warned in examined.warned
     ]
     source = {"filename": examined.dockerfile, "data": _base64(examined.source), "language": "Dockerfile"}
-    found: dict[str, Any] = {"warnings": warnings or None, "sources": [source]}
+    document: dict[str, Any] = {"warnings": warnings or None, "sources": [source]}
     if error := examined.error:
         lines = {"location": _location((error.line, error.end or error.line))} if error.line else {}
-        found["buildError"] = {"message": error.buildkit or error.message, **lines}
-    return found
+        document["buildError"] = {"message": error.buildkit or error.message, **lines}
+    return document
 
 
 def _outline(examined: Examined) -> Mapping[str, Any]:
     assert examined.outline is not None
     outline = examined.outline
-    found = {
+    document = {
         "name": outline.target.name,
         "description": outline.target.description,
         "args": [_parameter(each) for each in outline.arguments],
         "secrets": [_parameter(each) for each in outline.secrets],
         "ssh": [_parameter(each) for each in outline.agents],
     }
-    return {**{name: value for name, value in found.items() if value}, "sources": [_base64(examined.source)]}
+    return {**{name: value for name, value in document.items() if value}, "sources": [_base64(examined.source)]}
 
 
 def _parameter(parameter: Parameter) -> Mapping[str, Any]:
-    found = {
+    document = {
         "name": parameter.name,
         "description": parameter.description,
         "value": parameter.value,
         "required": parameter.required,
     }
-    return {**{name: value for name, value in found.items() if value}, "location": _location(parameter.lines)}
+    return {**{name: value for name, value in document.items() if value}, "location": _location(parameter.lines)}
 
 
 def _targets(examined: Examined) -> Mapping[str, Any]:
     targets = []
     for target in examined.targets:
-        found = {"name": target.name, "default": target.default, "description": target.description, "base": target.base}
-        targets.append({**{name: value for name, value in found.items() if value}, "location": _location(target.lines)})
+        document = {"name": target.name, "default": target.default, "description": target.description, "base": target.base}
+        targets.append({**{name: value for name, value in document.items() if value}, "location": _location(target.lines)})
     return {"targets": targets, "sources": [_base64(examined.source)]}
 
 

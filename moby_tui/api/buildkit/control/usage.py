@@ -19,8 +19,8 @@ from moby_tui.schema.system import BuildCache
 async def records(client: Client, filters: Iterable[str] = ()) -> list[UsageRecord]:
     """Raises ``InvalidArgument``, ``NotImplementedYet`` for a filter."""
     matches = any_of(filters)
-    found = map(_record, (await client.system.disk_usage()).build_cache or ())
-    return [record for record in found if matches(partial(_look, record))]
+    records = map(_record, (await client.system.disk_usage()).build_cache or ())
+    return [record for record in records if matches(partial(_look, record))]
 
 
 async def prune(client: Client, request: PruneRequest) -> list[UsageRecord]:

@@ -89,8 +89,8 @@ class Channel(GrpclibChannel):
 
         Raises ``InvalidArgument`` for metadata that cannot be a header; an empty value is left out.
         """
-        told = [*(metadata.items() if isinstance(metadata, Mapping) else metadata or ())]
-        for name, value in told:
+        headers = [*(metadata.items() if isinstance(metadata, Mapping) else metadata or ())]
+        for name, value in headers:
             if not ((value.isascii() and value.isprintable()) or not value):
                 raise InvalidArgument(f"{name} cannot be {value[:80]!r}: it is sent as a header")
         return self.request(
@@ -98,7 +98,7 @@ class Channel(GrpclibChannel):
             method.cardinality,
             method.request,
             method.answer,
-            metadata=[(name, value) for name, value in told if value],
+            metadata=[(name, value) for name, value in headers if value],
             timeout=timeout,
         )
 

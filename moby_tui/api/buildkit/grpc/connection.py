@@ -101,26 +101,26 @@ class BoundedStream(Stream):
 
         Raises ``GRPCError`` as ``recv_data`` does, and ``StreamTerminatedError`` for an end within a message.
         """
-        while not (found := self._whole()):
+        while not (messages := self._whole()):
             data = await self._arrived()
             if not data and self._begun:
                 raise StreamTerminatedError("the call ended in the middle of a message")
             if not data:
                 return []
             self._begun += data
-        return found
+        return messages
 
     def _whole(self) -> list[bytes]:
         """Takes the messages that are there to their ends."""
-        found, at, have = [], 0, len(self._begun)
+        messages, at, have = [], 0, len(self._begun)
         while have - at >= _PREFIX:
             _check_prefix(self._begun[at : at + 1], size := int.from_bytes(self._begun[at + 1 : at + _PREFIX], "big"))
             if have - at < _PREFIX + size:
                 break
             at += _PREFIX + size
-            found.append(bytes(self._begun[at - size : at]))
+            messages.append(bytes(self._begun[at - size : at]))
         del self._begun[:at]
-        return found
+        return messages
 
     async def _arrived(self) -> bytes:
         """Waits for data and returns all that is there; nothing at the end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
@@ -16,12 +17,14 @@ from moby_tui.api.server.call import Call
 from moby_tui.api.server.plain import plain
 from moby_tui.api.server.router import RouteTable
 from moby_tui.api.server.routes.archive import serve_archives
+from moby_tui.api.server.versions import parse
 from moby_tui.errors import InvalidArgument
 
 table = RouteTable(Images, plain)
 registries = RouteTable(Registry, plain)
 serve_archives(table, Images, lambda client: client.images)
-table.shapes(Images.inspect, shims.image_inspect)
+#: The first version whose save and load take several.
+_SEVERAL_PLATFORMS = parse("1.52")
 
 
 @table.handles(Images.list)
@@ -63,6 +66,15 @@ async def _import(call: Call, arguments: dict[str, Any]) -> web.StreamResponse:
     return await progress(call.request, steps)
 
 
+@table.handles(Images.inspect)
+async def inspect(call: Call) -> web.StreamResponse:
+    arguments = call.read()
+    if arguments["manifests"] and arguments["platform"]:
+        raise InvalidArgument("conflicting options: manifests and platform options cannot both be set")
+    image = await call.client.images.inspect(call.ref, platform=arguments["platform"])
+    return json(shims.image_inspect(image, call.version))
+
+
 @table.handles(Images.push)
 async def push(call: Call) -> web.StreamResponse:
     """Without a tag every tag of the repository is pushed, as dockerd does."""
@@ -74,12 +86,21 @@ async def push(call: Call) -> web.StreamResponse:
 
 @table.handles(Images.load)
 async def load(call: Call) -> web.StreamResponse:
-    return await progress(call.request, call.binding.call(call.client.images.load, call.read()), at_once=True)
+    arguments = call.read()
+    _check_number(call, arguments["platforms"])
+    return await progress(call.request, call.binding.call(call.client.images.load, arguments), at_once=True)
+
+
+def _check_number(call: Call, platforms: Sequence[str]) -> None:
+    """Raises ``InvalidArgument`` for more platforms than the version has."""
+    if len(platforms) > 1 and call.version < _SEVERAL_PLATFORMS:
+        raise InvalidArgument("multiple platform parameters not supported")
 
 
 @table.handles(Images.save)
 async def save(call: Call) -> web.StreamResponse:
     arguments = call.read()
+    _check_number(call, arguments["platforms"])
     names = [name for text in arguments["refs"] for name in text.split(",") if name]
     return await raw(call.request, call.client.images.save(names, platforms=arguments["platforms"]), content_type=TAR)
 
@@ -88,4 +109,5 @@ async def save(call: Call) -> web.StreamResponse:
 async def save_one(call: Call) -> web.StreamResponse:
     """An uncompressed tar of one image."""
     arguments = call.read()
+    _check_number(call, arguments["platform"])
     return await raw(call.request, call.client.images.save([arguments["ref"]], platforms=arguments["platform"]), content_type=TAR)

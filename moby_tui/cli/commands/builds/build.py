@@ -72,12 +72,12 @@ async def _build(client: Client, options: BuildOptions, context: str) -> dict[st
         wanted.append(builds.outputs(["type=image"], push=False)[0])
     references, folders = builds.cache_sources(options.cache_from)
     caches = builds.cache_targets(options.cache_to)
-    asked = request_of(options)
-    asked.outputs = [each.output for each in wanted]
-    asked.cache_from, asked.cache_to = references, [target for target, _ in caches]
-    found = sources.gather(asked, context, options.file, pairs("--build-context", options.build_context), folders)
+    request = request_of(options)
+    request.outputs = [each.output for each in wanted]
+    request.cache_from, request.cache_to = references, [target for target, _ in caches]
+    sent = sources.gather(request, context, options.file, pairs("--build-context", options.build_context), folders)
     local = [builds.Wanted(Output(kind="local"), folder) for _, folder in caches]
-    steps = client.builder.build(found.context, asked, found.uploads)
+    steps = client.builder.build(sent.context, request, sent.uploads)
     # with --check the findings are the result
     view = building.view("plain", sys.stdout) if options.check else building.view(kind, sys.stderr)
     try:
@@ -208,10 +208,10 @@ def _write_metadata(options: BuildOptions, result: dict[str, str | int]) -> None
     """With the keys of buildx."""
     import json
 
-    found = {"containerimage.config.digest": result.get("ID", ""), "containerimage.digest": result.get("Digest", "")}
+    metadata = {"containerimage.config.digest": result.get("ID", ""), "containerimage.digest": result.get("Digest", "")}
     if options.tag:
-        found["image.name"] = ",".join(options.tag)
-    _write(options.metadata_file, json.dumps({key: text for key, text in found.items() if text}, indent=2) + "\n")
+        metadata["image.name"] = ",".join(options.tag)
+    _write(options.metadata_file, json.dumps({key: text for key, text in metadata.items() if text}, indent=2) + "\n")
 
 
 def _write(path: str, text: str) -> None:

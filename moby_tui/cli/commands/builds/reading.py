@@ -34,13 +34,13 @@ def read_build(words: Sequence[str]) -> BuildRequest:
         raise InvalidArgument("--cache-to type=local is for the command line: name a registry, or use type=inline")
 
     def open_sources() -> Sent:
-        asked = request_of(options)
+        request = request_of(options)
         wanted = builds.outputs([], push=options.push)
-        asked.outputs = [each.output for each in wanted]
-        asked.cache_from, folders = builds.cache_sources(options.cache_from)
-        asked.cache_to = [target for target, _ in builds.cache_targets(options.cache_to)]
+        request.outputs = [each.output for each in wanted]
+        request.cache_from, folders = builds.cache_sources(options.cache_from)
+        request.cache_to = [target for target, _ in builds.cache_targets(options.cache_to)]
         named = pairs("--build-context", options.build_context)
-        found = sources.gather(asked, context, options.file, named, folders)
-        return Sent(asked, found.context, found.uploads)
+        sent = sources.gather(request, context, options.file, named, folders)
+        return Sent(request, sent.context, sent.uploads)
 
     return BuildRequest(context, tuple(options.tag), open_sources)

@@ -42,11 +42,11 @@ def refusals() -> Iterator[None]:
             error.exit_code = EXIT_REFUSED
         raise
     except (OSError, RuntimeError) as error:
-        told = refused_by_system(error)
-        if told is None or isinstance(error, BrokenPipeError) or session.current().debug:
+        refusal = refused_by_system(error)
+        if refusal is None or isinstance(error, BrokenPipeError) or session.current().debug:
             raise
-        told.exit_code = EXIT_REFUSED
-        raise told from error
+        refusal.exit_code = EXIT_REFUSED
+        raise refusal from error
 
 
 def check_pull(options: CreateOptions) -> None:

@@ -27,14 +27,14 @@ def explore(options: ImageExploreOptions, image: str) -> None:
             raise InvalidArgument("a list of files takes no template: leave --format out, or give json")
         session.call(lambda client: _list(client, image, options.layer, as_json=bool(format)))
         return
-    found = session.call(lambda client: client.images.explore(image))
+    exploration = session.call(lambda client: client.images.explore(image))
     if format:
         from moby_tui.cli.output.objects import show_object
         from moby_tui.schema.base import to_builtins
 
-        show_object(to_builtins(found), format)
+        show_object(to_builtins(exploration), format)
     else:
-        _show(image, found, options.top)
+        _show(image, exploration, options.top)
 
 
 async def _list(client: Client, image: str, layer: int | None, *, as_json: bool) -> None:

@@ -52,8 +52,8 @@ def images(options: ImageLsOptions, repository: str) -> None:
             others={"--quiet": options.quiet, "--digests": options.digests, "--format": bool(options.format)},
         )
         return
-    found = session.call(lambda client: client.images.list(all=options.all, digests=options.digests, filters=filters))
-    rows = [row for image in found for row in _rows(image, truncate=not options.no_trunc, digests=options.digests)]
+    summaries = session.call(lambda client: client.images.list(all=options.all, digests=options.digests, filters=filters))
+    rows = [row for image in summaries for row in _rows(image, truncate=not options.no_trunc, digests=options.digests)]
     shown = ("Repository", "Tag", *(["Digest"] if options.digests else []), "ID", "CreatedSince", "Size")
     lines = (
         [row["ID"] for row in rows] if options.quiet and not options.format else formatted(options.format, _HEADINGS, shown, rows)
@@ -68,8 +68,8 @@ def _show_tree(filters: Filters, *, all: bool, whole: bool, others: dict[str, bo
             raise InvalidArgument(f"{name} and --tree contradict each other: give one")
     from moby_tui.cli.output.images import tree
 
-    found = session.call(lambda client: client.images.list(all=all, filters=filters, manifests=True))
-    print(*tree(found, whole_ids=whole), sep="\n")
+    summaries = session.call(lambda client: client.images.list(all=all, filters=filters, manifests=True))
+    print(*tree(summaries, whole_ids=whole), sep="\n")
 
 
 def _rows(image: ImageSummary, *, truncate: bool, digests: bool) -> list[dict[str, str]]:

@@ -21,20 +21,20 @@ def verify(options: ImageVerifyOptions, image: str) -> None:
     wanted = VerifyOptions(
         keys=[_read(path) for path in options.key], identity=options.identity, annotations=_pairs(options.annotations)
     )
-    found = session.call(lambda client: client.images.verify(image, wanted, auth=session.login_for(image)))
+    verification = session.call(lambda client: client.images.verify(image, wanted, auth=session.login_for(image)))
     if options.format:
         from moby_tui.cli.output.objects import show_object
         from moby_tui.schema.base import to_builtins
 
-        show_object(to_builtins(found), options.format)
+        show_object(to_builtins(verification), options.format)
         return
     from moby_tui.cli.output.text import printable
 
-    print(f"Verified: {found.reference}\nDigest:   {found.digest}")
-    for signature in found.signatures:
+    print(f"Verified: {verification.reference}\nDigest:   {verification.digest}")
+    for signature in verification.signatures:
         identity = printable(signature.identity) or "no repository"
-        told = "".join(f" {printable(name)}={printable(value)}" for name, value in signature.annotations.items())
-        print(f"Signed:   by key {signature.key} for {identity} ({signature.format}){told}")
+        annotations = "".join(f" {printable(name)}={printable(value)}" for name, value in signature.annotations.items())
+        print(f"Signed:   by key {signature.key} for {identity} ({signature.format}){annotations}")
 
 
 def _read(path: str) -> str:
@@ -56,22 +56,22 @@ def attestations(options: ImageAttestationsOptions, image: str) -> None:
         raise InvalidArgument("--format takes json here, or nothing")
     whole = options.show or bool(options.format)
     auth = session.login_for(image)
-    found = session.call(
+    records = session.call(
         lambda client: client.images.attestations(image, statements=whole, predicate_type=options.type, auth=auth)
     )
     if options.format:
         from moby_tui.schema.base import encode
 
-        for attestation in found:
+        for attestation in records:
             print(encode(attestation).decode())
     elif options.show:
         import json
 
-        for attestation in found:
+        for attestation in records:
             statement = attestation.statement
             print(statement if isinstance(statement, str) else json.dumps(statement, indent=2))
     else:
-        _table(found)
+        _table(records)
 
 
 def _table(found: list[Attestation]) -> None:

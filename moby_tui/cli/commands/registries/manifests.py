@@ -91,10 +91,10 @@ async def _entry(client: Client, store: Store, target: Reference, name: Referenc
         known = None
     if known is not None and known.raw:
         return known
-    found = await _fetch(client, name, insecure=insecure)
-    if _is_index(found):
+    fetched = await _fetch(client, name, insecure=insecure)
+    if _is_index(fetched):
         raise InvalidArgument(f"{name.canonical} is a manifest list")
-    return entry_of(name, found)
+    return entry_of(name, fetched)
 
 
 def _is_index(found: RegistryManifest) -> bool:
@@ -166,11 +166,11 @@ async def _look(client: Client, wanted: Reference, *, insecure: bool, verbose: b
     from moby_tui.schema import oci
     from moby_tui.schema.base import decode
 
-    found = await _fetch(client, wanted, insecure=insecure)
-    if not _is_index(found):
-        entry = entry_of(wanted, found)
+    fetched = await _fetch(client, wanted, insecure=insecure)
+    if not _is_index(fetched):
+        entry = entry_of(wanted, fetched)
         return document.described(entry) if verbose else document.shown(entry)
-    members = decode(found.content, oci.Index).manifests
+    members = decode(fetched.content, oci.Index).manifests
     if not verbose:
         return document.printed(document.encoded(members)[1].decode())
     entries = []

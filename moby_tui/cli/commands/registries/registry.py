@@ -31,10 +31,10 @@ def search(options: SearchOptions, term: str) -> None:
     from moby_tui.cli.values.filters import parse_filters
 
     filters = parse_filters(options.filter)
-    found = session.call(
+    results = session.call(
         lambda client: client.registry.search(term, limit=options.limit, filters=filters, auth=session.login_for(term))
     )
-    rows = [_result_row(result, truncate=not options.no_trunc) for result in found]
+    rows = [_result_row(result, truncate=not options.no_trunc) for result in results]
     for line in formatted(options.format, _FOUND, ("Name", "Description", "StarCount", "IsOfficial"), rows):
         print(line)
 
@@ -76,8 +76,8 @@ def inspect(options: Options, reference: str) -> None:
 
     from moby_tui.schema.base import to_builtins
 
-    found = session.call(lambda client: client.registry.inspect(reference, auth=session.login_for(reference)))
-    print(json.dumps(to_builtins(found), indent=4))
+    image = session.call(lambda client: client.registry.inspect(reference, auth=session.login_for(reference)))
+    print(json.dumps(to_builtins(image), indent=4))
 
 
 def referrers(options: RegistryReferrersOptions, reference: str) -> None:
@@ -85,8 +85,8 @@ def referrers(options: RegistryReferrersOptions, reference: str) -> None:
     from moby_tui.cli.output.table import formatted
     from moby_tui.cli.output.text import printable
 
-    found = session.call(lambda client: client.registry.referrers(reference, artifact_type=options.artifact_type))
-    rows = [{"Digest": one.digest, "ArtifactType": printable(one.artifact_type), "Size": str(one.size)} for one in found]
+    descriptors = session.call(lambda client: client.registry.referrers(reference, artifact_type=options.artifact_type))
+    rows = [{"Digest": one.digest, "ArtifactType": printable(one.artifact_type), "Size": str(one.size)} for one in descriptors]
     for line in formatted(options.format, _REFERRERS, tuple(_REFERRERS), rows):
         print(line)
 

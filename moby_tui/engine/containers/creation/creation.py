@@ -13,15 +13,14 @@ from pathlib import Path
 import msgspec
 
 from moby_tui.engine.containers import wire
-from moby_tui.engine.containers.creation import presets
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start.isolation import references, settle_references
 from moby_tui.engine.kernel import fault
-from moby_tui.engine.policy import admission, lifecycle, security
+from moby_tui.engine.policy import admission, security
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.engine.resources.images.snapshots import snapshot
 from moby_tui.engine.runtime.configuration.log_options import validate as validate_log
-from moby_tui.engine.store.names import check_name
+from moby_tui.engine.store.containers import check_name
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.records import record_files
 from moby_tui.engine.store.records.containers import ContainerConfig as KeptConfig
@@ -31,6 +30,7 @@ from moby_tui.engine.store.state import LIMITED, STATE_FILE, now
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, NetworkingConfig
+from moby_tui.schema.container import HostConfig as RequestedHostConfig
 
 
 async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str = "") -> ContainerCreated:
@@ -43,7 +43,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     asked = msgspec.structs.replace(
         asked,
         # the engine's options are for users' containers; a step of a build has BuildKit's defaults
-        host_config=presets.preset(EngineOptions() if parts.step_images else parts.options(), asked.host_config),
+        host_config=_preset(EngineOptions() if parts.step_images else parts.options(), asked.host_config),
     )
     asked, warnings = admission.check(asked)
     image = parts.images.resolve(asked.image)
@@ -155,10 +155,10 @@ def _check_platform(image: LocalImage, reference: str, platform: str) -> None:
     from moby_tui.schema.oci import Platform
 
     wanted = platforms.parse(platform)
-    found = Platform(architecture=image.config.architecture, os=image.config.os, variant=image.config.variant)
-    if not platforms.runs(wanted, found):
+    image_platform = Platform(architecture=image.config.architecture, os=image.config.os, variant=image.config.variant)
+    if not platforms.runs(wanted, image_platform):
         raise NotFound(
-            f"No such image: {reference} for platform {platforms.text(wanted)}; the one here is {platforms.text(found)}"
+            f"No such image: {reference} for platform {platforms.text(wanted)}; the one here is {platforms.text(image_platform)}"
         )
 
 
@@ -177,6 +177,55 @@ async def _fill(parts: Parts, volumes: list[MountPoint], layers: list[Path]) -> 
         for mount in volumes:
             await parts.volumes.populate(mount.name, root, mount.destination, mount.subpath)
     fault.point("create.volumes filled")
+
+
+def _preset(options: EngineOptions, given: RequestedHostConfig) -> RequestedHostConfig:
+    """A copy of a request's host configuration in which the engine's options stand for what the request leaves open.
+
+    Raises ``InvalidArgument`` for a seccomp profile that cannot be read.
+    """
+    host = msgspec.structs.replace(given)
+    _preset_log(options, host)
+    host.shm_size = host.shm_size or options.default_shm_size
+    host.ipc_mode = host.ipc_mode or options.default_ipc_mode
+    host.cgroupns_mode = host.cgroupns_mode or options.default_cgroupns_mode
+    host.cgroup_parent = host.cgroup_parent or options.cgroup_parent
+    if host.init is None and options.init:
+        host.init = True
+    if options.default_ulimits:
+        named = {limit.name for limit in host.ulimits or []}
+        host.ulimits = [*(host.ulimits or []), *(limit for limit in options.default_ulimits if limit.name not in named)]
+    _preset_security(options, host)
+    return host
+
+
+def _preset_log(options: EngineOptions, host: RequestedHostConfig) -> None:
+    """Applies the engine's log options to a container that has the engine's log driver, named or not."""
+    chosen = host.log_config.type or options.log_driver
+    given = host.log_config.config or {}
+    config = {**options.log_options, **given} if chosen == options.log_driver else given
+    host.log_config = msgspec.structs.replace(host.log_config, type=chosen, config=config or host.log_config.config)
+
+
+def _preset_security(options: EngineOptions, host: RequestedHostConfig) -> None:
+    labels = [text.replace(":", "=", 1).partition("=")[0] for text in host.security_opt or []]
+    added = []
+    if options.no_new_privileges and "no-new-privileges" not in labels:
+        added.append("no-new-privileges")
+    if options.seccomp_profile != "builtin" and "seccomp" not in labels and not host.privileged:
+        added.append(f"seccomp={_profile(options.seccomp_profile)}")
+    if added:
+        host.security_opt = [*(host.security_opt or []), *added]
+
+
+def _profile(name: str) -> str:
+    """The value of ``--security-opt seccomp=``: ``unconfined``, or the text of the profile in this file. Raises ``InvalidArgument``."""
+    if name == "unconfined":
+        return name
+    try:
+        return Path(name).read_text()
+    except (OSError, ValueError) as error:
+        raise InvalidArgument(f"opening seccomp profile ({name}) failed: {error}") from None
 
 
 def _write(parts: Parts, record: ContainerRecord, layers: list[Path]) -> ContainerRecord:
@@ -248,7 +297,7 @@ def _merge(asked: ContainerCreate, image: LocalImage, ident: str) -> ContainerCo
         from moby_tui.engine.containers.start import health
 
         config.healthcheck = health.merge(asked.healthcheck, preset.healthcheck)
-    config.healthcheck_on_failure_action = lifecycle.on_failure(asked)
+    config.healthcheck_on_failure_action = admission.on_failure(asked)
     if not config.hostname:
         config.hostname = os.uname().nodename if asked.host_config.network_mode == "host" else ident[:12]
     return config

@@ -177,7 +177,7 @@ async def _end(
 
 
 async def remove(parts: Parts, record: ContainerRecord, ref: str, *, force: bool, volumes: bool) -> None:
-    """Raises ``Conflict`` if the container runs and ``force`` is not given; the text has ``ref``, by which it was asked for."""
+    """Removes a container. Raises ``Conflict`` if it runs and ``force`` is not given; the text has ``ref``, the caller's name for it."""
     while not await _remove_unless_running(parts, record, force=force, volumes=volumes):
         if not force:
             status = parts.state(record).status
@@ -216,14 +216,14 @@ async def _remove_stopped(parts: Parts, record: ContainerRecord, *, force: bool,
         if orphans.needs_settling(parts, record):
             await orphans.settle(parts, record, parts.state(record))
         attachment.dismiss(files.attachments)
-        told = files.data.exists()
-        if told and parts.options().history_size and _has_log(files):
+        was_there = files.data.exists()
+        if was_there and parts.options().history_size and _has_log(files):
             from moby_tui.engine.containers import log_tail
 
             await in_own_thread(log_tail.keep, parts, record, state.exit_code)
         await in_own_thread(orphans.remove_files, files.data)
         fault.point("remove.data removed")
-        if told:
+        if was_there:
             parts.event("destroy", record)
         # on a disk that is still full, an engine that finds space deletes the row of a container without files
         with suppress(StorageFull):

@@ -11,7 +11,6 @@ import msgspec
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.kernel.network import netns
-from moby_tui.engine.protocol.filter import MAKES_PROCESSES, admits
 from moby_tui.engine.runtime.configuration.isolation import Isolation
 from moby_tui.engine.store.records.containers import ContainerRecord, HostConfig
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
@@ -117,6 +116,7 @@ def _check_tracing(parts: Parts, record: ContainerRecord, target: ContainerRecor
     if bundle.linux.seccomp is None or bundle.process.no_new_privileges:
         return
     from moby_tui.engine.policy.seccomp.cache import cached_program
+    from moby_tui.engine.protocol.filter import MAKES_PROCESSES, admits
 
     loadable = cached_program(parts.paths, bundle.linux.seccomp).read_bytes()
     if not admits(loadable, MAKES_PROCESSES):

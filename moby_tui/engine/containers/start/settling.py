@@ -40,8 +40,9 @@ async def settle_all(parts: Parts) -> None:
         await parts.networks.sandboxes.reconcile()
     # made last: if this engine is killed before, the next one looks at all containers again
     marker.touch()
-    remove_abandoned(CGROUP_PARENT, CGROUP_PREFIX)
-    remove_empty(MONITORS, detect())
+    layout = detect()
+    remove_abandoned(CGROUP_PARENT, CGROUP_PREFIX, layout)
+    remove_empty(MONITORS, layout)
     # ``due`` are containers of this boot only: a daemon that begins starts those that a reboot has ended
     if due:
         # imported here, since few engines find any

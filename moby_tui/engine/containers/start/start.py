@@ -8,7 +8,6 @@ import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -24,7 +23,9 @@ from moby_tui.engine.protocol.descriptors import Descriptors
 from moby_tui.engine.protocol.network import Holding
 from moby_tui.engine.protocol.order import ExitEvent, Order
 from moby_tui.engine.resources.images.snapshots import snapshot
+from moby_tui.engine.resources.networks.endpoints import ContainerNames
 from moby_tui.engine.resources.networks.sandbox import Sandbox
+from moby_tui.engine.resources.networks.sandboxes import SandboxRequest
 from moby_tui.engine.runtime.client import attachment
 from moby_tui.engine.runtime.client.launcher import MonitorKilled
 from moby_tui.engine.runtime.configuration import spec, user
@@ -40,7 +41,7 @@ from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, Moby
 _EXIT_CODES: dict[type[Exception], int] = {CommandNotFound: 127, CommandNotInvocable: 126}
 
 
-class _Root(NamedTuple):
+class _Root(msgspec.Struct, frozen=True):
     """The descriptor of the root's mount, and the folders that it shows, from which the monitor mounts it again for a restart."""
 
     mount: int
@@ -209,21 +210,21 @@ async def _prepare_network(parts: Parts, record: ContainerRecord, isolation: Iso
     endpoints = record.networking.endpoints_config if record.networking else None
     mode = "none" if config.network_disabled else host.network_mode
     return await parts.networks.sandboxes.prepare(
-        record.id,
-        mode,
-        name=record.name,
-        hostname=config.hostname,
-        domainname=config.domainname,
-        requested=endpoints,
-        ports=host.port_bindings or {},
-        exposed=list(config.exposed_ports or {}),
-        publish_all=host.publish_all_ports,
-        dns=host.dns or parts.options().dns,
-        dns_search=host.dns_search or parts.options().dns_search,
-        dns_options=host.dns_options or parts.options().dns_options,
-        extra_hosts=host.extra_hosts or [],
-        linked_hosts=linked_hosts,
-        create=isolation.take_network if isolation.network >= 0 else None,
+        SandboxRequest(
+            names=ContainerNames(record.id, record.name, config.hostname),
+            mode=mode,
+            domainname=config.domainname,
+            endpoints=endpoints,
+            ports=host.port_bindings or {},
+            exposed=list(config.exposed_ports or {}),
+            publish_all=host.publish_all_ports,
+            dns=host.dns or parts.options().dns,
+            dns_search=host.dns_search or parts.options().dns_search,
+            dns_options=host.dns_options or parts.options().dns_options,
+            extra_hosts=host.extra_hosts or [],
+            linked_hosts=linked_hosts,
+            create=isolation.take_network if isolation.network >= 0 else None,
+        )
     )
 
 

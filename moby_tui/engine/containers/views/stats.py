@@ -33,10 +33,11 @@ async def stats(parts: Parts, record: ContainerRecord, *, stream: bool, one_shot
     """
     sampler = Sampler(parts, record)
     previous = None if stream or one_shot else sampler.take(None)
+    folder = f"{parts.files(record).data}"
     while True:
         if previous is not None:
             await asyncio.sleep(_INTERVAL)
-        if not parts.files(record).data.exists():
+        if not os.path.exists(folder):
             return
         previous = sampler.take(previous)
         yield previous
@@ -49,6 +50,8 @@ class Sampler:
 
     def __init__(self, parts: Parts, record: ContainerRecord) -> None:
         self._parts, self.record = parts, record
+        paths = parts.files(record)
+        self._state_file, self._network_file = f"{paths.state}", f"{paths.network}"
         self._state = State()
         self._state_read: _Signature = None
         self._names: set[str] = set()
@@ -71,7 +74,7 @@ class Sampler:
         return Stats(read=ZERO_TIME, preread=ZERO_TIME, name=name, id=record.id)
 
     def _current_state(self) -> State:
-        signature = _signature(f"{self._parts.files(self.record).state}")
+        signature = _signature(self._state_file)
         if signature is None or signature != self._state_read:
             self._state, self._state_read = self._parts.current_state(self.record), signature
         return self._state
@@ -79,7 +82,7 @@ class Sampler:
     def _interfaces(self) -> set[str]:
         signature = None
         if not self.record.host_config.network_mode.startswith(_SHARED):
-            signature = _signature(f"{self._parts.files(self.record).network}")
+            signature = _signature(self._network_file)
         if signature is None or signature != self._names_read:
             self._names, self._names_read = _interfaces(self._parts, self.record), signature
         return self._names
@@ -87,10 +90,10 @@ class Sampler:
 
 def _signature(path: str) -> _Signature:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return None if time.time_ns() - found.st_mtime_ns < _RECENT else (found.st_ino, found.st_size, found.st_mtime_ns)
+    return None if time.time_ns() - status.st_mtime_ns < _RECENT else (status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 @functools.cache

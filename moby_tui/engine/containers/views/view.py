@@ -262,8 +262,8 @@ def check_filters(filters: Filters) -> None:
             raise InvalidArgument(f"invalid filter '{key}'")
     for value in filters.get("status", []):
         if value not in _STATUSES:
-            told = f"invalid value for state ({value}): must be one of {', '.join(_STATUSES)}"
-            raise InvalidArgument(f"invalid filter 'status={value}': {told}")
+            message = f"invalid value for state ({value}): must be one of {', '.join(_STATUSES)}"
+            raise InvalidArgument(f"invalid filter 'status={value}': {message}")
     for value in filters.get("exited", []):
         if not value.isdecimal():
             raise InvalidArgument(f"invalid filter 'exited={value}'")
@@ -276,8 +276,8 @@ def check_filters(filters: Filters) -> None:
                 raise InvalidArgument(f"invalid filter '{key}={value}': write it as 80, 80/tcp or 8000-8010/udp")
     for value in filters.get("health", []):
         if value not in _HEALTH:
-            told = f"invalid value for health ({value}): must be one of {', '.join(_HEALTH)}"
-            raise InvalidArgument(f"invalid filter 'health={value}': {told}")
+            message = f"invalid value for health ({value}): must be one of {', '.join(_HEALTH)}"
+            raise InvalidArgument(f"invalid filter 'health={value}': {message}")
 
 
 def _finds(expression: str, text: str) -> bool:

@@ -45,9 +45,8 @@ def _check(path: str) -> None:
         raise ValueError(f"bad control group path {path!r}: use an absolute path below the root")
 
 
-def remove_abandoned(parent: str, prefix: str) -> None:
+def remove_abandoned(parent: str, prefix: str, layout: Layout) -> None:
     """Removes the groups ``<prefix><pid>`` right below ``parent`` whose process has ended. A group with other groups in it stays."""
-    layout = detect()
     for tree in layout.trees:
         folder = f"{tree.mountpoint}{parent}"
         try:

@@ -37,7 +37,7 @@ def limit_v1(folder: str, asked: Section) -> None:
 
 
 def limit_v2(folder: str, asked: Section) -> None:
-    """As ``limit_v1``, in the files of version 2."""
+    """The limits of ``limit_v1``, as they are written to the files of version 2."""
     own = "io.bfq.weight" if os.path.exists(f"{folder}/io.bfq.weight") else ""
     _weigh(folder, asked, ("io.bfq.weight", "io.weight"), own or "io.weight", int if own else weight_of_blkio)
     for key, (_, word) in THROTTLES.items():
@@ -67,10 +67,10 @@ def weight_of_blkio(weight: int) -> int:
 
 
 def _devices(asked: Section, key: str) -> list[dict[str, object]]:
-    found = asked.get(key) or []
-    if not isinstance(found, list):
+    devices = asked.get(key) or []
+    if not isinstance(devices, list):
         raise ValueError(f"control groups: {key} is not a list")
-    return found
+    return devices
 
 
 def _number(device: dict[str, object]) -> str:
@@ -86,12 +86,12 @@ def usage_v1(folder: str) -> dict[str, object]:
 
 def _lines_v1(path: str) -> list[Entry]:
     """Lines ``8:0 Read 4096``; the line of the total has no device."""
-    found: list[Entry] = []
+    entries: list[Entry] = []
     for line in _read(path):
         words = line.replace(":", " ").split()
         if len(words) == 4:
-            found.append((int(words[0]), int(words[1]), words[2].lower(), int(words[3])))
-    return found
+            entries.append((int(words[0]), int(words[1]), words[2].lower(), int(words[3])))
+    return entries
 
 
 def usage_v2(folder: str) -> dict[str, object]:
@@ -104,15 +104,15 @@ def usage_v2(folder: str) -> dict[str, object]:
 
 def _lines_v2(lines: list[str], words: dict[str, str]) -> list[Entry]:
     """Lines ``8:0 rbytes=4096 wbytes=0 ...``."""
-    found: list[Entry] = []
+    entries: list[Entry] = []
     for line in lines:
         device, _, rest = line.partition(" ")
         major, _, minor = device.partition(":")
         for pair in rest.split():
             key, _, value = pair.partition("=")
             if key in words:
-                found.append((int(major), int(minor), words[key], int(value)))
-    return found
+                entries.append((int(major), int(minor), words[key], int(value)))
+    return entries
 
 
 def _read(path: str) -> list[str]:

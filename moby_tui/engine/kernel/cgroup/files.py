@@ -141,27 +141,27 @@ def _vacate(root: str) -> bool:
 
 def subgroups(group: str) -> list[str]:
     """A group and all groups below it, the deepest first."""
-    found: list[str] = []
+    names: list[str] = []
     try:
         with os.scandir(group) as entries:
             children = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
     except FileNotFoundError:
         return []
     for child in children:
-        found += subgroups(child)
-    return [*found, group]
+        names += subgroups(child)
+    return [*names, group]
 
 
 def pids(group: str) -> list[int]:
     """The processes of a group and of those below it. Processes of a threaded group count in its parent."""
-    found: dict[int, None] = {}
+    numbers: dict[int, None] = {}
     for folder in subgroups(group):
         try:
             text = read(f"{folder}/cgroup.procs")
         except OSError:
             continue
-        found.update(dict.fromkeys(map(int, text.split())))
-    return list(found)
+        numbers.update(dict.fromkeys(map(int, text.split())))
+    return list(numbers)
 
 
 def remove(group: str, *, patience: float = 3.0, parent: bool = False) -> None:
@@ -169,18 +169,9 @@ def remove(group: str, *, patience: float = 3.0, parent: bool = False) -> None:
 
     A process that has ended is counted until it is reaped, so EBUSY is waited out for ``patience`` seconds; then it is raised.
     """
-    deadline, pause = time.monotonic() + patience, 0.002
-    while folders := subgroups(group):
-        try:
-            for folder in folders:
-                _rmdir(folder)
-        except OSError as error:
-            if error.errno not in (errno.EBUSY, errno.ENOTEMPTY):
-                raise
-            if time.monotonic() > deadline:
-                raise OSError(errno.EBUSY, "the control group still holds processes", group) from error
-            time.sleep(pause)
-            pause = min(pause * 2, 0.2)
+    if not _try_to_remove(group):
+        # it has groups below it, or processes
+        _remove_tree(group, patience)
     if not parent:
         return
     try:
@@ -189,8 +180,24 @@ def remove(group: str, *, patience: float = 3.0, parent: bool = False) -> None:
         return  # the group of another container is below it
 
 
-def _rmdir(folder: str) -> None:
+def _remove_tree(group: str, patience: float) -> None:
+    """Removes a group and all below it, the deepest first. Raises ``OSError`` as ``remove`` does."""
+    deadline, pause = time.monotonic() + patience, 0.002
+    while not all(map(_try_to_remove, subgroups(group))):
+        if time.monotonic() > deadline:
+            raise OSError(errno.EBUSY, "the control group still holds processes", group)
+        time.sleep(pause)
+        pause = min(pause * 2, 0.2)
+
+
+def _try_to_remove(folder: str) -> bool:
+    """False if the group holds processes or other groups; true for one that is gone already. Raises ``OSError``."""
     try:
         os.rmdir(folder)
     except FileNotFoundError:
-        return
+        return True
+    except OSError as error:
+        if error.errno not in (errno.EBUSY, errno.ENOTEMPTY):
+            raise
+        return False
+    return True

@@ -154,28 +154,28 @@ def check(resources: Resources) -> None:
     for name, section in resources.items():
         if name in ("devices", "unified", "hugepageLimits") or not section:
             continue
-        asked = {key for key, value in section.items() if value is not None} if isinstance(section, dict) else set()
-        unknown = [name] if name not in KNOWN else [f"{name}.{key}" for key in sorted(asked - KNOWN[name])]
+        requested = {key for key, value in section.items() if value is not None} if isinstance(section, dict) else set()
+        unknown = [name] if name not in KNOWN else [f"{name}.{key}" for key in sorted(requested - KNOWN[name])]
         if unknown:
             raise ValueError(f"control groups: limit {unknown[0]} is not supported")
 
 
 def section(resources: Resources, name: str) -> dict[str, object]:
     """One section of the resources, without keys whose value is null; empty if the section is missing."""
-    found = resources.get(name)
-    return {key: value for key, value in found.items() if value is not None} if isinstance(found, dict) else {}
+    values = resources.get(name)
+    return {key: value for key, value in values.items() if value is not None} if isinstance(values, dict) else {}
 
 
 def devices(resources: Resources) -> list[dict[str, object]] | None:
     """The device rules; None if none are given, which is not the same as an empty list."""
-    found = resources.get("devices")
-    return found if isinstance(found, list) else None
+    rules = resources.get("devices")
+    return rules if isinstance(rules, list) else None
 
 
 def huge_pages(resources: Resources) -> list[tuple[str, int]]:
     """The limits of huge pages: the size as the kernel names it (``2MB``), and bytes. Raises ``ValueError`` for a size that is none."""
-    found = resources.get("hugepageLimits") or []
-    limits = [(str(entry["pageSize"]), int(entry["limit"])) for entry in found] if isinstance(found, list) else []
+    entries = resources.get("hugepageLimits") or []
+    limits = [(str(entry["pageSize"]), int(entry["limit"])) for entry in entries] if isinstance(entries, list) else []
     for size, _ in limits:
         if not size.isalnum():
             raise ValueError(f"control groups: {size!r} is not a size of huge pages")

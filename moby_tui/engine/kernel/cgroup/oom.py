@@ -51,8 +51,8 @@ class OomWatch:
 
     def take(self) -> bool:
         """Clears the event. True if processes were killed since the last call; the kernel also signals the removal of a group."""
-        told = self._clear()
-        before, tries = self._seen, _LOOKS if told else 1
+        notifications = self._clear()
+        before, tries = self._seen, _LOOKS if notifications else 1
         while (now := self._kills()) <= before and (tries := tries - 1) > 0:
             # version 1 signals before it kills
             time.sleep(_PAUSE_SECONDS)

@@ -58,8 +58,15 @@ class LegacyCgroup(Cgroup):
             self._inherit_cpuset()
 
     def _make_anew(self, tree: Hierarchy) -> None:
-        files.remove(f"{tree.mountpoint}{self.path}", patience=0)
-        files.make(tree.mountpoint, self.path)
+        place = f"{tree.mountpoint}{self.path}"
+        try:
+            # nearly always its parent is there, and itself is not
+            os.mkdir(place, 0o755)
+        except FileExistsError:
+            files.remove(place, patience=0)
+            files.make(tree.mountpoint, self.path)
+        except FileNotFoundError:
+            files.make(tree.mountpoint, self.path)
 
     def make_birthplace(self) -> int | None:
         if self._layout.unified is not None:

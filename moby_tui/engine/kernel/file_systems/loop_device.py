@@ -56,8 +56,8 @@ def _attached(file: int) -> tuple[int, str] | None:
         with suppress(OSError):  # let go meanwhile
             device = os.open(f"/dev/{name}", os.O_RDWR | os.O_CLOEXEC)
             with suppress(OSError):
-                told = fcntl.ioctl(device, _LOOP_GET_STATUS64, bytes(_STATUS.size))
-                if _STATUS.unpack(told) == (status.st_dev, status.st_ino):
+                answer = fcntl.ioctl(device, _LOOP_GET_STATUS64, bytes(_STATUS.size))
+                if _STATUS.unpack(answer) == (status.st_dev, status.st_ino):
                     return device, f"/dev/{name}"
             os.close(device)
     return None

@@ -29,10 +29,10 @@ def forget(protocol: int, port: int, address: bytes = b"") -> None:
     """Deletes the connections that were made to a port, of one address or (empty) of any. Raises ``OSError``."""
     with open_socket(NETLINK_NETFILTER) as link:
         for answer in request(link, _message(_GET, NLM_F_DUMP)):
-            found = attributes(answer[4:])
-            if _leads_to(found.get(_TUPLE_ORIG, b""), protocol, port, address):
+            tuple_attributes = attributes(answer[4:])
+            if _leads_to(tuple_attributes.get(_TUPLE_ORIG, b""), protocol, port, address):
                 with suppress(FileNotFoundError):
-                    request(link, _message(_DELETE, 0, *_identity(found)))
+                    request(link, _message(_DELETE, 0, *_identity(tuple_attributes)))
 
 
 def _leads_to(tuple_: bytes, protocol: int, port: int, address: bytes) -> bool:

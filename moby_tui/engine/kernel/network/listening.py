@@ -27,25 +27,25 @@ class Listener(NamedTuple):
 
 def listeners(pid: int) -> list[Listener]:
     """Those of the network namespace that a process is in. Raises ``OSError`` if the process is gone."""
-    found = []
+    sockets = []
     for protocol, state in _STATES.items():
         for version in ("", "6"):
             with suppress(FileNotFoundError), open(f"/proc/{pid}/net/{protocol}{version}", encoding="ascii") as file:
-                found += [_listener(protocol, fields) for line in file if (fields := line.split())[3:4] == [state]]
-    return found
+                sockets += [_listener(protocol, fields) for line in file if (fields := line.split())[3:4] == [state]]
+    return sockets
 
 
 def sockets(pids: Iterable[int]) -> set[int]:
     """The inodes of all sockets that processes have open; processes that are gone have none."""
-    found = set()
+    inodes = set()
     for pid in pids:
         with suppress(OSError):
             for name in os.listdir(f"/proc/{pid}/fd"):
                 with suppress(OSError):
                     target = os.readlink(f"/proc/{pid}/fd/{name}")
                     if target.startswith("socket:["):
-                        found.add(int(target[8:-1]))
-    return found
+                        inodes.add(int(target[8:-1]))
+    return inodes
 
 
 def _listener(protocol: str, fields: list[str]) -> Listener:

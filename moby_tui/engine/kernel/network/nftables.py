@@ -252,21 +252,21 @@ class Table:
 
 def chain_of(answer: bytes) -> tuple[str, str]:
     """Table and chain in the body of an answer to ``Table.list_chains``."""
-    found = attributes(answer[4:])
+    values = attributes(answer[4:])
     # other programs' names need not be UTF-8
-    return found.get(_CHAIN_TABLE, b"")[:-1].decode(errors="replace"), found.get(_CHAIN_NAME, b"")[:-1].decode(errors="replace")
+    return values.get(_CHAIN_TABLE, b"")[:-1].decode(errors="replace"), values.get(_CHAIN_NAME, b"")[:-1].decode(errors="replace")
 
 
 def base_of(answer: bytes) -> tuple[bytes, bytes, bytes]:
     """Type, hook and policy in the body of an answer about a chain, as the kernel has them; empty if it is no base chain."""
-    found = attributes(answer[4:])
-    return found.get(_CHAIN_TYPE, b""), found.get(_CHAIN_HOOK, b""), found.get(_CHAIN_POLICY, b"")
+    values = attributes(answer[4:])
+    return values.get(_CHAIN_TYPE, b""), values.get(_CHAIN_HOOK, b""), values.get(_CHAIN_POLICY, b"")
 
 
 def rule_of(answer: bytes) -> tuple[str, bytes]:
     """Chain and expressions, as the kernel encodes them, in the body of an answer to ``Table.list_rules``."""
-    found = attributes(answer[4:])
-    return found.get(_RULE_CHAIN, b"")[:-1].decode(errors="replace"), found.get(_RULE_EXPRESSIONS, b"")
+    values = attributes(answer[4:])
+    return values.get(_RULE_CHAIN, b"")[:-1].decode(errors="replace"), values.get(_RULE_EXPRESSIONS, b"")
 
 
 def is_dormant(answer: bytes) -> bool:
@@ -276,9 +276,9 @@ def is_dormant(answer: bytes) -> bool:
 
 def elements_of(body: bytes) -> list[tuple[str, bytes]]:
     """The set, and key, value and flags, of each element in an answer to ``Table.list_elements``, or in a message that adds some."""
-    found = attributes(body[4:])
-    name = found.get(_ELEMENTS_SET, b"")[:-1].decode(errors="replace")
-    return [(name, _element_of(item)) for _, item in each_attribute(found.get(_ELEMENTS, b""))]
+    values = attributes(body[4:])
+    name = values.get(_ELEMENTS_SET, b"")[:-1].decode(errors="replace")
+    return [(name, _element_of(item)) for _, item in each_attribute(values.get(_ELEMENTS, b""))]
 
 
 def _element_of(item: bytes) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
-from typing import NamedTuple
 
 from moby_tui.engine.kernel.network.netlink import (
     NLM_F_CREATE,
@@ -26,6 +25,8 @@ Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LOOPBACK = 1
+#: The multicast group that is told of interfaces (RTNLGRP_LINK).
+LINK_CHANGES = 1
 
 _RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK, _RTM_NEWADDR, _RTM_DELADDR = 16, 17, 18, 20, 21
 _RTM_NEWROUTE, _RTM_DELROUTE, _RTM_GETROUTE = 24, 25, 26
@@ -44,11 +45,14 @@ _RTMSG = struct.Struct("=BBBBBBBBL")
 _IFADDR = struct.Struct("=BBBBL")
 
 
-class Route(NamedTuple):
+class Route:
     """A route of the main or another table: where to, by which interface (0: none)."""
 
-    destination: Subnet
-    interface: int
+    __slots__ = ("destination", "interface")
+
+    def __init__(self, destination: Subnet, interface: int) -> None:
+        self.destination = destination
+        self.interface = interface
 
 
 def new_veth(name: str, mtu: int, *, peer: str, peer_mac: bytes, peer_netns: int) -> bytes:
@@ -112,6 +116,17 @@ def delete_link(name: str) -> bytes:
     return message(_RTM_DELLINK, 0, _link_header(), text(_IFLA_IFNAME, name))
 
 
+def get_link(name: str) -> bytes:
+    """Asks for an interface. Answered with ENODEV if there is none."""
+    return message(_RTM_GETLINK, 0, _link_header(), text(_IFLA_IFNAME, name))
+
+
+def deleted_link(kind: int, body: bytes) -> int | None:
+    """The number of the interface that a message says was deleted; None if it says something else (as that one left a bridge)."""
+    family, _, index, _, _ = _IFINFO.unpack_from(body)
+    return index if kind == _RTM_DELLINK and family == socket.AF_UNSPEC else None
+
+
 def new_address(index: int, address: Interface, *, scope_link: bool = False) -> bytes:
     """Gives an interface an address; the route to its subnet comes with it."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
@@ -162,10 +177,10 @@ def list_routes(version: int) -> bytes:
 def route_of(answer: bytes) -> Route:
     """A route in the body of an answer to ``list_routes``."""
     family, prefix, *_ = _RTMSG.unpack_from(answer)
-    found = attributes(answer[_RTMSG.size :])
+    values = attributes(answer[_RTMSG.size :])
     nowhere = bytes(4 if family == socket.AF_INET else 16)
-    destination = ipaddress.ip_network((found.get(_RTA_DST, nowhere), prefix), strict=False)
-    return Route(destination, struct.unpack("=L", found[_RTA_OIF])[0] if _RTA_OIF in found else 0)
+    destination = ipaddress.ip_network((values.get(_RTA_DST, nowhere), prefix), strict=False)
+    return Route(destination, struct.unpack("=L", values[_RTA_OIF])[0] if _RTA_OIF in values else 0)
 
 
 def list_links() -> bytes:
@@ -176,8 +191,8 @@ def list_links() -> bytes:
 def mtu_of(answer: bytes) -> tuple[int, int]:
     """Index and MTU of an interface in the body of an answer to ``list_links``."""
     _, _, index, _, _ = _IFINFO.unpack_from(answer)
-    found = attributes(answer[_IFINFO.size :])
-    return index, struct.unpack("=L", found[_IFLA_MTU])[0]
+    values = attributes(answer[_IFINFO.size :])
+    return index, struct.unpack("=L", values[_IFLA_MTU])[0]
 
 
 def _route_header(family: int, scope: int) -> bytes:

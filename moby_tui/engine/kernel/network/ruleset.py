@@ -63,27 +63,27 @@ class Rule(NamedTuple):
 
 def base_chains() -> list[BaseChain]:
     """Those of the families ip, ip6 and inet. Raises ``OSError``."""
-    found = []
+    chains = []
     for answer in _ask(_GETCHAIN):
         parts = attributes(answer[4:])
         if answer[0] in FAMILIES and _CHAIN_HOOK in parts:
             hook = _number(attributes(parts[_CHAIN_HOOK]).get(_HOOK_NUMBER, b""))
             drops = _number(parts.get(_CHAIN_POLICY, b"")) == nft.DROP
             table, name, kind = [_text(parts.get(key, b"")) for key in (_CHAIN_TABLE, _CHAIN_NAME, _CHAIN_TYPE)]
-            found.append(BaseChain(FAMILIES[answer[0]], table, name, kind, hook, drops))
-    return found
+            chains.append(BaseChain(FAMILIES[answer[0]], table, name, kind, hook, drops))
+    return chains
 
 
 def rules() -> list[Rule]:
     """Those of the families ip, ip6 and inet, in their order. Raises ``OSError``."""
-    found = []
+    rules = []
     for answer in _ask(_GETRULE):
         if answer[0] in FAMILIES:
             parts = attributes(answer[4:])
             items = [attributes(item) for _, item in each_attribute(parts.get(_RULE_EXPRESSIONS, b""))]
             expressions = tuple((_text(item.get(_EXPRESSION_NAME, b"")), item.get(_EXPRESSION_DATA, b"")) for item in items)
-            found.append(Rule(FAMILIES[answer[0]], _text(parts[_RULE_TABLE]), _text(parts[_RULE_CHAIN]), expressions))
-    return found
+            rules.append(Rule(FAMILIES[answer[0]], _text(parts[_RULE_TABLE]), _text(parts[_RULE_CHAIN]), expressions))
+    return rules
 
 
 def _ask(kind: int) -> list[bytes]:

@@ -51,8 +51,8 @@ def version() -> str:
     except OSError as error:
         raise _missing() from error
     ask.restype = ctypes.POINTER(_Version)
-    found = ask().contents
-    return f"{found.major}.{found.minor}.{found.micro}"
+    structure = ask().contents
+    return f"{structure.major}.{structure.minor}.{structure.micro}"
 
 
 def _missing() -> MobyError:

@@ -148,13 +148,13 @@ def _action(name: str, errno_ret: int | None) -> int:
 def _architectures(seccomp: dict[str, Any]) -> list[int]:
     """The machine's own architecture is always among them."""
     scmp = library.load()
-    found = {int(scmp.system_arch())}
+    numbers = {int(scmp.system_arch())}
     for name in seccomp.get("architectures") or []:
         number = getattr(scmp.Arch, str(name).removeprefix("SCMP_ARCH_"), None)
         if not isinstance(number, int):
             raise InvalidArgument(f"seccomp profile: unknown architecture {name!r}")
-        found.add(number)
-    return sorted(found)
+        numbers.add(number)
+    return sorted(numbers)
 
 
 def _number(architecture: int, name: str) -> int | None:

@@ -24,7 +24,7 @@ def announced(publish: Publish, options: BuildOptions) -> Iterator[Callable[[Pro
     """
     ident = options.id or os.urandom(16).hex()
     attributes = {"name": ", ".join(options.tags), "dockerfile": options.dockerfile, "target": options.target}
-    attributes = {key: said for key, said in attributes.items() if said}
+    attributes = {key: value for key, value in attributes.items() if value}
 
     def take(line: Progress) -> None:
         if line.aux and "ID" in line.aux:

@@ -65,6 +65,7 @@ class ImageBuilder:
         A failure leaves no container and nothing half-made; the steps before it stay in the cache. The last line with ``aux`` has the ``ID``.
         """
         from moby_tui.engine.resources.builder.job import Job
+        from moby_tui.engine.resources.builder.stores import Stores
 
         options = options or BuildOptions()
         requests.check(options)
@@ -73,9 +74,8 @@ class ImageBuilder:
             stack.enter_context(self._arrival())
             folder = await stack.enter_async_context(staging.claim(self._paths.staging, f"context-{os.urandom(16).hex()}"))
             report = Report()
-            job = Job(
-                self._paths, self._images, self._rows, self._content, self._layers, self._steps, options, report, folder, caller
-            )
+            stores = Stores(self._paths, self._images, self._rows, self._content, self._layers)
+            job = Job(stores, self._steps, options, report, folder, caller)
             async with aclosing(report.of(job.run(context, contexts or {}, stack))) as lines:
                 async for line in lines:
                     took(line)
@@ -117,13 +117,13 @@ class ImageBuilder:
         ``min_free_space`` to be free.
         """
         room = await self.kept_space(reserved_space, max_used_space, min_free_space)
-        found = await self.prunable(all=all, filters=filters, keep_storage=room)
-        digests = self._images.unneeded(found.digests)
-        size = found.size + await in_thread(self._images.measure, digests)
-        await in_thread(pruning.forget, self._paths.build_steps, found.steps)
+        unused = await self.prunable(all=all, filters=filters, keep_storage=room)
+        digests = self._images.unneeded(unused.digests)
+        size = unused.size + await in_thread(self._images.measure, digests)
+        await in_thread(pruning.forget, self._paths.build_steps, unused.steps)
         await self._images.discard(digests)
-        await in_thread(pruning.empty, self._paths.build_mounts, found.mounts)
-        return BuildPruned(caches_deleted=[*found.steps, *found.mounts], space_reclaimed=size)
+        await in_thread(pruning.empty, self._paths.build_mounts, unused.mounts)
+        return BuildPruned(caches_deleted=[*unused.steps, *unused.mounts], space_reclaimed=size)
 
     async def kept_space(self, reserved: int, most: int, free: int) -> int:
         """The bytes of the cache that a prune keeps, as BuildKit computes them (cache/manager.go); 0: none."""

@@ -15,10 +15,10 @@ _KNOWN = (HOST_NETWORK, INSECURE)
 
 def read(names: Iterable[str]) -> frozenset[str]:
     """The allowed entitlements. Raises ``InvalidArgument`` for an unknown name."""
-    found = frozenset(names)
-    for name in sorted(found - set(_KNOWN)):
+    entitlements = frozenset(names)
+    for name in sorted(entitlements - set(_KNOWN)):
         raise InvalidArgument(f"unknown entitlement {name[:80]!r}{nearest(name, _KNOWN)}: it is {' or '.join(_KNOWN)}")
-    return found
+    return entitlements
 
 
 def require(allowed: frozenset[str], name: str, asked: str) -> None:

@@ -6,7 +6,7 @@ gives a descriptor of the folder and the commit's id::
 
     remote = git.parse("https://example.org/project.git#v1:src")
     async with git.checkout(remote, scratch, secrets=shop.secrets) as tree:
-        copying.digest(tree.root, [b""])
+        selection.digest(tree.root, [b""])
         tree.commit
 
 A repository is hostile: no hook, template, filter or configuration of a user is run, no program is asked for a password, no
@@ -164,15 +164,15 @@ class _Git:
         await self._run("remote", "add", "origin", remote.url)
         if not _COMMIT.fullmatch(ref):
             await self._fetch(ref)
-            found = "FETCH_HEAD"
+            revision = "FETCH_HEAD"
         else:
-            found = ref
+            revision = ref
             try:
                 await self._run("fetch", "--quiet", "--no-tags", "--depth=1", "origin", ref)
             except MobyError:
                 # a server may refuse a commit that no ref names: then all refs are fetched
                 await self._run_for_ref(ref, "fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*")
-        await self._run_for_ref(ref, "checkout", "--quiet", "--detach", found, "--")
+        await self._run_for_ref(ref, "checkout", "--quiet", "--detach", revision, "--")
         if (self._folder / ".gitmodules").is_file():
             await self._run_for_ref(ref, "submodule", "--quiet", "update", "--init", "--recursive", "--depth=1", "--checkout")
         return (await self._run("rev-parse", "--verify", "HEAD")).strip()
@@ -195,7 +195,7 @@ class _Git:
     def _explained(self, ref: str, error: MobyError) -> MobyError:
         text = error.message
         where = self._without_password()
-        if any(said in text for said in ("couldn't find remote ref", "not our ref", "not a tree", "did not match any")):
+        if any(phrase in text for phrase in ("couldn't find remote ref", "not our ref", "not a tree", "did not match any")):
             return InvalidArgument(f"{where} has no ref {ref[:80]!r}: name a branch, a tag or a whole commit id after the #")
         if "transport" in text and "not allowed" in text:
             return InvalidArgument(f"{where} has a submodule of a kind that is not fetched: {text}")
@@ -238,15 +238,15 @@ class _Git:
 def _summary(errors: str) -> str:
     """Git's error message, on one line."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    told = [line.partition(": ")[2] for line in lines if line.startswith(("fatal:", "error:", "remote:"))]
-    return "; ".join(dict.fromkeys(told or lines[-1:]))[:500] or "git failed"
+    messages = [line.partition(": ")[2] for line in lines if line.startswith(("fatal:", "error:", "remote:"))]
+    return "; ".join(dict.fromkeys(messages or lines[-1:]))[:500] or "git failed"
 
 
 def _environment(remote: Remote, secrets: Mapping[str, bytes], agent: str) -> dict[str, str]:
     """The environment for git: of the caller's only proxies and the like. The token is not on a command line, where others could read it."""
     given = {name: os.environ[name] for spelled in _PASSED for name in (spelled, spelled.lower()) if name in os.environ}
     batch = f"-o BatchMode=yes -o ConnectTimeout={_PATIENCE}"
-    found = given | {
+    environment = given | {
         "HOME": "/nonexistent",
         "GIT_ALLOW_PROTOCOL": ":".join(_SCHEMES),
         "GIT_ASKPASS": "true",
@@ -260,15 +260,15 @@ def _environment(remote: Remote, secrets: Mapping[str, bytes], agent: str) -> di
         "GIT_TERMINAL_PROMPT": "0",
     }
     if agent:
-        found["SSH_AUTH_SOCK"] = agent
+        environment["SSH_AUTH_SOCK"] = agent
     token = secrets.get(f"{TOKEN}.{remote.host}") or secrets.get(TOKEN)
     if token and remote.url.startswith("https://"):
         value = base64.b64encode(b"x-access-token:" + token.strip()).decode()
         host = urlsplit(remote.url).netloc.rpartition("@")[2]
-        found |= {
+        environment |= {
             "GIT_CONFIG_COUNT": "1",
             # for this host only: neither submodules on other hosts nor redirects get the token
             "GIT_CONFIG_KEY_0": f"http.https://{host}/.extraHeader",
             "GIT_CONFIG_VALUE_0": f"Authorization: basic {value}",
         }
-    return found
+    return environment

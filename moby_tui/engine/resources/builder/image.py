@@ -96,9 +96,11 @@ def configured(image: BuiltImage, config: oci.ImageConfig | None) -> BuiltImage:
     made = decode(encode(config or image.config), oci.ImageConfig)
     made.rootfs = image.config.rootfs
     made.architecture, made.os = made.architecture or image.config.architecture, made.os or image.config.os
-    told = [] if config is None else [entry for entry in image.config.history if not entry.empty_layer]
+    entries = [] if config is None else [entry for entry in image.config.history if not entry.empty_layer]
     missing = layers_without_history(made)
-    made.history += [oci.HistoryEntry() for _ in range(missing - len(told))] + told[len(told) - min(missing, len(told)) :]
+    made.history += [oci.HistoryEntry() for _ in range(missing - len(entries))] + entries[
+        len(entries) - min(missing, len(entries)) :
+    ]
     return BuiltImage(digest_of(encode(made)), made, image.blobs, image.chain)
 
 

@@ -32,15 +32,12 @@ from moby_tui.engine.resources.builder.results.results import Result, Results
 from moby_tui.engine.resources.builder.sources import named
 from moby_tui.engine.resources.builder.sources.bases import Bases
 from moby_tui.engine.resources.builder.sources.context import KEEP_GIT_DIR, Context, Sources
+from moby_tui.engine.resources.builder.stores import Stores
 from moby_tui.engine.resources.dockerfile.parser import excerpt
 from moby_tui.engine.resources.images import platform as platforms
-from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.images.progress import Report
-from moby_tui.engine.resources.images.snapshots.layers import LayerStore
-from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
+from moby_tui.engine.resources.images.store.content import digest_of
 from moby_tui.engine.resources.images.transfer.load import Archive, Loader
-from moby_tui.engine.store.images import ImageRows
-from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.tasks import Once, in_thread
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.patterns import Ignore
@@ -73,39 +70,30 @@ class Job:
 
     def __init__(
         self,
-        paths: Paths,
-        images: ImageManager,
-        rows: ImageRows,
-        content: ContentStore,
-        layers: LayerStore,
+        stores: Stores,
         steps: StepRunner,
         options: BuildOptions,
         report: Report,
         folder: Path,
         caller: Caller | None = None,
     ) -> None:
-        self._paths = paths
-        self._images = images
-        self._rows = rows
-        self._content = content
-        self._layers = layers
+        self._stores = stores
         self._steps = steps
         self._options = options
         self._report = report
         self._folder = folder
         self._epoch = requests.epoch(options)
-        self._layering = Layering(layers, content, paths.staging, latest=self._epoch)
+        self._layering = Layering(stores.layers, stores.content, stores.paths.staging, latest=self._epoch)
         self._narration = Narration(report, count(1), live=options.live)
         self._caller = caller
         self._planned = False
         self._began = datetime.now(UTC)
         #: the paths of the caller's context that are asked for; None for all
         self._paths_taken: list[str] | None = None
-        self._private = paths.exec_root / "build"
+        self._private = stores.paths.exec_root / "build"
         self._supplies = Supplies(options, caller, self._private)
-        self._bases = Bases(images, content, self._supplies, pull=options.pull)
-        login = self._supplies.login
-        self._results = Results(paths, images, rows, content, self._layering, options, login, self._narration)
+        self._bases = Bases(stores.images, stores.content, self._supplies, pull=options.pull)
+        self._results = Results(stores, self._layering, options, self._supplies.login, self._narration)
 
     async def run(
         self, sent: AsyncIterator[bytes] | None, uploads: Mapping[str, AsyncIterator[bytes]], stack: AsyncExitStack
@@ -122,11 +110,11 @@ class Job:
             or options.cache_stores
             or any(kind.startswith(archives) for kind in options.contexts.values())
         ):
-            await self._images.admit_archive()
+            await self._stores.images.admit_archive()
         files = await self._files(sent, sources)
         text = files.dockerfile
         # what is uploaded comes before an answer; what a caller has is asked for once the Dockerfile can be read
-        found = None if self._caller else await self._named(uploads, sources)
+        contexts = None if self._caller else await self._named(uploads, sources)
         try:
             with self._with_excerpt(text):
                 build = Build(text, options)
@@ -138,8 +126,8 @@ class Job:
             return
         self._paths_taken = build.context_paths(self._has_triggers)
         ignore = await files.ignore()
-        found = found or await self._named(uploads, sources)
-        findings = build.findings(lambda name: self._environment(name, found), ignore)
+        contexts = contexts or await self._named(uploads, sources)
+        findings = build.findings(lambda name: self._environment(name, contexts), ignore)
         if options.check and self._caller:
             warned = list(self._warned(findings, build, text))
             self._caller.tell(Examined(options.dockerfile, text, warned, build.targets(), build.outline()))
@@ -150,10 +138,10 @@ class Job:
         if options.check or (findings and build.checks.error):
             self._tell_checks(findings, text)
             return
-        cache = await self._cache(sources, found.archives)
+        cache = await self._cache(sources, contexts.archives)
         for text_of in options.platforms or [""]:
             platform = platforms.parse(text_of)
-            shop = self._workshop(files.context, found.of(platform), cache, build.dockerfile.escape, platform)
+            shop = self._workshop(files.context, contexts.of(platform), cache, build.dockerfile.escape, platform)
             with self._with_excerpt(text):
                 image = await Build(text, options).run(shop)
             if not image.id and self._caller is None:
@@ -163,7 +151,7 @@ class Job:
                 image = BuiltImage(digest_of(encode(image.config)), image.config, [], image.chain)
             self._results.add(await self._published(image, cache))
         # the checks know more after a base image was pulled
-        findings = [] if options.classic else build.findings(lambda name: self._environment(name, found), ignore)
+        findings = [] if options.classic else build.findings(lambda name: self._environment(name, contexts), ignore)
         if findings:
             self._narration.say(Progress(stream=shown(findings, options.dockerfile, text)))
         self._results.attest(self._story(build, text))
@@ -177,8 +165,8 @@ class Job:
         cache = await self._cache(sources, [])
         platform = platforms.parse((options.platforms or [""])[0])
         shop = self._workshop(Once(_no_context), named.NamedContexts({}), cache, "\\", platform)
-        loader = Loader(self._content, self._layers, self._paths.staging)
-        image = await Vertexes(graph, shop, Origins(sources, loader, self._content), self._report).run()
+        loader = Loader(self._stores.content, self._stores.layers, self._stores.paths.staging)
+        image = await Vertexes(graph, shop, Origins(sources, loader, self._stores.content), self._report).run()
         self._results.add(await self._published(configured(image, None), cache))
         if self._caller and (config := await self._caller.made(self._results.made())):
             self._results.replace(await self._published(configured(image, config), cache))
@@ -195,14 +183,14 @@ class Job:
             stack,
             self._supplies,
             caller=self._caller,
-            places=self._paths.build_mounts,
+            places=self._stores.paths.build_mounts,
             keep_git_dir=self._options.build_args.get(KEEP_GIT_DIR, "") in ("1", "true"),
         )
 
     async def _cache(self, sources: Sources, archives: list[Archive]) -> BuildCache:
         """This engine's cache, and those that the caller names. ``archives`` are those that have been sent."""
         options = self._options
-        cache = BuildCache(self._paths.build_steps, self._layers, self._content)
+        cache = BuildCache(self._stores.paths.build_steps, self._stores.layers, self._stores.content)
         if options.classic and options.cache_from:
             cache.histories = Histories(self._local(options.cache_from))
         imported = await import_caches(
@@ -210,7 +198,7 @@ class Job:
             archives,
             [(sources.layout(each.store), each) for each in options.cache_stores],
             cache.is_whole,
-            (self._images, self._content, self._layers, self._paths.staging),
+            (self._stores.images, self._stores.content, self._stores.layers, self._stores.paths.staging),
             self._supplies.login,
             self._narration,
         )
@@ -223,7 +211,7 @@ class Job:
         """Those of the images that are here."""
         for name in names:
             with suppress(NotFound, InvalidArgument):
-                yield stored(self._images.record(name), self._content)
+                yield stored(self._stores.images.record(name), self._stores.content)
 
     def _story(self, build: Build, text: bytes) -> Story:
         outline = build.outline()
@@ -271,8 +259,8 @@ class Job:
         return there.dockerfile(name), there.read(f"{self._options.dockerfile}.dockerignore")
 
     async def _named(self, uploads: Mapping[str, AsyncIterator[bytes]], sources: Sources) -> named.NamedContexts:
-        loader = Loader(self._content, self._layers, self._paths.staging)
-        return await named.gather(self._options.contexts, uploads, sources, loader, self._content, self._narration)
+        loader = Loader(self._stores.content, self._stores.layers, self._stores.paths.staging)
+        return await named.gather(self._options.contexts, uploads, sources, loader, self._stores.content, self._narration)
 
     async def _sent_ignore(self, sources: Sources, text: bytes | None) -> Ignore | None:
         """What ``text``, the Dockerfile's own ignore file, names, or the file in the caller's context."""
@@ -315,7 +303,7 @@ class Job:
             escape=escape,
             scratch=self._folder,
             private=self._private,
-            caches=self._paths.build_mounts,
+            caches=self._stores.paths.build_mounts,
             supplies=self._supplies,
             allowed=entitlements.read(self._options.allow),
             anew=self._options.no_cache,
@@ -333,7 +321,7 @@ class Job:
             steps = travelling.of_image(cache.trail, image)
             annotations |= travelling.annotation(steps)
             image = travelling.with_steps(image, steps, cache.names)
-        known = self._rows.get(image.id)
+        known = self._stores.rows.get(image.id)
         if known is not None and not annotations:
             # an image that a registry may have keeps its digest
             return Result(image, known)
@@ -344,7 +332,7 @@ class Job:
         if found.find(name):
             return None
         try:
-            config = self._images.resolve(name).config.config
+            config = self._stores.images.resolve(name).config.config
         except MobyError:
             return None
         return {entry.partition("=")[0] for entry in (config and config.env) or ()}
@@ -352,14 +340,14 @@ class Job:
     def _warned(self, findings: list[Finding], build: Build, text: bytes) -> Iterator[Warned]:
         """The findings as a caller is told of them."""
         ends = {instruction.line: instruction.end for instruction in build.dockerfile.instructions}
-        for found in findings:
-            lines = found.line, ends.get(found.line, found.line)
-            yield Warned(found.rule, found.text, found.description, found.address, lines, self._options.dockerfile, text)
+        for finding in findings:
+            lines = finding.line, ends.get(finding.line, finding.line)
+            yield Warned(finding.rule, finding.text, finding.description, finding.address, lines, self._options.dockerfile, text)
 
     def _has_triggers(self, name: str) -> bool:
         """True for an image whose ONBUILD instructions may take any file, and for one that is not here yet."""
         try:
-            config = self._images.resolve(name).config.config
+            config = self._stores.images.resolve(name).config.config
         except MobyError:
             return True
         return self._options.pull or bool(config and config.on_build)

@@ -38,7 +38,7 @@ def prunable(
     left for; ``measure`` tells what layers and blobs take that no image has.
     """
     used = {tuple(layers[:count]) for layers in kept for count in range(len(layers) + 1)}
-    found, staying = Prunable([], [], set(), 0), set[str]()
+    unused, staying = Prunable([], [], set(), 0), set[str]()
     for entry in sorted(entries(steps), key=lambda entry: _moment(entry.file), reverse=True):
         with suppress(FileNotFoundError):
             status = entry.file.stat()
@@ -47,10 +47,10 @@ def prunable(
                 staying |= entry.digests
                 room = max(room - size, 0)
             else:
-                found.steps.append(entry.file.name)
-                found.digests |= entry.digests
-                found.size += status.st_blocks * 512
-    found.digests -= staying
+                unused.steps.append(entry.file.name)
+                unused.digests |= entry.digests
+                unused.size += status.st_blocks * 512
+    unused.digests -= staying
     for place in sorted(_files(mounts), key=_moment, reverse=True):
         content = place / "content"
         with _locked(place) as alone:
@@ -60,9 +60,9 @@ def prunable(
             if place.stat().st_mtime >= older_than or (room and size <= room):
                 room = max(room - size, 0)
             else:
-                found.mounts.append(place.name)
-                found.size += size
-    return found
+                unused.mounts.append(place.name)
+                unused.size += size
+    return unused
 
 
 def _moment(path: Path) -> float:

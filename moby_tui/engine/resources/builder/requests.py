@@ -60,8 +60,8 @@ def check(options: BuildOptions) -> None:
 
 
 def _check_outputs(options: BuildOptions) -> None:
-    asked = options.provenance
-    if asked is not None and asked.everything and not any(map(takes_provenance, outputs(options))):
+    provenance = options.provenance
+    if provenance is not None and provenance.everything and not any(map(takes_provenance, outputs(options))):
         raise NotImplementedYet("provenance of an image that is stored alone (use --push, or -o type=oci,dest=FILE)")
     for output in outputs(options):
         if output.kind not in _OUTPUTS:

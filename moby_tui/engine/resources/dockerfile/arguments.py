@@ -53,29 +53,29 @@ def pairs(name: str, value: str, escape: str) -> list[tuple[str, str]]:
         if not rest:
             raise InvalidArgument(f"{name} must have two arguments: write {name} name=value")
         return [(key, rest)]
-    found = []
+    assignments = []
     for word in words:
         key, equals, text = word.partition("=")
         if not equals:
             raise InvalidArgument(f"Syntax error - can't find = in {word[:80]!r}. Must be of the form: name=value")
         if not key:
             raise InvalidArgument(f"{name} names can not be blank")
-        found.append((key, text))
-    return found
+        assignments.append((key, text))
+    return assignments
 
 
 def ports(words: list[str]) -> list[str]:
     """``80``, ``53/udp``, ``8000-8003``, each as ``number/protocol``; what docker run would bind it to, as in ``127.0.0.1:80:8080``,
     means nothing here. Raises ``InvalidArgument``."""
-    found: list[str] = []
+    ports_of_all: list[str] = []
     for word in words:
         _, _, port = word.rpartition(":")
         match = _PORT.fullmatch(port)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
         if match is None or not 0 < first <= last < 65536 or not _is_bound(word[: -len(port) - 1]):
             raise InvalidArgument(f"invalid containerPort: {word[:40]}; write it as 80, 53/udp or 8000-8003")
-        found += [f"{port}/{(match[3] or 'tcp').lower()}" for port in range(first, last + 1)]
-    return found
+        ports_of_all += [f"{port}/{(match[3] or 'tcp').lower()}" for port in range(first, last + 1)]
+    return ports_of_all
 
 
 def _is_bound(text: str) -> bool:
@@ -101,10 +101,10 @@ def check_signal(text: str) -> None:
 
 def duration(name: str, text: str) -> int:
     """``1m30s`` in nanoseconds, as Go writes durations. Raises ``InvalidArgument``; less than a millisecond is too short, 0 inherits."""
-    found = _DURATION.findall(text)
-    if text != "0" and (not found or "".join(number + unit for number, unit in found) != text):
+    parts = _DURATION.findall(text)
+    if text != "0" and (not parts or "".join(number + unit for number, unit in parts) != text):
         raise InvalidArgument(f"invalid duration {text[:40]!r} of --{name}; write it as 30s or 1m30s")
-    nanoseconds = round(sum(float(number) * _NANOSECONDS[unit] for number, unit in found))
+    nanoseconds = round(sum(float(number) * _NANOSECONDS[unit] for number, unit in parts))
     if 0 < nanoseconds < 10**6:
         raise InvalidArgument(f'Interval "{name}" cannot be less than 1ms')
     return nanoseconds

@@ -35,8 +35,8 @@ class Glob:
     def replaced(self, text: str, new: str, *, all: bool) -> str:
         """With ``new`` in the place of the first match, or of each; a match is as long as it can be."""
         done, at = "", 0
-        while found := self._search(text, at):
-            start, end = found
+        while span := self._search(text, at):
+            start, end = span
             done += text[at:start] + new
             if end == start:
                 done += text[start : start + 1]
@@ -48,26 +48,26 @@ class Glob:
 
     def _search(self, text: str, begin: int) -> tuple[int, int] | None:
         """The first match, and of those that begin there the longest."""
-        found: tuple[int, int] | None = None
+        longest: tuple[int, int] | None = None
         # the earliest beginning of each way
         ways: dict[int, int] = {}
         for position in range(begin, len(text) + 1):
-            if found is None:
+            if longest is None:
                 for state in self._closed({0}):
                     ways.setdefault(state, position)
             start = ways.pop(len(self._tokens), None)
             if start is not None:
-                found = start, position
-            if found is not None:
-                ways = {state: start for state, start in ways.items() if start <= found[0]}
-            if position == len(text) or (found and not ways):
+                longest = start, position
+            if longest is not None:
+                ways = {state: start for state, start in ways.items() if start <= longest[0]}
+            if position == len(text) or (longest and not ways):
                 break
             after: dict[int, int] = {}
             for state, start in sorted(ways.items(), key=lambda way: way[1]):
                 for next_state in self._closed(self._after({state}, text[position])):
                     after.setdefault(next_state, start)
             ways = after
-        return found
+        return longest
 
     def _closed(self, states: set[int]) -> set[int]:
         """Adds the positions that are reached without a character: a star may match nothing."""
@@ -80,13 +80,13 @@ class Glob:
         return states
 
     def _after(self, states: set[int], char: str) -> set[int]:
-        found = set[int]()
+        following = set[int]()
         for state in states:
             if state == len(self._tokens):
                 continue
             token, fixed = self._tokens[state]
             if not fixed and token == _MANY:
-                found.add(state)
+                following.add(state)
             elif token == char or (not fixed and token == _ANY):
-                found.add(state + 1)
-        return found
+                following.add(state + 1)
+        return following

@@ -44,13 +44,13 @@ def read(text: str) -> Mode:
         return Mode(text, int(text, 8))
     actions: list[tuple[str, str, str]] = []
     for clause in text.split(","):
-        found = _CLAUSE.fullmatch(clause)
-        if found is None:
+        clause_match = _CLAUSE.fullmatch(clause)
+        if clause_match is None:
             raise InvalidArgument(
                 f"invalid chmod parameter: '{text[:40]}'. write it in octal, between 0 and 07777, or as changes such as u+x,go-w"
             )
-        whom = "".join(dict.fromkeys(found[1].replace("a", "ugo"))) or "ugo"
-        actions += [(whom, how, what) for how, what in _ACTION.findall(found[2])]
+        whom = "".join(dict.fromkeys(clause_match[1].replace("a", "ugo"))) or "ugo"
+        actions += [(whom, how, what) for how, what in _ACTION.findall(clause_match[2])]
     return Mode(text, None, tuple(actions))
 
 

@@ -127,10 +127,10 @@ def _check_characters(line: _Line) -> None:
 
 def parse_trigger(line: int, text: str, escape: str = "\\") -> Instruction:
     """Parses the instruction of an ONBUILD. Raises ``InvalidArgument``."""
-    found = _logical_lines(text.strip().split("\n"), escape)
-    if len(found) != 1:
+    lines = _logical_lines(text.strip().split("\n"), escape)
+    if len(lines) != 1:
         raise wrong(line, "ONBUILD requires one instruction")
-    instruction = replace(_instruction(replace(found[0], start=line), escape), line=line)
+    instruction = replace(_instruction(replace(lines[0], start=line), escape), line=line)
     if instruction.name == "ONBUILD":
         raise wrong(line, "ONBUILD isn't allowed as an ONBUILD trigger: it cannot be chained")
     if instruction.name in ("FROM", "MAINTAINER"):
@@ -184,16 +184,16 @@ def _directives(lines: list[str]) -> dict[str, str]:
     """Reads the directives: lines at the very top, before any other comment, instruction or empty line."""
     directives: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
-        found = _DIRECTIVE.fullmatch(line.strip())
-        if found is None or (name := found[1].lower()) not in ("escape", "syntax", "check"):
+        directive = _DIRECTIVE.fullmatch(line.strip())
+        if directive is None or (name := directive[1].lower()) not in ("escape", "syntax", "check"):
             break
         if name in directives:
             raise wrong(number, f"only one {name} parser directive can be used")
-        directives[name] = found[2]
-        if name == "escape" and found[2] not in ("\\", "`"):
-            raise wrong(number, f"invalid escape token '{found[2][:20]}'; it must be \\ or `")
-        if name == "syntax" and not is_our_frontend(found[2]):
-            raise NotImplementedYet(f"syntax {found[2][:80]} (Dockerfile line {number})")
+        directives[name] = directive[2]
+        if name == "escape" and directive[2] not in ("\\", "`"):
+            raise wrong(number, f"invalid escape token '{directive[2][:20]}'; it must be \\ or `")
+        if name == "syntax" and not is_our_frontend(directive[2]):
+            raise NotImplementedYet(f"syntax {directive[2][:80]} (Dockerfile line {number})")
     return directives
 
 
@@ -215,8 +215,8 @@ def _logical_lines(lines: list[str], escape: str) -> list[_Line]:
             continue
         if not parts:
             start, line = number, line.lstrip()
-        if found := continued.search(line):
-            parts.append(line[: found.start(1)])
+        if continuation := continued.search(line):
+            parts.append(line[: continuation.start(1)])
             continue
         whole = "".join([*parts, line]).strip()
         documents = _documents(start, whole, escape, numbered)
@@ -235,11 +235,11 @@ def _documents(start: int, text: str, escape: str, following: Iterator[tuple[int
         name, *rests = rests[0].split(None, 1)
     if name.upper() not in _WITH_DOCUMENTS or not rests or _is_list(rests[0]):
         return []
-    found: list[Document] = []
+    documents: list[Document] = []
     for word in shell_words.raw_words(rests[0], escape):
         if (marker := _MARKER.fullmatch(word)) and not marker[2].isdecimal():
-            found.append(_document(start, marker, escape, following))
-    return found
+            documents.append(_document(start, marker, escape, following))
+    return documents
 
 
 def _is_list(text: str) -> bool:
@@ -291,7 +291,7 @@ def _split_flags(line: int, name: str, rest: str, escape: str) -> tuple[dict[str
     while rest.startswith("--", start):
         end = shell_words.word_end(rest, start, escape)
         word = rest[start:end]
-        start = found.start() if (found := _SOMETHING.search(rest, end)) else len(rest)
+        start = match.start() if (match := _SOMETHING.search(rest, end)) else len(rest)
         if word == "--":
             break
         flag, _, value = word[2:].partition("=")

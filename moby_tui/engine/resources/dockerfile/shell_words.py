@@ -55,9 +55,9 @@ def raw_words(text: str, escape: str = "\\") -> list[str]:
     """The words of a line as they are written, quotes and escapes and all."""
     words: list[str] = []
     position = 0
-    while found := _SOMETHING.search(text, position):
-        position = word_end(text, found.start(), escape)
-        words.append(text[found.start() : position])
+    while match := _SOMETHING.search(text, position):
+        position = word_end(text, match.start(), escape)
+        words.append(text[match.start() : position])
     return words
 
 
@@ -108,23 +108,23 @@ class _Cursor:
 
     def _until(self, stop: str) -> list[tuple[str, bool]]:
         """Up to and with ``stop`` (empty: to the end)."""
-        found: list[tuple[str, bool]] = []
+        pieces: list[tuple[str, bool]] = []
         while char := self._next():
             if char == stop:
-                return found
+                return pieces
             if char == "'":
-                found.append((self._single_quoted(), True))
+                pieces.append((self._single_quoted(), True))
             elif char == '"':
-                found.append((self._double_quoted(), True))
+                pieces.append((self._double_quoted(), True))
             elif char == "$":
-                found.append((self._dollar(), False))
+                pieces.append((self._dollar(), False))
             elif char == self._escape:
-                found.append((self._next(), True))
+                pieces.append((self._next(), True))
             else:
-                found.append((char, False))
+                pieces.append((char, False))
         if stop:
             raise self._unfinished(stop)
-        return found
+        return pieces
 
     def _single_quoted(self) -> str:
         end = self._text.find("'", self._position)
@@ -202,23 +202,23 @@ class _Cursor:
             return Glob(pattern).replaced(value, new, all=twice) if pattern else value
         pattern, _ = self._pattern("}")
         if operator == "#":
-            found = list(Glob(pattern).ends(value))
-            return value[found[-1 if twice else 0] :] if found else value
-        found = list(Glob(pattern).beginnings(value))
-        return value[: found[-1 if twice else 0]] if found else value
+            positions = list(Glob(pattern).ends(value))
+            return value[positions[-1 if twice else 0] :] if positions else value
+        positions = list(Glob(pattern).beginnings(value))
+        return value[: positions[-1 if twice else 0]] if positions else value
 
     def _pattern(self, stops: str) -> tuple[list[tuple[str, bool]], str]:
         """A pattern up to one of ``stops``, and which it was."""
-        found: list[tuple[str, bool]] = []
+        pieces: list[tuple[str, bool]] = []
         while char := self._next():
             if char in stops:
-                return found, char
+                return pieces, char
             if char == self._escape:
-                found.append((self._next(), True))
+                pieces.append((self._next(), True))
             elif char == "$":
-                found.append((self._dollar(), True))
+                pieces.append((self._dollar(), True))
             else:
-                found.append((char, False))
+                pieces.append((char, False))
         raise self._unfinished("}")
 
     def _name(self) -> str:
@@ -245,12 +245,12 @@ class _TextCursor(_Cursor):
     def _until(self, stop: str) -> list[tuple[str, bool]]:
         if stop:
             return super()._until(stop)
-        found: list[tuple[str, bool]] = []
+        pieces: list[tuple[str, bool]] = []
         while char := self._next():
             if char == "$":
-                found.append((self._dollar(), False))
+                pieces.append((self._dollar(), False))
             elif char == self._escape and self._peek() == "$":
-                found.append((self._next(), True))
+                pieces.append((self._next(), True))
             else:
-                found.append((char, False))
-        return found
+                pieces.append((char, False))
+        return pieces

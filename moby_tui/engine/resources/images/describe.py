@@ -92,7 +92,6 @@ def history(record: ImageRecord, references: list[str]) -> list[ImageHistory]:
         )
         for entry in record.config.history
     ]
-    steps += [ImageHistory(id="<missing>", created=0, created_by="", size=size) for size in sizes]
     steps.reverse()
     if steps:
         steps[0].id, steps[0].tags = record.id, tags(references) or None

@@ -43,27 +43,27 @@ class _Path:
 def explore(record: ImageRecord, diffs: list[Path]) -> ImageExploration:
     """``diffs`` are the unpacked layers, the lowest first. Blocking."""
     commands = [entry.created_by for entry in record.config.history if not entry.empty_layer]
-    found = ImageExploration(id=record.id)
+    exploration = ImageExploration(id=record.id)
     for index, diff_id in enumerate(record.config.rootfs.diff_ids):
         command = commands[index] if index < len(commands) else ""
-        found.layers.append(ExploredLayer(index=index, diff_id=diff_id, created_by=command))
+        exploration.layers.append(ExploredLayer(index=index, diff_id=diff_id, created_by=command))
     smallest = copies = 0
     largest: list[tuple[int, bytes, int]] = []
     for path in _paths(diffs):
-        sizes, hidden = _account(path, found)
+        sizes, hidden = _account(path, exploration)
         smallest += min(sizes, default=0)
         copies += sum(sizes)
         if hidden:
             heapq.heappush(largest, (sum(hidden), path.path, len(hidden)))
             if len(largest) > _MOST_WASTED:
                 heapq.heappop(largest)
-    found.size = sum(layer.size for layer in found.layers)
-    found.wasted = sum(layer.wasted for layer in found.layers)
-    found.efficiency = smallest / copies if copies else 1.0
-    found.wasted_files = [
+    exploration.size = sum(layer.size for layer in exploration.layers)
+    exploration.wasted = sum(layer.wasted for layer in exploration.layers)
+    exploration.efficiency = smallest / copies if copies else 1.0
+    exploration.wasted_files = [
         WastedFile(path=_text(name), copies=count, size=size) for size, name, count in sorted(largest, reverse=True)
     ]
-    return found
+    return exploration
 
 
 def changes(diffs: list[Path], layer: int | None) -> Iterator[FileChange]:

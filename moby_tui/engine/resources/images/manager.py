@@ -22,7 +22,7 @@ from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records.images import ImageConfig, ImageRecord
 from moby_tui.engine.tasks import in_thread
 from moby_tui.engine_options import EngineOptions
-from moby_tui.errors import Forbidden, InvalidArgument, NotFound, StorageReadOnly
+from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound, StorageReadOnly
 from moby_tui.reference import parse, parse_tag
 from moby_tui.schema.base import Filters
 
@@ -165,7 +165,7 @@ class ImageManager:
         describe.check_list_filters(filters)
         dangling = describe.flag(filters, "dangling", None)
         references, records = self._rows.references(), self._rows.all()
-        found = []
+        summaries = []
         for record in records:
             names = references.get(record.id, [])
             if describe.matches(record, names, filters, self._names.find, dangling=dangling):
@@ -174,8 +174,8 @@ class ImageManager:
                     summary.shared_size = describe.shared(record, records)
                 if manifests:
                     summary.manifests = await self._variants(record, records)
-                found.append(summary)
-        return sorted(found, key=lambda image: image.created, reverse=True)
+                summaries.append(summary)
+        return sorted(summaries, key=lambda image: image.created, reverse=True)
 
     async def _variants(self, record: ImageRecord, records: builtins.list[ImageRecord]) -> builtins.list[ManifestSummary]:
         from moby_tui.engine.resources.images.variants import variants
@@ -213,18 +213,23 @@ class ImageManager:
         """Sends an image to the registry that its name names; ``all_tags``: every tag of the repository that is here; ``platform``: of
         the image's index the one that fits.
 
-        Raises ``NotFound``, ``Unauthorized``, ``Unavailable``, the first behind a line that says where it would go; lines as Docker's."""
+        Raises ``NotFound``, ``Unauthorized``, ``Unavailable``, the first behind a line that says where it would go if no platform is asked
+        for; lines as Docker's."""
         from moby_tui.schema.image import Progress
 
-        asked = parse(reference)
-        if asked.digest:
+        parsed = parse(reference)
+        if parsed.digest:
             raise InvalidArgument("cannot push a digest reference")
-        if all_tags and asked.tag:
+        if all_tags and parsed.tag:
             raise InvalidArgument("tag can't be used with --all-tags/-a")
         report = self._report()
-        yield Progress(status=f"The push refers to repository [{asked.domain}/{asked.path}]")
-        named = self._names.pushed(asked, all_tags=all_tags)
+        first = Progress(status=f"The push refers to repository [{parsed.domain}/{parsed.path}]")
+        if not platform:
+            yield first
+        named = self._names.pushed(parsed, all_tags=all_tags)
         wanted = [(name, self._of_platform(record, name.familiar, platform)) for name, record in named]
+        if platform:
+            yield first
         async with aclosing(report.of(self._transfers.push(wanted, auth, report))) as lines:
             async for line in lines:
                 yield line
@@ -252,15 +257,18 @@ class ImageManager:
     def _saved(self, refs: Sequence[str], platforms: Sequence[str]) -> builtins.list[Saved]:
         from moby_tui.engine.resources.images.transfer.save import Saved
 
-        found: dict[str, Saved] = {}
+        images: dict[str, Saved] = {}
         for ref in refs:
             for named, reference in self._names.named(ref):
                 for platform in platforms or [""]:
-                    record = self._of_platform(named, ref, platform)
-                    image = found.setdefault(record.id, Saved(record))
+                    try:
+                        record = self._of_platform(named, ref, platform)
+                    except NotFound as error:  # to Docker it is no missing image
+                        raise MobyError(f"no suitable export target found for platform {platform}") from error
+                    image = images.setdefault(record.id, Saved(record))
                     if reference is not None and reference not in image.references:
                         image.references.append(reference)
-        return [*found.values()]
+        return [*images.values()]
 
     async def import_tar(
         self,
@@ -288,11 +296,10 @@ class ImageManager:
         """The image of an index for a platform; the image itself without a platform. Raises ``NotFound``."""
         if not platform:
             return record
-        from moby_tui.engine.resources.images import platform as platforms
         from moby_tui.engine.resources.images.variants import of_platform
 
         present = {other.manifest: other for other in self._rows.all()}
-        return of_platform(record, name, platforms.parse(platform), present, self._content)
+        return of_platform(record, name, platform, present, self._content)
 
     async def inspect(self, ref: str, *, platform: str = "") -> ImageInspect:
         from moby_tui.engine.resources.images import describe
@@ -321,8 +328,8 @@ class ImageManager:
         record = self._names.find(ref)
         self._check_layer(ref, record, layer)
         with self._transfers.arrival():
-            found = changes(self._diffs(record), layer)
-            while batch := await in_thread(lambda: [*islice(found, _BATCH)]):
+            files = changes(self._diffs(record), layer)
+            while batch := await in_thread(lambda: [*islice(files, _BATCH)]):
                 for change in batch:
                     yield change
 
@@ -331,8 +338,8 @@ class ImageManager:
         from moby_tui.engine.archive.listing import listing
 
         with self._shown(ref, layer) as root:
-            found = listing(root, path, "the image")
-            while batch := await in_thread(lambda: [*islice(found, _BATCH)]):
+            entries = listing(root, path, "the image")
+            while batch := await in_thread(lambda: [*islice(entries, _BATCH)]):
                 for entry in batch:
                     yield entry
 
@@ -401,8 +408,8 @@ class ImageManager:
         reference = self._names.elsewhere(ref)
         async with Mirrors(reference, auth, self.options()) as source:
             digests = self._names.digests_of(reference) or [(await source.manifest(reference.tag)).digest]
-            found = attestations.find(source, digests[0], statements=statements, predicate_type=predicate_type)
-            return [attestation async for attestation in found]
+            documents = attestations.find(source, digests[0], statements=statements, predicate_type=predicate_type)
+            return [attestation async for attestation in documents]
 
     def _diffs(self, record: ImageRecord) -> builtins.list[Path]:
         return [self.layers.folder(diff_id) / "diff" for diff_id in record.config.rootfs.diff_ids]
@@ -457,7 +464,9 @@ class ImageManager:
         reference = self._names.reference_of(ref)
         removal = self._removal()
         deleted: builtins.list[ImageDeleted] = []
-        for record in {(found := self._of_platform(named, ref, one)).id: found for one in platforms or [""]}.values():
+        for record in {
+            (image_record := self._of_platform(named, ref, one)).id: image_record for one in platforms or [""]
+        }.values():
             if reference is None or record.id != named.id:
                 deleted += await removal.by_id(record, force=force)
             else:

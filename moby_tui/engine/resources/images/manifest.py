@@ -93,15 +93,15 @@ def kind_of(document: oci.Manifest | oci.Index, media_type: str) -> str:
 def platform_of(config: bytes, name: str) -> oci.Platform:
     """The platform that a manifest's configuration names; members that it lacks are empty. Raises ``InvalidArgument``."""
     try:
-        found = decode(config, _Built)
+        configuration = decode(config, _Built)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise InvalidArgument(f"the configuration of {name} is invalid: {error}") from error
     return oci.Platform(
-        architecture=found.architecture or "",
-        os=found.os or "",
-        os_version=found.os_version or "",
-        os_features=found.os_features or [],
-        variant=found.variant or "",
+        architecture=configuration.architecture or "",
+        os=configuration.os or "",
+        os_version=configuration.os_version or "",
+        os_features=configuration.os_features or [],
+        variant=configuration.variant or "",
     )
 
 
@@ -111,14 +111,14 @@ def is_foreign(layer: oci.Descriptor) -> bool:
 
 
 def _kind(document: dict[str, Any], media_type: str, name: str) -> str:
-    said = document.get("mediaType") or ""
+    declared = document.get("mediaType") or ""
     shape = oci.MEDIA_INDEX if "manifests" in document else oci.MEDIA_MANIFEST
     known = media_type if media_type in INDEX_TYPES + MANIFEST_TYPES else ""
-    kind = known or said or shape
+    kind = known or declared or shape
     if kind not in INDEX_TYPES + MANIFEST_TYPES:
         raise InvalidArgument(f"{name} has a manifest of unknown type {str(kind)[:100]!r}")
     foreign = ("config", "layers") if kind in INDEX_TYPES else ("manifests",)
-    if (said and said != kind) or any(document.get(field) is not None for field in foreign):
+    if (declared and declared != kind) or any(document.get(field) is not None for field in foreign):
         raise InvalidArgument(f"the manifest of {name} is ambiguous: its type and its fields do not agree; refused")
     return str(kind)
 

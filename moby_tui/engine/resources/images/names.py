@@ -11,8 +11,8 @@ from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.reference import Reference, parse
 
-_ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
-_ID_PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
+_ID = r"(?:sha256:)?([0-9a-f]{64})"
+_ID_PREFIX = r"(?:sha256:)?([0-9a-f]{1,64})"
 
 
 class Names:
@@ -23,19 +23,19 @@ class Names:
 
     def find(self, ref: str) -> ImageRecord:
         """Docker's order: full id, reference, unique prefix of an id."""
-        if (full := _ID.fullmatch(ref)) and (record := self._rows.get("sha256:" + full[1])):
+        if (full := re.fullmatch(_ID, ref)) and (record := self._rows.get("sha256:" + full[1])):
             return record
         if reference := self.reference_of(ref):
             record = self._rows.by_reference(reference.key)
             assert record
             return record
-        if prefix := _ID_PREFIX.fullmatch(ref):
+        if prefix := re.fullmatch(_ID_PREFIX, ref):
             ids = self._rows.by_prefix(prefix[1])
             if len(ids) > 1:
                 raise InvalidArgument(f"multiple IDs found with provided prefix: {ref}")
             if ids and (record := self._rows.get(ids[0])):
                 return record
-        if not _ID_PREFIX.fullmatch(ref):
+        if not re.fullmatch(_ID_PREFIX, ref):
             parse(ref)  # InvalidArgument rather than NotFound for text that cannot be a name
         raise missing(ref)
 
@@ -49,7 +49,7 @@ class Names:
 
     def elsewhere(self, ref: str) -> Reference:
         """The name under which a registry has an image; for an id, the image's first name. Raises ``NotFound``."""
-        if self.reference_of(ref) is None and _ID_PREFIX.fullmatch(ref):
+        if self.reference_of(ref) is None and re.fullmatch(_ID_PREFIX, ref):
             names = sorted(map(parse, self._rows.references_of(self.find(ref).id)), key=lambda name: bool(name.digest))
             if not names:
                 raise NotFound(f"{ref} has no name: nothing is known of it in a registry")
@@ -75,27 +75,30 @@ class Names:
     def named(self, ref: str) -> Iterator[tuple[ImageRecord, Reference | None]]:
         """The images that a name stands for, each with its full name; with an id, without a name."""
         with suppress(InvalidArgument):
-            asked = parse(ref)
-            if not asked.tag and not asked.digest:
+            parsed = parse(ref)
+            if not parsed.tag and not parsed.digest:
                 known = [(ident, parse(key)) for ident, keys in self._rows.references().items() for key in keys]
-                tags = [(ident, name) for ident, name in known if name.repository == asked.repository and name.tag]
+                tags = [(ident, name) for ident, name in known if name.repository == parsed.repository and name.tag]
                 for ident, name in tags:
                     if record := self._rows.get(ident):
                         yield record, name
                 if tags:
                     return
         reference = self.reference_of(ref)
-        yield self.find(ref), reference if reference and reference.tag else None
+        try:
+            yield self.find(ref), reference if reference and reference.tag else None
+        except NotFound as error:  # without the tag, as Docker tells what cannot be saved
+            raise NotFound(f"No such image: {ref}") from error
 
     def pushed(self, asked: Reference, *, all_tags: bool) -> list[tuple[Reference, ImageRecord]]:
         """Raises ``NotFound``."""
         if all_tags:
             keys = [(ident, parse(key)) for ident, names in self._rows.references().items() for key in names]
             tags = [(name, self._rows.get(ident)) for ident, name in keys if name.tag and name.repository == asked.repository]
-            found = [(name, record) for name, record in tags if record]
-            if not found:
+            pairs = [(name, record) for name, record in tags if record]
+            if not pairs:
                 raise NotFound(f"An image does not exist locally with the tag: {asked.familiar_repository}")
-            return found
+            return pairs
         wanted = asked.tagged()
         record = self._rows.by_reference(wanted.key)
         if record is None:
@@ -104,14 +107,14 @@ class Names:
 
     def lenders(self, target: Reference) -> dict[str, list[str]]:
         """For each blob the repositories of the same registry from or to which an image with this blob was pulled or pushed."""
-        found: dict[str, list[str]] = {}
+        sources: dict[str, list[str]] = {}
         for ident, keys in self._rows.references().items():
             names = [parse(key) for key in keys]
             paths = {name.path for name in names if name.digest and name.domain == target.domain}
             record = self._rows.get(ident) if paths else None
             for digest in record.blobs if record else []:
-                found.setdefault(digest, []).extend(sorted(paths))
-        return found
+                sources.setdefault(digest, []).extend(sorted(paths))
+        return sources
 
 
 def missing(name: str) -> NotFound:

@@ -110,14 +110,14 @@ class Removal:
         """Removes images without a tag (``dangling=false``: all) that no container uses, and layers and blobs that belong to no image."""
         from moby_tui.engine.resources.images.store import partial
 
-        found = await self.prunable(filters, find)
-        for record, references in found.images:
+        unused = await self.prunable(filters, find)
+        for record, references in unused.images:
             self._untag(record, references)
             self._unregister(record)
-        await self.discard(found.digests)
+        await self.discard(unused.digests)
         if _is_broad(filters):
             await in_thread(partial.collect, self._paths.staging, most=0)
-        return found.answer()
+        return unused.answer()
 
     async def prunable(self, filters: Filters | None, find: Callable[[str], ImageRecord], gone: Collection[str] = ()) -> Prunable:
         """What ``prune`` would remove now, if the containers ``gone`` were removed."""

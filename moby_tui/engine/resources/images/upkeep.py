@@ -24,8 +24,8 @@ def is_due(paths: Paths, database: Database) -> bool:
 
 def is_staging_used(paths: Paths) -> bool:
     """Whether somebody makes something, or was killed while making it."""
-    with os.scandir(paths.staging) as found:
-        return any(True for _ in found)
+    with os.scandir(paths.staging) as entries:
+        return any(True for _ in entries)
 
 
 def is_of_this_boot(paths: Paths) -> bool:

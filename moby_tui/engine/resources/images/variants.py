@@ -25,17 +25,21 @@ def variants(
 
 
 def of_platform(
-    record: ImageRecord, name: str, wanted: oci.Platform, present: dict[str, ImageRecord], content: ContentStore
+    record: ImageRecord, name: str, platform: str, present: dict[str, ImageRecord], content: ContentStore
 ) -> ImageRecord:
     """The image itself if it is for the platform, else the local image of the same index that is. Raises ``NotFound``. Blocking."""
+    wanted = platforms.parse(platform)
     if platforms.runs(wanted, _platform(record)):
         return record
-    for descriptor in _index(record, content):
-        here = present.get(descriptor.digest)
-        if here and descriptor.platform and platforms.runs(wanted, descriptor.platform):
-            return here
+    here = {entry.digest: entry for entry in _index(record, content) if entry.digest in present}
+    for descriptor in here.values():
+        if descriptor.platform and platforms.runs(wanted, descriptor.platform):
+            return present[descriptor.digest]
+    if len(here) > 1:
+        raise NotFound(f"image with reference {name} was found but does not provide the specified platform ({platform})")
     raise NotFound(
-        f"image with reference {name} was found but does not provide the specified platform ({platforms.text(wanted)})"
+        f"image with reference {name} was found but its platform ({platforms.text(_platform(record))}) "
+        f"does not match the specified platform ({platform})"
     )
 
 
@@ -78,21 +82,21 @@ def _platform(record: ImageRecord) -> oci.Platform:
 def _summary(
     descriptor: oci.Descriptor, here: ImageRecord | None, content: ContentStore, users: list[str], asked: ImageRecord
 ) -> ManifestSummary:
-    found = ManifestSummary(id=descriptor.digest, descriptor=descriptor, available=here is not None)
+    summary = ManifestSummary(id=descriptor.digest, descriptor=descriptor, available=here is not None)
     if descriptor.annotations.get(_REFERENCE_TYPE) == "attestation-manifest":
-        found.kind = "attestation"
-        found.attestation_data = AttestationData(subject=descriptor.annotations.get(_REFERENCE_DIGEST, ""))
-        return found
+        summary.kind = "attestation"
+        summary.attestation_data = AttestationData(subject=descriptor.annotations.get(_REFERENCE_DIGEST, ""))
+        return summary
     platform = descriptor.platform or (_platform(here) if here else None)
     if platform is None:
-        return found
-    found.kind = "image"
-    found.image_data = ImageData(platform=platform)
+        return summary
+    summary.kind = "image"
+    summary.image_data = ImageData(platform=platform)
     if here is not None:
         document, size = _manifest(here, content)
         sizes = {blob.digest: blob.size for blob in (document.config, *document.layers) if content.has(blob.digest)}
         packed = size + sum(sizes.values())
-        found.size = ManifestSize(content=packed, total=packed + here.size)
-        found.image_data.size = UnpackedSize(unpacked=here.size)
-        found.image_data.containers = users if here.id == asked.id else []
-    return found
+        summary.size = ManifestSize(content=packed, total=packed + here.size)
+        summary.image_data.size = UnpackedSize(unpacked=here.size)
+        summary.image_data.containers = users if here.id == asked.id else []
+    return summary

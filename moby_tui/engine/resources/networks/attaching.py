@@ -8,7 +8,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.network import netns
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 _CLOSING = TeardownStep(close=1)
 
 
-class Published(NamedTuple):
+class Published(Struct, frozen=True):
     """A bound port of the host, and its holding."""
 
     holding: Holding
@@ -224,7 +226,8 @@ class Attaching:
     def _lead(self, network: NetworkRecord, endpoint: Endpoint, bound: list[Published]) -> None:
         """Writes the records of the ports, and has the firewall send their traffic to an endpoint of a bridge network. Raises ``OSError``."""
         everything: list[Publication] = []
-        for holding, port in bound:
+        for published in bound:
+            holding, port = published.holding, published.port
             publications = self.publications(endpoint, port)
             withdrawing = (
                 [TeardownStep(netlink=NETLINK_NETFILTER, data=self._firewall.withdrawing(publications).hex())]
@@ -252,8 +255,8 @@ class Attaching:
                 )
             self._lead(network, endpoint, bound)
         except BaseException as error:
-            for holding, _ in bound:
-                holding.release()
+            for published in bound:
+                published.holding.release()
             if isinstance(error, OSError):
                 raise MobyError(f"cannot publish ports of the container: {(error.strerror or str(error)).lower()}") from error
             raise

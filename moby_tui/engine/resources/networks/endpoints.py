@@ -9,6 +9,8 @@ from collections.abc import Collection, Container, Iterable, Sequence
 from itertools import count
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from moby_tui.engine.resources.networks import bridge_options
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Subnet
 from moby_tui.engine.resources.networks.leases import Leases, PoolExhausted
@@ -33,7 +35,7 @@ class Place(NamedTuple):
     requested: EndpointSettings
 
 
-class ContainerNames(NamedTuple):
+class ContainerNames(Struct, frozen=True):
     """The id, the name and the host name of a container."""
 
     id: str

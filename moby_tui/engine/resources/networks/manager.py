@@ -213,8 +213,8 @@ class NetworkManager:
         is_empty = False
         while not is_empty:
             if members := await self._members(network):
-                told = ", ".join(f'name:"{name}" id:"{ident[:12]}"' for ident, name in members.items())
-                raise Forbidden(f"error while removing network: network {network.name} has active endpoints ({told})")
+                endpoints_text = ", ".join(f'name:"{name}" id:"{ident[:12]}"' for ident, name in members.items())
+                raise Forbidden(f"error while removing network: network {network.name} has active endpoints ({endpoints_text})")
             is_empty = await in_thread(lambda: self._remove_empty(network))
 
     def _remove_empty(self, network: NetworkRecord) -> bool:

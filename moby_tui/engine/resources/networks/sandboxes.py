@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -32,22 +32,24 @@ from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import ContainerSummary
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from moby_tui.engine.resources.networks.ports import PortRequest
+
+    class Networks(Protocol):
+        """The part of ``manager.NetworkManager`` that this module calls."""
+
+        list_containers: Callable[[], Awaitable[list[ContainerSummary]]] | None
+
+        def find(self, ref: str) -> NetworkRecord: ...
+        def find_for(self, mode: str) -> NetworkRecord: ...
+        async def ready(self, network: NetworkRecord) -> NetworkRecord: ...
+        def publish_connection(self, action: str, network: NetworkRecord, container_id: str) -> None: ...
+
 
 T = TypeVar("T")
 #: How long the monitors of containers that have ended are waited for, and between looks.
 ENDING_SECONDS, LOOK_SECONDS = 10.0, 0.01
-
-
-class Networks(Protocol):
-    """The part of ``manager.NetworkManager`` that this module calls."""
-
-    list_containers: Callable[[], Awaitable[list[ContainerSummary]]] | None
-
-    def find(self, ref: str) -> NetworkRecord: ...
-    def find_for(self, mode: str) -> NetworkRecord: ...
-    async def ready(self, network: NetworkRecord) -> NetworkRecord: ...
-    def publish_connection(self, action: str, network: NetworkRecord, container_id: str) -> None: ...
 
 
 class Connection(msgspec.Struct):
@@ -58,6 +60,29 @@ class Connection(msgspec.Struct):
     endpoint: Endpoint
 
 
+class SandboxRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """The network settings of a container that is about to start.
+
+    ``mode`` is its ``NetworkMode``. ``endpoints`` are the settings of its places by names or ids of networks; None if the network of
+    ``mode`` is the only one. ``linked_hosts`` are lines of /etc/hosts for linked containers. ``create`` returns the descriptor of the
+    network namespace to use; without it one is made.
+    """
+
+    names: ContainerNames
+    mode: str
+    domainname: str = ""
+    endpoints: Mapping[str, EndpointSettings | None] | None = None
+    ports: Mapping[str, Sequence[PortBinding] | None] = {}
+    exposed: Sequence[str] = ()
+    publish_all: bool = False
+    dns: Sequence[str] = ()
+    dns_search: Sequence[str] = ()
+    dns_options: Sequence[str] = ()
+    extra_hosts: Sequence[str] = ()
+    linked_hosts: str = ""
+    create: Callable[[], int] | None = None
+
+
 class Sandboxes:
     """The networks of one engine's containers."""
 
@@ -65,74 +90,55 @@ class Sandboxes:
         self._networks, self._folders, self._attaching, self._options = networks, folders, attaching, options
         self._pool = NamespacePool()
 
-    async def prepare(
-        self,
-        container_id: str,
-        mode: str,
-        *,
-        name: str = "",
-        hostname: str = "",
-        domainname: str = "",
-        requested: Mapping[str, EndpointSettings | None] | None = None,
-        ports: Mapping[str, Sequence[PortBinding] | None] | None = None,
-        exposed: Sequence[str] = (),
-        publish_all: bool = False,
-        dns: Sequence[str] = (),
-        dns_search: Sequence[str] = (),
-        dns_options: Sequence[str] = (),
-        extra_hosts: Sequence[str] = (),
-        linked_hosts: str = "",
-        create: Callable[[], int] | None = None,
-    ) -> Sandbox:
+    async def prepare(self, request: SandboxRequest) -> Sandbox:
         """Makes the network of a container that is about to start: namespace, interfaces, published ports, contents of files.
-
-        ``mode`` is the container's ``NetworkMode``. ``requested`` are the settings of its places by names or ids of networks; None if the
-        network of ``mode`` is the only one. ``linked_hosts`` are lines of /etc/hosts for linked containers. ``create`` returns the
-        descriptor of the namespace to use; without it one is made.
 
         Raises ``MobyError`` if a port is taken or no address is free, ``InvalidArgument`` for settings that the network cannot give, and
         ``NotFound`` for an unknown network. After an error nothing is left.
         """
         try:
-            places = await self._places(mode, requested)
+            places = await self._places(request.mode, request.endpoints)
             for place in places:
                 endpoints.check_takes_containers(place.network)
         except (NotFound, Forbidden) as error:
             raise type(error)(f"{FAILED}: {error}") from error
         first = places[0].network if places else self._networks.find("none")
-        namespace = self._pool.take if create is None else partial(_with_loopback, create)
-        container_names = ContainerNames(container_id, name, hostname)
-        served = any(endpoints.is_user_defined(place.network) for place in places)
-        own_namespace = first.name not in ("host", "none")
-        resolv_conf = (
-            files.served_resolv_conf(dns, dns_search, dns_options)
-            if served
-            else files.resolv_conf(dns, dns_search, dns_options, own_namespace=own_namespace, shared=first.name == "host")
-        )
-        extra = files.extra_hosts(extra_hosts, await self._host_gateways(extra_hosts))
+        namespace = self._pool.take if request.create is None else partial(_with_loopback, request.create)
+        resolv_conf = _resolv_conf(request, places, first.name)
+        extra = files.extra_hosts(request.extra_hosts, await self._host_gateways(request.extra_hosts))
         made: builtins.list[Endpoint] = []
         if first.name == "host":
             prepared = Sandbox(hosts=files.host_hosts() + extra)
         elif first.name == "none":
             hosts = files.hosts(extra)
-            at_once = create is None and self._pool.ready
+            at_once = request.create is None and self._pool.ready
             prepared = await _made(lambda: Sandbox(netns_fd=namespace(), hosts=hosts), at_once=at_once)
         else:
-            for place in places:
-                endpoints.check(place)
-            wanted, unpublished = _ports(places, ports or {}, exposed, publish_all=publish_all)
-            prepared, made = await self._attach(container_names, places, wanted, namespace)
-            prepared.ports |= dict.fromkeys(unpublished)
-            names = files.host_names(hostname, domainname)
-            addresses = [str(address.ip) for endpoint in made for address in endpoint.addresses]
-            prepared.hosts = files.hosts(extra + linked_hosts, names, addresses)
-            prepared.servers = files.forwarders(dns) if endpoints.gateway_of(places) else []
-            prepared.interfaces = {place.network.name: endpoint.interface for place, endpoint in zip(places, made, strict=True)}
+            prepared, made = await self._wire(request, places, namespace, extra)
         prepared.resolv_conf = resolv_conf
         for position, place in enumerate(places):
-            prepared.endpoints[place.network.name] = _settings(place, made[position : position + 1], container_names)
-            self._networks.publish_connection("connect", place.network, container_id)
+            prepared.endpoints[place.network.name] = _settings(place, made[position : position + 1], request.names)
+            self._networks.publish_connection("connect", place.network, request.names.id)
         return prepared
+
+    async def _wire(
+        self, request: SandboxRequest, places: Sequence[Place], namespace: Callable[[], int], extra: str
+    ) -> tuple[Sandbox, builtins.list[Endpoint]]:
+        """The sandbox of a container with interfaces in the networks of ``places``, and its endpoints there. Raises as ``prepare``.
+
+        ``extra`` are lines of its hosts file.
+        """
+        for place in places:
+            endpoints.check(place)
+        wanted, unpublished = _ports(places, request.ports, request.exposed, publish_all=request.publish_all)
+        prepared, made = await self._attach(request.names, places, wanted, namespace)
+        prepared.ports |= dict.fromkeys(unpublished)
+        names = files.host_names(request.names.hostname, request.domainname)
+        addresses = [str(address.ip) for endpoint in made for address in endpoint.addresses]
+        prepared.hosts = files.hosts(extra + request.linked_hosts, names, addresses)
+        prepared.servers = files.forwarders(request.dns) if endpoints.gateway_of(places) else []
+        prepared.interfaces = {place.network.name: endpoint.interface for place, endpoint in zip(places, made, strict=True)}
+        return prepared, made
 
     async def _attach(
         self,
@@ -330,6 +336,14 @@ class Sandboxes:
 
     def close(self) -> None:
         self._pool.close()
+
+
+def _resolv_conf(request: SandboxRequest, places: Sequence[Place], first: str) -> str:
+    """/etc/resolv.conf of a container, the first of whose networks is ``first``. Raises ``InvalidArgument`` if a server is no address."""
+    lines = request.dns, request.dns_search, request.dns_options
+    if any(endpoints.is_user_defined(place.network) for place in places):
+        return files.served_resolv_conf(*lines)
+    return files.resolv_conf(*lines, own_namespace=first not in ("host", "none"), shared=first == "host")
 
 
 def _settings(place: Place, made: list[Endpoint], container_names: ContainerNames) -> EndpointSettings:

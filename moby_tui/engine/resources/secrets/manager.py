@@ -71,13 +71,13 @@ class SecretManager:
 
     def _find(self, ref: str) -> Secret:
         known = self._store.all()
-        found = [secret for secret in known if ref in (secret.id, secret.spec.name)]
-        found = found or [secret for secret in known if ref and secret.id.startswith(ref)]
-        if not found:
+        matches = [secret for secret in known if ref in (secret.id, secret.spec.name)]
+        matches = matches or [secret for secret in known if ref and secret.id.startswith(ref)]
+        if not matches:
             raise NotFound(f"no such secret: {ref[:200]}")
-        if len(found) > 1:
+        if len(matches) > 1:
             raise InvalidArgument(f"the secret {ref} is ambiguous: several ids begin so")
-        return found[0]
+        return matches[0]
 
     # For containers
 
@@ -87,9 +87,9 @@ class SecretManager:
 
     def settle(self, references: builtins.list[SecretReference], mounted: set[str]) -> builtins.list[SecretReference]:
         """A container's references, complete. ``mounted`` is where else something is mounted. Raises ``NotFound``, ``InvalidArgument``."""
-        found = [requests.settled(reference, self._find(reference.source or reference.id)) for reference in references]
-        requests.check_together(found, mounted)
-        return found
+        settled = [requests.settled(reference, self._find(reference.source or reference.id)) for reference in references]
+        requests.check_together(settled, mounted)
+        return settled
 
     def open(self, references: builtins.list[SecretReference], uids: IdMap, gids: IdMap, opened: dict[str, int]) -> None:
         """Puts a file in memory (memfd_create(2)) into ``opened`` for each target: it holds the secret, with the owner and mode asked for.

@@ -57,11 +57,11 @@ class SecretStore:
 
     def all(self) -> list[Secret]:
         """By name. Raises ``MobyError`` for a file that is damaged."""
-        found: list[Secret] = []
+        secrets: list[Secret] = []
         for ident in self._ids():
             with suppress(NotFound):  # removed meanwhile
-                found.append(self._read(ident).shown)
-        return sorted(found, key=lambda secret: secret.spec.name)
+                secrets.append(self._read(ident).shown)
+        return sorted(secrets, key=lambda secret: secret.spec.name)
 
     def add(self, secret: Secret, data: bytes) -> None:
         """Writes it; there whole or not at all, also after a power cut. Hold ``lock``. Raises ``StorageFull``, ``StorageReadOnly``."""
@@ -88,7 +88,7 @@ class SecretStore:
             raise MobyError(f"secret {stored.name} cannot be decrypted: {error}; remove it and create it again") from None
 
     def remove(self, ident: str) -> None:
-        """Hold ``lock``. The blocks on disk are not overwritten: without the key they say nothing."""
+        """Removes a secret. The caller holds ``lock``. The blocks on disk are not overwritten: without the key they say nothing."""
         self._path(ident).unlink(missing_ok=True)
 
     def _ids(self) -> list[str]:

@@ -27,8 +27,8 @@ class VolumeContents:
         from moby_tui.engine.archive.listing import listing
 
         async with self._opened(name) as root:
-            found = listing(root, path, "the volume")
-            while some := await in_thread(lambda: list(itertools.islice(found, 1000))):
+            entries = listing(root, path, "the volume")
+            while some := await in_thread(lambda: list(itertools.islice(entries, 1000))):
                 for file in some:
                     yield file
 

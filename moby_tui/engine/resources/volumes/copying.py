@@ -35,13 +35,13 @@ def copy_between(folder: Path, source: int, path: str, target: int, volume: str,
     ``folder`` is that of the volumes. Owners, modes, times, attributes, links and holes of files are kept. Blocking. Raises ``NotFound``,
     ``InvalidArgument``, ``StorageFull`` and ``MobyError``.
     """
-    with files.opened(source, path, "volume", follow=follow) as found:
-        is_folder = stat.S_ISDIR(os.fstat(found).st_mode)
-        place = _place(target, to, _name(source, found, path), is_folder=is_folder, contents=path.endswith("/."))
+    with files.opened(source, path, "volume", follow=follow) as source_fd:
+        is_folder = stat.S_ISDIR(os.fstat(source_fd).st_mode)
+        place = _place(target, to, _name(source, source_fd, path), is_folder=is_folder, contents=path.endswith("/."))
         note = staging.Note(volume, place=os.fsencode(place.folder), attributes=not place.name)
         with _errors(path, to, volume), staging.staged(folder, target, note) as made:
             fault.point("volumes.copy begun")
-            _fill(found, made, place, is_folder=is_folder)
+            _fill(source_fd, made, place, is_folder=is_folder)
 
 
 def _name(source: int, found: int, path: str) -> str:
@@ -54,17 +54,17 @@ def _place(target: int, to: str, name: str, *, is_folder: bool, contents: bool) 
     """Raises ``NotFound`` and ``InvalidArgument`` for a destination that cannot be."""
     absolute = "/" + to.lstrip("/")
     try:
-        with files.opened(target, absolute, "volume", follow=True) as found:
-            real = path_in(target, found)
-            exists_as_folder = stat.S_ISDIR(os.fstat(found).st_mode)
+        with files.opened(target, absolute, "volume", follow=True) as target_fd:
+            real = path_in(target, target_fd)
+            exists_as_folder = stat.S_ISDIR(os.fstat(target_fd).st_mode)
     except NotFound:
         parent, _, base = absolute.rstrip("/").rpartition("/")
         if absolute.endswith("/") and not is_folder:
             raise NotFound(f"no such directory in the volume: {to}") from None
-        with files.opened(target, parent or "/", "volume", follow=True) as found:
-            if not stat.S_ISDIR(os.fstat(found).st_mode):
+        with files.opened(target, parent or "/", "volume", follow=True) as target_fd:
+            if not stat.S_ISDIR(os.fstat(target_fd).st_mode):
                 raise InvalidArgument(f"{parent} in the volume is not a directory") from None
-            return Place(path_in(target, found), base)
+            return Place(path_in(target, target_fd), base)
     if exists_as_folder:
         return Place(real, "" if is_folder and (contents or not name) else name)
     if is_folder or absolute.endswith("/"):

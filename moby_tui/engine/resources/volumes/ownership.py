@@ -40,20 +40,20 @@ PLAIN = Ownership(0, 0, 0o755)
 
 def of(options: dict[str, str] | None) -> Ownership | None:
     """What a volume's options ask for; None for nothing. Raises ``InvalidArgument``."""
-    asked = {name: value for name, value in (options or {}).items() if name in KEYS}
+    chosen = {name: value for name, value in (options or {}).items() if name in KEYS}
     if options and is_of_podman(options):
         for word in options["o"].split(","):
             name, _, value = word.partition("=")
-            if name in asked:
+            if name in chosen:
                 raise InvalidArgument(f"the volume option {name} is given twice: leave one out")
-            asked[name] = value
-    if not asked:
+            chosen[name] = value
+    if not chosen:
         return None
     if "type" in (options or {}):
         raise InvalidArgument(
-            f"the volume option {next(iter(asked))} does not go with type: tell the file system in o, as o=uid=1000"
+            f"the volume option {next(iter(chosen))} does not go with type: tell the file system in o, as o=uid=1000"
         )
-    return Ownership(_id("uid", asked), _id("gid", asked), _mode(asked))
+    return Ownership(_id("uid", chosen), _id("gid", chosen), _mode(chosen))
 
 
 def is_of_podman(options: dict[str, str]) -> bool:

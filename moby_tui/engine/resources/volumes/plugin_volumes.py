@@ -35,27 +35,27 @@ class PluginVolumes:
         """Makes a volume at a plug-in, or returns the one of this name that the plug-in has. Raises ``NotFound`` and ``MobyError``."""
         with _plugin_errors(f"create {name}", driver):
             plugin = self._driver(driver)
-            found = self._get(plugin, name)
-            if found is None:
+            volume = self._get(plugin, name)
+            if volume is None:
                 plugin.create(name, options)
-                found = Found(name, _path(plugin, name), "", None)
-            return self._volume(plugin, found)
+                volume = Found(name, _path(plugin, name), "", None)
+            return self._volume(plugin, volume)
 
     def get(self, driver: str, name: str) -> Volume | None:
         """A volume as its plug-in describes it now; None if the plug-in has none of this name. Raises ``NotFound`` and ``MobyError``."""
         with _plugin_errors(f"get {name}", driver):
             plugin = self._driver(driver)
-            found = self._get(plugin, name)
-            return None if found is None else self._volume(plugin, found)
+            volume = self._get(plugin, name)
+            return None if volume is None else self._volume(plugin, volume)
 
     def find(self, name: str) -> Volume | None:
         """The volume of the first plug-in that has one of this name. A plug-in that does not answer is skipped."""
         for driver in discovery.names():
             plugin = self._driver(driver)
             try:
-                if found := plugin.get(name, patience=0):
-                    found.name = name
-                    return self._volume(plugin, found)
+                if volume := plugin.get(name, patience=0):
+                    volume.name = name
+                    return self._volume(plugin, volume)
             except (PluginFailure, UnicodeEncodeError):
                 continue
         return None
@@ -69,8 +69,8 @@ class PluginVolumes:
         """The volumes of a plug-in, and a warning, which is empty if the plug-in has listed all of them."""
         plugin = self._driver(driver)
         try:
-            found = plugin.list()
-            volumes = [self._volume(plugin, volume) for volume in found if is_volume_name(volume.name)]
+            listed = plugin.list()
+            volumes = [self._volume(plugin, volume) for volume in listed if is_volume_name(volume.name)]
         except failure.NotFound:
             # it is no volume driver, or has ended since it was found
             return [], ""
@@ -78,7 +78,7 @@ class PluginVolumes:
             return [], f"list {driver}: {error}"
         except UnicodeEncodeError:
             return [], f"list {driver}: a volume's text is not Unicode"
-        left_out = len(found) - len(volumes)
+        left_out = len(listed) - len(volumes)
         return volumes, f"list {driver}: {left_out} volumes have names that no volume can have here" if left_out else ""
 
     def hold(self, volume: VolumeRecord) -> tuple[str, int, str]:
@@ -97,14 +97,14 @@ class PluginVolumes:
     def _get(plugin: VolumeDriver, name: str) -> Found | None:
         """A volume of a plug-in; None if the plug-in has none of this name. Raises ``PluginFailure``."""
         try:
-            found = plugin.get(name)
+            volume = plugin.get(name)
         except failure.Refused:
             # a plug-in answers with an error for a volume that it does not have
             return None
-        if found is not None:
+        if volume is not None:
             # not the name in the answer, which is hostile: the name becomes that of a folder
-            found.name = name
-        return found
+            volume.name = name
+        return volume
 
     @staticmethod
     def _volume(plugin: VolumeDriver, found: Found) -> Volume:

@@ -178,8 +178,8 @@ class _Copy:
                     os.link(first[1], name, src_dir_fd=folder, dst_dir_fd=target, follow_symlinks=False)
             elif not stat.S_ISSOCK(status.st_mode):
                 self._first_names[status.st_dev, status.st_ino] = (directory, os.fsencode(name))
-                with closing(os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=source)) as found:
-                    copy_opened(found, target, name, self._foreign)
+                with closing(os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=source)) as descriptor:
+                    copy_opened(descriptor, target, name, self._foreign)
 
 
 def copy_opened(found: int, target: int, name: str, foreign: tuple[str, ...] = _FOREIGN_XATTRS) -> None:

@@ -48,7 +48,7 @@ def _run_one(hook: Hook, stage: str, text: bytes, inside: int) -> None:
     os.close(stdin)
     os.close(child_output)
     try:
-        said = _converse(pidfd, feed, output, text, None if hook.timeout is None else float(hook.timeout))
+        printed = _converse(pidfd, feed, output, text, None if hook.timeout is None else float(hook.timeout))
     except TimeoutError:
         # kill its process group, with what it has started
         os.killpg(pid, signal.SIGKILL)
@@ -60,7 +60,7 @@ def _run_one(hook: Hook, stage: str, text: bytes, inside: int) -> None:
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if code != 0:
         how = f"signal {-code}" if code < 0 else f"exit status {code}"
-        detail = said.decode("utf-8", "replace").strip().replace("\n", "; ")
+        detail = printed.decode("utf-8", "replace").strip().replace("\n", "; ")
         raise HookFailure(f"{stage} hook {path}: {how}" + (f": {detail}" if detail else ""))
 
 
@@ -95,7 +95,7 @@ def _converse(pidfd: int, feed: int, output: int, text: bytes, timeout: float | 
     """Writes the state to the hook, and collects its output until it ends. Raises ``TimeoutError``. Closes ``feed``."""
     deadline = None if timeout is None else time.monotonic() + timeout
     os.set_blocking(feed, False)
-    waiting, said = {pidfd: select.POLLIN, output: select.POLLIN, feed: select.POLLOUT}, b""
+    waiting, printed = {pidfd: select.POLLIN, output: select.POLLIN, feed: select.POLLOUT}, b""
     try:
         while pidfd in waiting:
             poll = select.poll()
@@ -113,7 +113,7 @@ def _converse(pidfd: int, feed: int, output: int, text: bytes, timeout: float | 
                         os.close(feed)
                 elif fd == output:
                     piece = os.read(output, _MAX_OUTPUT)
-                    said = (said + piece)[-_MAX_OUTPUT:]
+                    printed = (printed + piece)[-_MAX_OUTPUT:]
                     if not piece:
                         del waiting[output]
                 else:
@@ -121,13 +121,13 @@ def _converse(pidfd: int, feed: int, output: int, text: bytes, timeout: float | 
         os.set_blocking(output, False)
         try:
             # the last output; a grandchild may hold the pipe open, and is not waited for
-            said = (said + os.read(output, _MAX_OUTPUT))[-_MAX_OUTPUT:]
+            printed = (printed + os.read(output, _MAX_OUTPUT))[-_MAX_OUTPUT:]
         except BlockingIOError:
             pass
     finally:
         if feed in waiting:
             os.close(feed)
-    return said
+    return printed
 
 
 def _write_some(fd: int, text: bytes) -> bytes:

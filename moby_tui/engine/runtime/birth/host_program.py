@@ -13,15 +13,26 @@ Needs what every container needs, CAP_SYS_ADMIN and Linux 5.12 (mount_setattr). 
 from __future__ import annotations
 
 import _thread
+import ctypes
 import errno
 import os
 import sys
 
-from moby_tui.engine.kernel import read_only
-
 #: How the frozen program, which has no ``-c``, is told to call ``begin``.
 COMMAND = "__host_program__"
 _PACKAGE_FOLDER = __file__.rpartition("/moby_tui/")[0]
+
+#: These few calls are not those of ``kernel/calls.py`` and ``kernel/mount.py``, whose import takes longer than they do: a command of
+#: ``moby oci`` would pay for it twice.
+_CLONE_NEWNS = 0x00020000
+_MS_SLAVE = 0x80000
+_MOUNT_ATTR_RDONLY = 0x1
+_AT_FDCWD = -100
+_AT_RECURSIVE = 0x8000
+_SYS_MOUNT_SETATTR = 442
+_PR_SET_DUMPABLE = 4
+
+_libc = ctypes.CDLL(None, use_errno=True)
 
 _protected = False
 
@@ -38,7 +49,7 @@ def execute(module: str, libraries: tuple[str, ...], arguments: list[str]) -> No
     Raises ``OSError``, in a mount namespace where nothing can be written.
     """
     home = _open_home()
-    read_only.enter()
+    _make_read_only()
     for fd in home:
         os.set_inheritable(fd, True)
     os.execve(sys.executable, _command(module, libraries, home, arguments), os.environ)
@@ -75,7 +86,7 @@ def spawn(module: str, libraries: tuple[str, ...], arguments: list[str], descrip
 def _start(module: str, libraries: tuple[str, ...], arguments: list[str], descriptors: list[int]) -> int:
     home = _open_home()
     try:
-        read_only.enter()
+        _make_read_only()
         # to duplicate a descriptor onto itself is how posix_spawn clears close-on-exec, in the new process alone
         actions = [(os.POSIX_SPAWN_DUP2, fd, fd) for fd in (*home, *descriptors)]
         return os.posix_spawn(sys.executable, _command(module, libraries, home, arguments), os.environ, file_actions=actions)
@@ -128,10 +139,40 @@ def _map(name: str) -> None:
 def _return_to(home: list[int]) -> None:
     namespace, root, directory = home
     # a container in our pid namespace cannot open our files through /proc (ptrace(2), access mode checking)
-    read_only.forbid_dumps()
-    read_only.leave(namespace)
+    _forbid_dumps()
+    _enter(namespace)
     os.fchdir(root)
     os.chroot(".")
     os.fchdir(directory)
     for fd in home:
         os.close(fd)
+
+
+def _make_read_only() -> None:
+    """Gives the calling thread a copy of its mount namespace in which every mount is read-only (unshare(2), mount_setattr(2)).
+
+    What the host unmounts meanwhile goes there too (MS_SLAVE). Raises ``OSError``.
+    """
+    _check(_libc.unshare(_CLONE_NEWNS), "make a mount namespace")
+    attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY, 0, _MS_SLAVE, 0)
+    size = ctypes.c_size_t(ctypes.sizeof(attributes))
+    number = ctypes.c_long(_SYS_MOUNT_SETATTR)
+    result = _libc.syscall(number, ctypes.c_long(_AT_FDCWD), b"/", ctypes.c_long(_AT_RECURSIVE), attributes, size)
+    _check(result, "make mounts read-only")
+
+
+def _enter(namespace: int) -> None:
+    """setns(2) to a mount namespace, at whose root the process then is. For a process with one thread. Raises ``OSError``."""
+    _check(_libc.setns(namespace, _CLONE_NEWNS), "return to the mount namespace")
+
+
+def _forbid_dumps() -> None:
+    """Makes the process not dumpable, and thereby its /proc/PID closed to others without CAP_SYS_PTRACE (prctl(2)). Raises ``OSError``."""
+    zero = ctypes.c_ulong(0)
+    _check(_libc.prctl(_PR_SET_DUMPABLE, zero, zero, zero, zero), "forbid dumps")
+
+
+def _check(result: int, what: str) -> None:
+    if result < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"{what}: {os.strerror(error)}")

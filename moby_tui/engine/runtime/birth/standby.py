@@ -18,7 +18,7 @@ from contextlib import suppress
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.capability import NUMBERS
-from moby_tui.engine.kernel.cgroup import Layout, detect, freezer, open_cgroup
+from moby_tui.engine.kernel.cgroup import Layout, freezer, open_cgroup
 from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.kernel.cgroup.layout import CGROUP_PARENT, CGROUP_PREFIX
 from moby_tui.engine.protocol.configuration import (
@@ -53,12 +53,13 @@ from moby_tui.engine.protocol.standby import (
 )
 from moby_tui.engine.runtime.birth.failure import say
 from moby_tui.engine.runtime.birth.terminal import mount_devpts
-from moby_tui.engine.runtime.plan.container import compile_container, settle_ahead
+from moby_tui.engine.runtime.plan.becoming import ProcessInputs, Streams
+from moby_tui.engine.runtime.plan.container import ContainerInputs, compile_container, settle_ahead
+from moby_tui.engine.runtime.plan.filesystem.mounting import MountInputs
 from moby_tui.engine.runtime.plan.filesystem.source import Bind
 from moby_tui.engine.runtime.plan.filesystem.stage import Stage, compile_stage
-from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.engine.runtime.plan.process import joining
-from moby_tui.engine.runtime.plan.program import Program
+from moby_tui.engine.runtime.plan.program import Program, Slot
 
 _MOST_DESCRIPTORS = 250
 #: A struct timeval: ten seconds.
@@ -134,25 +135,28 @@ class Standby:
         """Sends the file that holds the configuration, which the process reads at once. Raises ``OSError``."""
         socket.send_fds(self.channel, [b"c"], [file])
 
-    def prepare(self, around: Surroundings) -> None:
-        """Sends what the container's plan needs beside the configuration; the process then compiles it. Raises ``OSError``."""
+    def prepare(self, root: int, network: int, streams: Streams, binds: list[Bind], seccomp: bytes) -> None:
+        """Sends what the container's plan needs beside the configuration; the process then compiles it. Raises ``OSError``.
+
+        ``root`` is the descriptor of its root mount, ``network`` of its network namespace, or -1; ``seccomp`` is the compiled filter.
+        """
         given = Descriptors()
-        given.add(ROOT, around.root)
-        if around.network >= 0:
-            given.add(NETWORK, around.network)
-        if around.terminal >= 0:
-            given.add(TERMINAL, around.terminal)
+        given.add(ROOT, root)
+        if network >= 0:
+            given.add(NETWORK, network)
+        if streams.terminal >= 0:
+            given.add(TERMINAL, streams.terminal)
         else:
-            given.add_all(STREAM, around.streams)
-        given.add_all(BIND, [bind.tree for bind in around.binds])
+            given.add_all(STREAM, streams.standard)
+        given.add_all(BIND, [bind.tree for bind in binds])
         preparation = Preparation(
             descriptors=given.names,
-            binds=[BindKind(directory=bind.directory, over_proc=bind.over_proc) for bind in around.binds],
-            seccomp=len(around.seccomp),
+            binds=[BindKind(directory=bind.directory, over_proc=bind.over_proc) for bind in binds],
+            seccomp=len(seccomp),
         )
         data = frame(preparation)
         socket.send_fds(self.channel, [data[:LENGTH]], given.numbers)
-        self.channel.sendall(data[LENGTH:] + around.seccomp)
+        self.channel.sendall(data[LENGTH:] + seccomp)
 
     def take_devpts(self) -> int:
         """The descriptor of its devpts file system, which the caller closes from now on."""
@@ -179,15 +183,54 @@ class Standby:
         self.cgroup.remove()
 
 
-def stand_by(layout: Layout | None, foreign: list[int]) -> Standby | None:
-    """Makes one. ``foreign`` are descriptors of the launcher's that it must not keep, ``layout`` is what ``look_ahead`` found.
+class PreparedStage:
+    """The steps by which a process made ahead takes its control groups and the stage: laid out once, by the launcher, for all of them."""
 
-    None if it cannot be made ahead, as on a machine whose control groups cannot be renamed; if something is broken, the start will
-    say so. All the work is the new process's: whatever this one writes to, of its interpreter too, it pays for as long as it lives.
-    """
-    if layout is None:
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self._devices = _devices_of(layout)
+        cgroup = open_cgroup(CGROUP_PARENT, layout)
+        self._entrances = [Slot(-1) for _ in cgroup.entrances()]
+        self._devpts = Slot(-1)
+        self._program = Program()
+        settle_ahead(self._program, self._entrances)
+        self._stage = compile_stage(self._program, self._devpts, cgroup.mounts())
+
+    def check(self) -> None:
+        """Raises ``OSError`` if the control groups are no longer where they were."""
+        if _devices_of(self.layout) != self._devices:
+            raise OSError(errno.ESTALE, "the control groups are no longer where they were")
+
+    def take(self, entrances: list[int], devpts: int, report: int) -> Stage:
+        """Performs the steps, in the process itself. ``devpts`` is closed."""
+        for slot, entrance in zip(self._entrances, entrances, strict=True):
+            slot.value = entrance
+        self._devpts.value = devpts
+        self._program.perform(report)
+        return self._stage
+
+
+def _devices_of(layout: Layout) -> list[int]:
+    return [os.stat(tree.mountpoint).st_dev for tree in layout.trees]
+
+
+def prepare_stage(layout: Layout | None) -> PreparedStage | None:
+    """What ``stand_by`` needs. None if no process can be made ahead: control groups there cannot be renamed, or there are none."""
+    if layout is None or not open_cgroup(CGROUP_PARENT, layout).renames:
         return None
-    cgroup = open_cgroup(f"{CGROUP_PARENT}/{CGROUP_PREFIX}{os.getpid()}", layout)
+    return PreparedStage(layout)
+
+
+def stand_by(prepared: PreparedStage | None, foreign: list[int], *, is_awaited: bool) -> Standby | None:
+    """Makes one. ``foreign`` are descriptors of the launcher's that it must not keep. ``is_awaited``: an order waits for it, so that it does
+    not rehearse.
+
+    None if it cannot be made ahead; if something is broken, the start will say so. All the work is the new process's: whatever this one
+    writes to, of its interpreter too, it pays for as long as it lives.
+    """
+    if prepared is None:
+        return None
+    cgroup = open_cgroup(f"{CGROUP_PARENT}/{CGROUP_PREFIX}{os.getpid()}", prepared.layout)
     ours, theirs = socket.socketpair()
     report, child_report = os.pipe2(os.O_CLOEXEC)
     try:
@@ -195,7 +238,7 @@ def stand_by(layout: Layout | None, foreign: list[int]) -> Standby | None:
     except OSError:
         pid = -1
     if pid == 0:
-        _become(theirs, child_report, cgroup, layout, [*foreign, ours.fileno(), report])
+        _become(theirs, child_report, cgroup, prepared, [*foreign, ours.fileno(), report], is_awaited=is_awaited)
     os.close(child_report)
     theirs.close()
     if pid > 0:
@@ -218,22 +261,18 @@ def _await_ready(channel: socket.socket) -> int:
     return Descriptors.received(ready.descriptors, numbers).take(DEVPTS)
 
 
-def look_ahead(layout: Layout | None) -> Layout | None:
-    """``layout`` if control groups there can be renamed, so that a process can be made ahead; else None."""
-    return layout if layout is not None and open_cgroup(CGROUP_PARENT, layout).renames else None
-
-
-def _become(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout, foreign: list[int]) -> None:
+def _become(
+    channel: socket.socket, report: int, cgroup: Cgroup, prepared: PreparedStage, foreign: list[int], *, is_awaited: bool
+) -> None:
     """In the process itself: makes what can be made ahead, waits for the configuration, lays out the plan and runs it. Never returns."""
     try:
         for fd in foreign:
             os.close(fd)
-        around = Surroundings()
-        around.go = channel.fileno()
-        _take_stage(channel, report, cgroup, layout, around)
-        # writes to the memory pages that the real plan will need, so that the kernel copies them now
-        rehearse_plan(around.stage)
-        program = _lay_out(channel, around)
+        stage = _take_stage(channel, report, cgroup, prepared)
+        if not is_awaited:
+            # writes to the memory pages that the real plan will need, so that the kernel copies them now
+            rehearse_plan(stage)
+        program = _lay_out(channel, stage)
     except (OSError, ValueError) as error:
         os.write(report, Failed(0, say(error)).encode())
         calls.exit_group(127)
@@ -244,35 +283,31 @@ def _become(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout,
 
 def rehearse_plan(stage: Stage | None) -> None:
     """Lays out the plan of a typical container, and frees it: its steps refer to each other, so that another plan would take new memory."""
-    around = Surroundings()
-    around.stage = stage
-    around.streams = (0, 1, 2)
-    around.binds = [Bind(-1, directory=False, over_proc=False)]
-    around.seccomp = bytes(HEADER)
-    compile_container(read(SAMPLE.encode()), around)
+    process = ProcessInputs(Streams(standard=(0, 1, 2)), seccomp=bytes(HEADER))
+    mounts = MountInputs(root=-1, binds=[Bind(-1, directory=False, over_proc=False)], stage=stage)
+    compile_container(read(SAMPLE.encode()), ContainerInputs(process, mounts, joined={}))
     gc.collect(0)
 
 
-def _take_stage(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout, around: Surroundings) -> None:
+def _take_stage(channel: socket.socket, report: int, cgroup: Cgroup, prepared: PreparedStage) -> Stage:
     """Enters control groups of its own, leaves the host's tree for the stage, and reports that. Raises ``OSError``, ``ValueError``."""
-    if detect() != layout:
-        raise OSError(errno.ESTALE, "the control groups are no longer where they were")
+    prepared.check()
     cgroup.create({"devices": _USUAL_DEVICES})
-    around.devpts = mount_devpts()
     # attaching the stage closes the other descriptor
-    devpts = os.dup(around.devpts)
-    around.entrances = [os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in cgroup.entrances()]
-    program = Program()
-    settle_ahead(program, around)
-    around.stage = compile_stage(program, around.devpts, cgroup.mounts())
-    program.perform(report)
+    devpts = mount_devpts()
+    entrances = [os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in cgroup.entrances()]
+    stage = prepared.take(entrances, os.dup(devpts), report)
     socket.send_fds(channel, [frame(Ready(descriptors=[DEVPTS]))], [devpts])
-    for fd in (devpts, *around.entrances):
+    for fd in (devpts, *entrances):
         os.close(fd)
+    return stage
 
 
-def _lay_out(channel: socket.socket, around: Surroundings) -> Program:
-    """Raises ``MalformedMessage``, and ``ValueError`` for a container that cannot be."""
+def _lay_out(channel: socket.socket, stage: Stage) -> Program:
+    """Receives the configuration and the descriptors, and compiles the rest of the plan.
+
+    Raises ``MalformedMessage``, and ``ValueError`` for a container that cannot be.
+    """
     _, files = _receive_descriptors(channel, 1)
     # its limits are the monitor's to set
     configuration = read_descriptor(files[0], without="resources")
@@ -280,15 +315,14 @@ def _lay_out(channel: socket.socket, around: Surroundings) -> Program:
     header, numbers = _receive_descriptors(channel, LENGTH)
     preparation = Preparation.decode(_receive(channel, read_length(header)), "message to the process made ahead")
     given = Descriptors.received(preparation.descriptors, numbers)
-    around.root = given.take(ROOT)
-    around.network = given.take_any(NETWORK)
-    around.terminal = given.take_any(TERMINAL)
-    if around.terminal < 0:
-        around.streams = (given.take(STREAM), given.take(STREAM), given.take(STREAM))
+    root, network, terminal = given.take(ROOT), given.take_any(NETWORK), given.take_any(TERMINAL)
+    standard = (-1, -1, -1) if terminal >= 0 else (given.take(STREAM), given.take(STREAM), given.take(STREAM))
     trees = given.take_all(BIND)
-    around.binds = [Bind(tree, kind.directory, kind.over_proc) for tree, kind in zip(trees, preparation.binds, strict=True)]
-    around.seccomp = _receive(channel, preparation.seccomp)
-    return compile_container(configuration, around)
+    binds = [Bind(tree, kind.directory, kind.over_proc) for tree, kind in zip(trees, preparation.binds, strict=True)]
+    process = ProcessInputs(Streams(terminal, standard), seccomp=_receive(channel, preparation.seccomp), go=channel.fileno())
+    mounts = MountInputs(root=root, binds=binds, stage=stage)
+    joined = {"network": network} if network >= 0 else {}
+    return compile_container(configuration, ContainerInputs(process, mounts, joined=joined))
 
 
 def _receive_descriptors(channel: socket.socket, size: int) -> tuple[bytes, list[int]]:

@@ -131,11 +131,11 @@ class Launcher:
         """The socket on which the answer comes, and the pid of the process that has taken the order. Raises ``Unavailable``."""
         silent = 0
         for _ in range(_MOST_LAUNCHERS):
-            asked = self._connected()
+            connection = self._connected()
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
             with theirs:
-                sent = _offer(asked, message, theirs)
+                sent = _offer(connection, message, theirs)
             taken = await _taken_by(ours) if sent else 0
             if taken is None:
                 silent += 1
@@ -145,7 +145,7 @@ class Launcher:
                     _send_descriptors(ours, descriptors)
                 return ours, taken
             ours.close()
-            if self._socket is asked:
+            if self._socket is connection:
                 self._end()
             if taken is None:
                 _check_group()

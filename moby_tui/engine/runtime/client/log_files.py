@@ -205,7 +205,7 @@ def newer_than(path: str, kind: str, known: LogFile | None) -> list[LogFile]:
 
     Opened from the newest to the oldest, so that a rotation meanwhile shows a file twice rather than hiding one.
     """
-    found: list[LogFile] = []
+    files: list[LogFile] = []
     missing = 0
     for number in range(1000):
         file = _open(f"{path}.{number}" if number else path, kind)
@@ -218,11 +218,11 @@ def newer_than(path: str, kind: str, known: LogFile | None) -> list[LogFile]:
         if known is not None and file.identity == known.identity:
             file.close()
             break
-        if found and file.identity == found[-1].identity:
+        if files and file.identity == files[-1].identity:
             file.close()
             continue
-        found.append(file)
-    return found[::-1]
+        files.append(file)
+    return files[::-1]
 
 
 def _open(path: str, kind: str) -> LogFile | None:

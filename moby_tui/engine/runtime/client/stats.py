@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import os
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
+from moby_tui.engine.kernel.cgroup import files
 from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.schema.base import ZERO_TIME
 from moby_tui.schema.stats import (
@@ -24,6 +29,8 @@ _TICK_NANOSECONDS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 #: user nice system idle iowait irq softirq steal: what is after them is counted in user and nice already (proc_stat(5)).
 _CPU_FIELDS = 8
 _NETWORK_FIELDS = 16
+#: Bytes in which the first line of /proc/stat is: eleven words.
+_FIRST_LINE = 512
 
 
 def sample(cgroup: Cgroup, pid: int, previous: Stats | None, name: str, id: str) -> Stats:
@@ -54,6 +61,7 @@ def sample(cgroup: Cgroup, pid: int, previous: Stats | None, name: str, id: str)
 
 
 def _cpu(usage: dict[str, Any]) -> CpuStats:
+    host = _machine.now()
     return CpuStats(
         cpu_usage=CpuUsage(
             total_usage=usage.get("total", 0),
@@ -61,8 +69,8 @@ def _cpu(usage: dict[str, Any]) -> CpuStats:
             usage_in_usermode=usage.get("user", 0),
             percpu_usage=cast("list[int] | None", usage.get("each")),
         ),
-        system_cpu_usage=host_cpu_time(),
-        online_cpus=os.cpu_count() or 1,
+        system_cpu_usage=host.cpu_time,
+        online_cpus=host.cpus,
         throttling_data=ThrottlingData(
             periods=usage.get("periods", 0),
             throttled_periods=usage.get("throttled_periods", 0),
@@ -88,13 +96,38 @@ def _block_io(entries: list[tuple[int, int, str, int]] | None) -> list[BlkioEntr
     return [BlkioEntry(major=major, minor=minor, op=op, value=value) for major, minor, op, value in entries]
 
 
+class HostUse(NamedTuple):
+    """``cpu_time`` as ``host_cpu_time`` has it; ``cpus`` are those that are online."""
+
+    cpu_time: int
+    cpus: int
+
+
+class Machine:
+    """The machine's figures, read once for the samples of several containers that are taken within one tick of its clock."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._read_at = -math.inf
+        self._use = HostUse(0, 1)
+
+    def now(self) -> HostUse:
+        now = self._clock()
+        if now - self._read_at >= _TICK_NANOSECONDS / 1e9:
+            self._read_at, self._use = now, HostUse(host_cpu_time(), os.cpu_count() or 1)
+        return self._use
+
+
+_machine = Machine(time.monotonic)
+
+
 def host_cpu_time() -> int:
     """What all CPUs of the machine have spent since boot, idle or not, in nanoseconds."""
-    with open("/proc/stat", encoding="utf-8") as file:
-        fields = file.readline().split()[1 : 1 + _CPU_FIELDS]
+    fields = _head("/proc/stat", _FIRST_LINE).split(b"\n", 1)[0].split()[1 : 1 + _CPU_FIELDS]
     return sum(map(int, fields)) * _TICK_NANOSECONDS
 
 
+@functools.cache
 def host_memory() -> int:
     """The machine's memory in bytes."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -104,13 +137,20 @@ def networks(pid: int) -> dict[str, NetworkStats] | None:
     """The counters of the interfaces a process sees, without loopback; None if it has none, or the host's."""
     if os.stat(f"/proc/{pid}/ns/net").st_ino == os.stat("/proc/self/ns/net").st_ino:
         return None
-    with open(f"/proc/{pid}/net/dev", encoding="utf-8", errors="replace") as file:
-        return parse_network(file.read())
+    return parse_network(files.read(f"/proc/{pid}/net/dev"))
+
+
+def _head(path: str, size: int) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, size)
+    finally:
+        os.close(fd)
 
 
 def parse_network(text: str) -> dict[str, NetworkStats] | None:
     """Reads /proc/PID/net/dev (proc_pid_net(5))."""
-    found: dict[str, NetworkStats] = {}
+    interfaces: dict[str, NetworkStats] = {}
     for line in text.splitlines():
         # a name may hold a colon (an alias), the numbers do not
         name, separator, counters = line.rpartition(":")
@@ -118,7 +158,7 @@ def parse_network(text: str) -> dict[str, NetworkStats] | None:
         if not separator or len(numbers) < _NETWORK_FIELDS or name.strip() == "lo":
             continue
         receive, transmit = [int(number) for number in numbers[:4]], [int(number) for number in numbers[8:12]]
-        found[name.strip()] = NetworkStats(
+        interfaces[name.strip()] = NetworkStats(
             rx_bytes=receive[0],
             rx_packets=receive[1],
             rx_errors=receive[2],
@@ -128,7 +168,7 @@ def parse_network(text: str) -> dict[str, NetworkStats] | None:
             tx_errors=transmit[2],
             tx_dropped=transmit[3],
         )
-    return found or None
+    return interfaces or None
 
 
 def _now() -> str:

@@ -100,11 +100,11 @@ def resolve(requests: Iterable[DeviceRequest], folders: Iterable[Path] = FOLDERS
     registry = read(folders)
     edits, files = Edits(), set[int]()
     for name in dict.fromkeys(name for request in requests for name in _names(request, registry)):
-        found = registry.devices.get(name)
-        if found is None:
+        registered = registry.devices.get(name)
+        if registered is None:
             reasons = "".join(f"; {path}: {text}" for path, text in registry.errors.items())
             raise failed(f"unresolvable CDI devices {name}{reasons}")
-        file, device = found
+        file, device = registered
         if id(file) not in files:
             files.add(id(file))
             edits.add(file.container_edits)

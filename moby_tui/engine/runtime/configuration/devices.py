@@ -36,9 +36,9 @@ def resolve(host: HostConfig) -> Devices:
     rules = [DeviceRule(allow=True, access="rwm")] if host.privileged else list(DEVICE_RULES)
     if host.privileged:
         nodes |= {node.path: node for path in _tree("/dev") if (node := _node(path, path)) is not None}
-    asked = [pair for mapping in host.devices or [] for pair in _mapped(mapping)]
-    asked += [_cdi_node(device) for device in (edits.device_nodes if edits else ())]
-    for node, access in asked:
+    pairs = [pair for mapping in host.devices or [] for pair in _mapped(mapping)]
+    pairs += [_cdi_node(device) for device in (edits.device_nodes if edits else ())]
+    for node, access in pairs:
         nodes[node.path] = node
         if access and not host.privileged:
             rules.append(_rule(node.type, node.major, node.minor, access))
@@ -78,10 +78,10 @@ def _mapped(mapping: DeviceMapping) -> list[tuple[Device, str]]:
             raise _unusable(source, "not a device node")
         return [(node, access)]
     source = os.path.realpath(source)
-    found = [_node(path, inside.rstrip("/") + path.removeprefix(source)) for path in _tree(source)]
-    if not any(found):
+    nodes = [_node(path, inside.rstrip("/") + path.removeprefix(source)) for path in _tree(source)]
+    if not any(nodes):
         raise _unusable(mapping.path_on_host, "no device nodes found")
-    return [(node, access) for node in found if node is not None]
+    return [(node, access) for node in nodes if node is not None]
 
 
 def _unusable(path: str, why: str) -> InvalidArgument:
@@ -108,16 +108,16 @@ def _node(source: str, path: str) -> Device | None:
 
 def _tree(folder: str) -> list[str]:
     """The device nodes below a folder of the host, without terminals and what each container has of its own."""
-    found: list[str] = []
+    paths: list[str] = []
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name in _OWN:
                 continue
             if entry.is_dir(follow_symlinks=False):
-                found += _tree(entry.path)
+                paths += _tree(entry.path)
             elif not entry.is_file(follow_symlinks=False) and not entry.is_symlink():
-                found.append(entry.path)
-    return found
+                paths.append(entry.path)
+    return paths
 
 
 def _cdi_edits(host: HostConfig) -> cdi.Edits | None:

@@ -215,12 +215,12 @@ def _field_name(key: str) -> str:
 
 def _attributes(options: Options, subject: Subject, *, with_tag: bool) -> str:
     """The labels and variables that were asked for, as Docker's ``ExtraAttributes``: environment wins over labels, both sorted."""
-    found: dict[str, str] = {}
+    attributes: dict[str, str] = {}
     environment = dict(entry.partition("=")[::2] for entry in subject.env)
     for kind, source in (("labels", subject.labels), ("env", environment)):
         for name in options.get(kind, "").split(","):
             if name in source:
-                found[name] = source[name]
+                attributes[name] = source[name]
         if pattern := options.get(f"{kind}-regex"):
             from moby_tui.expressions import compile_expression  # imported here, since few containers have it
 
@@ -228,11 +228,11 @@ def _attributes(options: Options, subject: Subject, *, with_tag: bool) -> str:
                 matcher = compile_expression(pattern)
             except ValueError as error:
                 raise InvalidArgument(f"invalid log option {kind}-regex={pattern}: {error}") from error
-            found |= {name: value for name, value in source.items() if matcher.search(name)}
+            attributes |= {name: value for name, value in source.items() if matcher.search(name)}
     tag = _tag(options.get("tag", ""), subject)
     if with_tag and options.get("tag"):
-        found["tag"] = tag
-    return _encode(found) if found else ""
+        attributes["tag"] = tag
+    return _encode(attributes) if attributes else ""
 
 
 def _encode(values: dict[str, str]) -> str:

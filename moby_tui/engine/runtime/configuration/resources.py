@@ -60,8 +60,8 @@ def _block_io(host: Asked) -> BlockIo:
     block = BlockIo(weight=host.blkio_weight or None)
     for entry in host.blkio_weight_device or []:
         block.weight_device.append(_device(entry.path).replaced(weight=entry.weight))
-    for name, asked in _THROTTLES.items():
-        entries: list[ThrottleDevice] = getattr(host, asked) or []
+    for name, key in _THROTTLES.items():
+        entries: list[ThrottleDevice] = getattr(host, key) or []
         if entries:
             setattr(block, name, [_device(entry.path).replaced(rate=entry.rate) for entry in entries])
     return block

@@ -94,11 +94,13 @@ def write(configuration: Configuration, path: Path) -> int:
 
 
 def _check_propagation(mounts: list[MountPoint]) -> None:
-    if asked := [mount for mount in mounts if mount.type == "bind" and mount.propagation.lstrip("r") in ("shared", "slave")]:
+    if propagating := [
+        mount for mount in mounts if mount.type == "bind" and mount.propagation.lstrip("r") in ("shared", "slave")
+    ]:
         # few containers come here
         from moby_tui.engine.runtime.configuration import propagation
 
-        propagation.check(asked)
+        propagation.check(propagating)
 
 
 def _put_init_first(configuration: Configuration, paths: ContainerPaths) -> None:

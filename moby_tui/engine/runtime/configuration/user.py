@@ -156,11 +156,11 @@ def _read(root: int, path: str, mounts: Mounts) -> bytes:
 @contextmanager
 def _opened(root: int, path: str, mounts: Mounts) -> Iterator[int]:
     """What a path means where ``mounts`` are in their places; links lead from one of them to another."""
-    found = open_in_root(root, path, os.O_PATH) if not mounts else _open_through(root, path, mounts)
+    descriptor = open_in_root(root, path, os.O_PATH) if not mounts else _open_through(root, path, mounts)
     try:
-        yield found
+        yield descriptor
     finally:
-        os.close(found)
+        os.close(descriptor)
 
 
 def _open_through(root: int, path: str, mounts: Mounts) -> int:
@@ -174,13 +174,13 @@ def _open_through(root: int, path: str, mounts: Mounts) -> int:
         if part == ".." or any(f"{mounted}/".startswith(f"{done}/") for mounted in mounts):
             # a mount's place, or on the way to one, which may be made only with it
             continue
-        found = _open_in_mount(root, done, mounts, os.O_PATH | os.O_NOFOLLOW)
+        descriptor = _open_in_mount(root, done, mounts, os.O_PATH | os.O_NOFOLLOW)
         try:
-            if not stat.S_ISLNK(os.fstat(found).st_mode):
+            if not stat.S_ISLNK(os.fstat(descriptor).st_mode):
                 continue
-            link = os.readlink("", dir_fd=found)
+            link = os.readlink("", dir_fd=descriptor)
         finally:
-            os.close(found)
+            os.close(descriptor)
         links += 1
         if links > _MOST_LINKS:
             raise FileNotFoundError(path)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from moby_tui.engine.kernel.cgroup import Layout
-    from moby_tui.engine.runtime.birth.standby import Standby
+    from moby_tui.engine.runtime.birth.standby import PreparedStage, Standby
 
 
 def main(arguments: list[str]) -> None:
@@ -53,6 +53,7 @@ def serve(engine: socket.socket, *, spare: bool) -> None:
 
     # those that are not used here are there for the processes that are forked
     from moby_tui.engine.runtime.birth import user_namespace  # noqa: F401
+    from moby_tui.engine.runtime.birth.standby import prepare_stage
     from moby_tui.engine.runtime.launcher import rehearsal
     from moby_tui.engine.runtime.monitor import forwarding  # noqa: F401
     from moby_tui.engine.runtime.monitor import group as monitor_group
@@ -64,9 +65,10 @@ def serve(engine: socket.socket, *, spare: bool) -> None:
     gc.freeze()
     rehearsal.warm(for_many=spare)
     layout = monitor_group.find_layout()
+    stage = prepare_stage(layout)
     gc.freeze()
     # nor is a start the time to look for garbage; a monitor that lives on does
-    StandbyPool(engine, layout, spare=spare).serve()
+    StandbyPool(engine, layout, stage, spare=spare).serve()
 
 
 class StandbyPool:
@@ -77,8 +79,8 @@ class StandbyPool:
     waiting for the kernel.
     """
 
-    def __init__(self, engine: socket.socket, layout: Layout | None, *, spare: bool) -> None:
-        self._engine, self._layout, self._spare = engine, layout, spare
+    def __init__(self, engine: socket.socket, layout: Layout | None, stage: PreparedStage | None, *, spare: bool) -> None:
+        self._engine, self._layout, self._stage, self._spare = engine, layout, stage, spare
         #: the pipes on which those that stand by report, and those that start a container
         self._standing_by: set[int] = set()
         self._starting: set[int] = set()
@@ -91,26 +93,26 @@ class StandbyPool:
 
     def serve(self) -> None:
         """Returns when the engine is gone, and each process that stood by has noticed."""
-        self._fork()
+        self._fork(is_awaited=False)
         while self._standing_by or not self._is_abandoned:
             for fd, _ in self._epoll.poll(self._patience()):
                 if fd != self._engine.fileno():
                     self._receive(fd)
             self._fill()
 
-    def _fork(self) -> None:
+    def _fork(self, *, is_awaited: bool) -> None:
         from moby_tui.engine.runtime.monitor import group as monitor_group
 
-        told, tell = os.pipe2(os.O_CLOEXEC)
+        reading, tell = os.pipe2(os.O_CLOEXEC)
         launcher = os.getpid()
         if monitor_group.fork(self._layout) == 0:
             self._epoll.close()
-            for fd in (told, *self._standing_by, *self._starting):
+            for fd in (reading, *self._standing_by, *self._starting):
                 os.close(fd)
-            _stand_by(self._engine, tell, self._layout, launcher)
+            _stand_by(self._engine, tell, self._stage, launcher, is_awaited=is_awaited)
         os.close(tell)
-        self._standing_by.add(told)
-        self._epoll.register(told, select.EPOLLIN)
+        self._standing_by.add(reading)
+        self._epoll.register(reading, select.EPOLLIN)
 
     def _receive(self, told: int) -> None:
         """Reads that a process has taken an order, or notices that it was killed, or that its start is over."""
@@ -135,11 +137,12 @@ class StandbyPool:
         os.close(told)
 
     def _fill(self) -> None:
-        wanted = min(self._count_orders(), _MOST_STANDBYS)
+        orders = self._count_orders()
+        wanted = min(orders, _MOST_STANDBYS)
         if self._spare and not self._rest():
             wanted = max(wanted, 1)
         while len(self._standing_by) < wanted and not self._is_abandoned:
-            self._fork()
+            self._fork(is_awaited=len(self._standing_by) < orders)
 
     def _rest(self) -> float:
         """Seconds until the next process is made ahead of its order: the start that has just begun needs the processors more."""
@@ -165,10 +168,10 @@ class StandbyPool:
         return max(1, -(-waiting // first))
 
 
-def _stand_by(engine: socket.socket, tell: int, layout: Layout | None, launcher: int) -> None:
+def _stand_by(engine: socket.socket, tell: int, stage: PreparedStage | None, launcher: int, *, is_awaited: bool) -> None:
     """In the new process; never returns. Until it takes an order it ends with its launcher, which an engine kills if it does not answer."""
     from moby_tui.engine.protocol.standby import Relieved
-    from moby_tui.engine.runtime.birth.standby import look_ahead, stand_by
+    from moby_tui.engine.runtime.birth.standby import stand_by
     from moby_tui.engine.runtime.launcher.rehearsal import rehearse
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -177,7 +180,7 @@ def _stand_by(engine: socket.socket, tell: int, layout: Layout | None, launcher:
         os._exit(0)
     os.setsid()
     processes.set_name("moby-standby")
-    standby = stand_by(look_ahead(layout), [engine.fileno(), tell])
+    standby = stand_by(stage, [engine.fileno(), tell], is_awaited=is_awaited)
     # an order that waits already is not kept waiting for that
     if standby is not None and not wait_readable(engine.fileno(), seconds=0):
         rehearse()

@@ -20,10 +20,10 @@ from moby_tui.engine.runtime.birth.terminal import mount_devpts
 from moby_tui.engine.runtime.monitor.logs.destination import open_log
 from moby_tui.engine.runtime.monitor.monitor import Monitor
 from moby_tui.engine.runtime.monitor.stdio import Stdio
-from moby_tui.engine.runtime.plan.filesystem.stage import Stage, compile_stage
-from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
+from moby_tui.engine.runtime.plan.becoming import Streams
+from moby_tui.engine.runtime.plan.filesystem.source import Bind
+from moby_tui.engine.runtime.plan.filesystem.stage import Stage
 from moby_tui.engine.runtime.plan.process import joining
-from moby_tui.engine.runtime.plan.program import Program
 
 #: So often until CPython has specialized the code.
 _WARM_ROUNDS = 8
@@ -50,7 +50,6 @@ def warm(*, for_many: bool) -> None:
         # the readers of its fields are made here, once for all monitors
         _read_sample()
         _exchange_sample()
-        compile_stage(Program(), -1, [])
         if for_many:
             rehearse()
 
@@ -91,7 +90,7 @@ def _live() -> None:
     log = open_log("/dev/null", LogSettings(driver="json-file"), monitor.loop, lambda: None)
     stdio = run.stdio = Stdio(monitor.loop, devpts=-1, tty=False, open_stdin=False, close_stdin_with_peer=False, log=log)
     stdio.give_to(spec.process.user, *joining.id_maps(spec))
-    _instruct(run.surroundings(spec))
+    _instruct(run.streams(), run.open_binds(spec))
     monitor.standing.state.encode()
     Answer(pid=start_time(os.getpid())).encode_line()
     stdio.start()
@@ -101,12 +100,11 @@ def _live() -> None:
     monitor.loop.close()
 
 
-def _instruct(around: Surroundings) -> None:
+def _instruct(streams: Streams, binds: list[Bind]) -> None:
     """Sends to no process what a process made ahead is sent."""
     ours, theirs = socket.socketpair()
-    around.root = around.streams[0]
     with theirs:
         standby = Standby(os.getpid(), ours, -1, open_cgroup("/moby/warm"), -1)
-        standby.prepare(around)
-    for fd in (standby.mounts, *standby.hand_over()[:1], *(bind.tree for bind in around.binds)):
+        standby.prepare(streams.standard[0], -1, streams, binds, b"")
+    for fd in (standby.mounts, *standby.hand_over()[:1], *(bind.tree for bind in binds)):
         os.close(fd)

@@ -19,8 +19,8 @@ from moby_tui.engine.protocol.report import Failed
 from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving
 from moby_tui.engine.runtime.birth.failure import StartFailure, say
 from moby_tui.engine.runtime.monitor.stdio import Stdio
+from moby_tui.engine.runtime.plan.becoming import ProcessInputs, Streams
 from moby_tui.engine.runtime.plan.exec import compile_exec
-from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.engine.runtime.plan.process import joining
 from moby_tui.engine.runtime.plan.program import Program
 from moby_tui.engine.store.state import write_message
@@ -105,10 +105,8 @@ class Execution:
         report = report_child = -1
         try:
             report, report_child = os.pipe2(os.O_CLOEXEC)
-            around = Surroundings()
-            around.terminal, around.streams = self.stdio.terminal, self.stdio.child
-            around.entrances, around.seccomp = entrances, seccomp
-            program = compile_exec(self._process, self._container, init, around)
+            inputs = ProcessInputs(Streams(self.stdio.terminal, self.stdio.child), seccomp=seccomp)
+            program = compile_exec(self._process, self._container, init, entrances, inputs)
             joiner = self._clone_joiner(program, cgroup, init, report_child)
             fault.point("exec.cloned")
             os.close(report_child)

@@ -166,10 +166,10 @@ class External:
             if code == 0:
                 return
             _end_all(processes.children() - before)
-            said = _last_error(self._log) or os.pread(output, 4096, 0).decode("utf-8", "replace").strip()
+            message = _last_error(self._log) or os.pread(output, 4096, 0).decode("utf-8", "replace").strip()
         finally:
             os.close(output)
-        how = f"no end after {_SECONDS:.0f} s; it was killed" if code is None else said or f"exit status {code}"
+        how = f"no end after {_SECONDS:.0f} s; it was killed" if code is None else message or f"exit status {code}"
         kind = _kind(how, program)
         what = f'exec: "{program}": ' if kind != "failed" and program not in how else ""
         raise StartFailure(kind, f"{self._name} {words[0]}: {what}{how}")
@@ -261,13 +261,13 @@ def _end_all(left: set[int]) -> None:
 
 def _last_error(log: str) -> str:
     """The last error in a runtime's log of JSON lines."""
-    said = ""
+    message = ""
     with suppress(OSError, ValueError), open(log) as file:
         for line in file:
             entry = json.loads(line)
             if isinstance(entry, dict) and entry.get("level") in ("error", "fatal", None):
-                said = str(entry.get("msg", "")) or said
-    return said.strip()
+                message = str(entry.get("msg", "")) or message
+    return message.strip()
 
 
 def _kind(text: str, program: str) -> str:

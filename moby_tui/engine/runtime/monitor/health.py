@@ -239,10 +239,10 @@ class Probe:
 
     def _ended(self, execution: Execution, code: int) -> None:
         self._monitor.execution_ended(execution, code)
-        said = self._output.text
+        text = self._output.text
         if self._timed_out:
-            code, said = _NO_CODE, f"{self._timed_out}: {said}" if said else self._timed_out
-        self._on_end(self, code, said)
+            code, text = _NO_CODE, f"{self._timed_out}: {text}" if text else self._timed_out
+        self._on_end(self, code, text)
 
 
 def format_duration(nanoseconds: int) -> str:

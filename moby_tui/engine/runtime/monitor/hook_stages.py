@@ -15,7 +15,6 @@ from moby_tui.engine.runtime.birth.awaiting import Awaited
 from moby_tui.engine.runtime.birth.failure import StartFailure, write_down
 from moby_tui.engine.runtime.birth.hooks import HookFailure
 from moby_tui.engine.runtime.monitor.execution import Execution
-from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.engine.runtime.plan.gate import Gate
 
 TYPE_CHECKING = False
@@ -27,19 +26,17 @@ _INSIDE = "startContainer"
 
 
 class HookStages:
-    """One container's hooks. ``before`` the clone gates are put where its first process has to wait for them."""
+    """One container's hooks. It is made before the clone, since the first process has to wait at its gates."""
 
-    def __init__(self, run: Run, spec: Configuration, around: Surroundings) -> None:
+    def __init__(self, run: Run, spec: Configuration) -> None:
         self._run = run
         self._spec = spec
-        if any(spec.hooks.of(stage) for stage in _BEFORE_ROOT):
-            around.before_root = Gate()
-        if spec.hooks.of(_INSIDE):
-            around.before_program = Gate()
-        self._before_root, self._before_program = around.before_root, around.before_program
+        #: None if no hook runs there; the first is None again as soon as its hooks have run
+        self.before_root = Gate() if any(spec.hooks.of(stage) for stage in _BEFORE_ROOT) else None
+        self.before_program = Gate() if spec.hooks.of(_INSIDE) else None
 
     def child_is_made(self) -> None:
-        for gate in (self._before_root, self._before_program):
+        for gate in (self.before_root, self.before_program):
             if gate is not None:
                 gate.child_is_made()
 
@@ -63,7 +60,7 @@ class HookStages:
 
     def _run_before_root(self, awaited: Awaited) -> None:
         """The hooks before the change of root: the container's mounts are there, and the host's tree is still in reach."""
-        gate, self._before_root = self._before_root, None
+        gate, self.before_root = self.before_root, None
         if gate is None:
             return
         if awaited.at(gate):
@@ -78,7 +75,7 @@ class HookStages:
 
     def _run_inside(self, awaited: Awaited) -> None:
         """The hooks inside the container (startContainer): they run like an exec, with no more rights."""
-        gate = self._before_program
+        gate = self.before_program
         if gate is None:
             return
         if awaited.at(gate):

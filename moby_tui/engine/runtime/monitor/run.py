@@ -27,9 +27,10 @@ from moby_tui.engine.runtime.monitor.logs.container_log import ContainerLog
 from moby_tui.engine.runtime.monitor.logs.destination import open_log
 from moby_tui.engine.runtime.monitor.standing import Standing
 from moby_tui.engine.runtime.monitor.stdio import Stdio
-from moby_tui.engine.runtime.plan.container import compile_container
-from moby_tui.engine.runtime.plan.filesystem.source import open_binds
-from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
+from moby_tui.engine.runtime.plan.becoming import ProcessInputs, Streams
+from moby_tui.engine.runtime.plan.container import ContainerInputs, compile_container
+from moby_tui.engine.runtime.plan.filesystem.mounting import MountInputs
+from moby_tui.engine.runtime.plan.filesystem.source import Bind, open_binds
 from moby_tui.engine.runtime.plan.process import joining
 
 TYPE_CHECKING = False
@@ -119,8 +120,8 @@ class Run:
 
     def _make(self, spec: Configuration, take_lock: Callable[[], None], open_doors: Callable[[], None]) -> None:
         self._make_streams(spec)
-        around = self.surroundings(spec)
-        standby = self._instruct_standby(around)
+        binds = self.open_binds(spec)
+        standby = self._instruct_standby(binds)
         take_lock()
         fault.point("monitor.locked")
         self._open_cgroup(spec, standby)
@@ -128,7 +129,7 @@ class Run:
         open_doors()
         fault.point("monitor.streams open")
         if standby is None:
-            go = self._clone(spec, around)
+            go = self._clone(spec, binds)
         else:
             go, self.report = standby.hand_over()
         self._let_go(spec, go)
@@ -215,17 +216,15 @@ class Run:
         if self.stdio is not None:
             self.stdio.caught_up()
 
-    def surroundings(self, spec: Configuration) -> Surroundings:
-        """What the plan needs of this process: descriptors, namespaces, seccomp filter."""
+    def streams(self) -> Streams:
+        """The first process's ends of its streams."""
         assert self.stdio is not None
-        around = Surroundings()
-        around.root, around.joined, around.devpts = self.root, self.joined, self.devpts
-        around.network = self.joined.get("network", -1)
-        around.terminal, around.streams = self.stdio.terminal, self.stdio.child
-        around.seccomp = self.seccomp
+        return Streams(self.stdio.terminal, self.stdio.child)
+
+    def open_binds(self, spec: Configuration) -> list[Bind]:
+        """The sources of the bind mounts, this run's secrets among them. Raises ``OSError`` and ``ValueError``."""
         self.trees |= self.secret_trees(spec)
-        around.binds = open_binds(spec, self.trees, self.joined.get("user", -1))
-        return around
+        return open_binds(spec, self.trees, self.joined.get("user", -1))
 
     def secret_trees(self, spec: Configuration) -> dict[str, int]:
         """This run's mounts of its secrets, by destination. Raises ``OSError``."""
@@ -236,7 +235,7 @@ class Run:
 
         return secrets.mount_trees(self.secrets, *joining.id_maps(spec))
 
-    def _instruct_standby(self, around: Surroundings) -> Standby | None:
+    def _instruct_standby(self, binds: list[Bind]) -> Standby | None:
         """Sends the configuration to the process made ahead, which compiles its plan while the rest is made here."""
         standby, self.standby = self.standby, None
         if standby is None:
@@ -244,9 +243,9 @@ class Run:
         self._chosen, self.cgroup = standby, standby.cgroup
         self.child, self.mounts = standby.pid, standby.mounts
         try:
-            standby.prepare(around)
+            standby.prepare(self.root, self.joined.get("network", -1), self.streams(), binds, self.seccomp)
         finally:
-            for bind in around.binds:
+            for bind in binds:
                 os.close(bind.tree)
         return standby
 
@@ -257,35 +256,25 @@ class Run:
             self.cgroup = open_cgroup(self.order.cgroup)
             self.cgroup.create(spec.linux.resources)
 
-    def _clone(self, spec: Configuration, around: Surroundings) -> int:
+    def _clone(self, spec: Configuration, binds: list[Bind]) -> int:
         """Clones the first process; returns the descriptor that lets it go."""
         assert self.cgroup is not None
-        around.root_point, around.mask_point = joining.mount_points(spec, self.order.paths.run)
-        for folder in (around.root_point, around.mask_point):
-            os.makedirs(folder, exist_ok=True)
-        around.cgroup_mounts = self.cgroup.mounts()
-        around.entrances = open_entrances(self.cgroup)
         if spec.hooks.any():
             # few containers have any
             from moby_tui.engine.runtime.monitor.hook_stages import HookStages
 
-            self.hooks = HookStages(self, spec, around)
-        around.go, go = os.pipe2(os.O_CLOEXEC)
+            self.hooks = HookStages(self, spec)
+        wait, go = os.pipe2(os.O_CLOEXEC)
         self.report, child_report = os.pipe2(os.O_CLOEXEC)
         birth = Birth(spec, self.joined)
-        if birth.forks_last:
-            # few containers join another's processes
-            from moby_tui.engine.runtime.birth import procfs
-
-            around.procfs = procfs.mount_all(spec, self.joined["pid"], self.cgroup, around.entrances)
-        program = compile_container(spec, around)
+        inputs = self._open_inputs(spec, binds, wait)
+        program = compile_container(spec, inputs)
         self.child = birth.clone(self.cgroup.descriptor())
         if self.child == 0:
             os.close(go)
             program.run(child_report)
         fault.point("monitor.cloned")
-        trees = (*(bind.tree for bind in around.binds), *around.procfs.values())
-        for fd in (around.go, child_report, *around.entrances, *trees):
+        for fd in (wait, child_report, *inputs.entrances, *(bind.tree for bind in binds), *inputs.mounts.procfs.values()):
             os.close(fd)
         if self.hooks is not None:
             self.hooks.child_is_made()
@@ -297,6 +286,37 @@ class Run:
             os.close(go)
             raise StartFailure.of_report(self.awaited.failure(), self.command)
         return go
+
+    def _open_inputs(self, spec: Configuration, binds: list[Bind], go: int) -> ContainerInputs:
+        """Opens the rest of what the plan of a process needs that was not made ahead; ``go`` is where it waits. Raises ``OSError``."""
+        assert self.cgroup is not None
+        points = joining.mount_points(spec, self.order.paths.run)
+        for folder in points:
+            os.makedirs(folder, exist_ok=True)
+        entrances = open_entrances(self.cgroup)
+        procfs_trees = {}
+        if "pid" in self.joined:
+            # few containers join another's processes
+            from moby_tui.engine.runtime.birth import procfs
+
+            procfs_trees = procfs.mount_all(spec, self.joined["pid"], self.cgroup, entrances)
+        hooks = self.hooks
+        return ContainerInputs(
+            ProcessInputs(
+                self.streams(), seccomp=self.seccomp, go=go, before_program=None if hooks is None else hooks.before_program
+            ),
+            MountInputs(
+                root=self.root,
+                binds=binds,
+                devpts=self.devpts,
+                procfs=procfs_trees,
+                cgroups=self.cgroup.mounts(),
+                points=points,
+            ),
+            joined=self.joined,
+            entrances=entrances,
+            before_root=None if hooks is None else hooks.before_root,
+        )
 
     def _let_go(self, spec: Configuration, go: int) -> None:
         """Writes the child's pid to the state, then lets the child go on, which has been waiting."""

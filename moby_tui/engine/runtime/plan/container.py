@@ -9,62 +9,98 @@ from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.protocol.configuration import Configuration, Linux
 from moby_tui.engine.runtime.plan import becoming
+from moby_tui.engine.runtime.plan.becoming import ProcessInputs
 from moby_tui.engine.runtime.plan.filesystem import cgroups, mounting
 from moby_tui.engine.runtime.plan.filesystem.ahead import make_ahead
 from moby_tui.engine.runtime.plan.filesystem.devices import Devices
+from moby_tui.engine.runtime.plan.filesystem.mounting import MountInputs
 from moby_tui.engine.runtime.plan.filesystem.root import FileSystemPlan
-from moby_tui.engine.runtime.plan.filesystem.stage import ROOT_POINT
-from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
-from moby_tui.engine.runtime.plan.gate import wait_for
+from moby_tui.engine.runtime.plan.gate import Gate, wait_for
 from moby_tui.engine.runtime.plan.process import identity, joining, scheduling
 from moby_tui.engine.runtime.plan.program import Program, Slot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
 
 _KEYRING = "_moby"
 
 
-def compile_container(spec: Configuration, around: Surroundings) -> Program:
+class ContainerInputs:
+    """What the plan of a container's first process needs beside the configuration. The process that makes it has opened all of it before.
+
+    ``joined`` has the descriptors of the namespaces that it joins, by kind. By the files ``entrances`` it enters its control groups. At the
+    gate ``before_root`` it waits for the hooks that run before the change of root, which is made with chroot(2) if ``no_pivot`` is true
+    (a ramdisk refuses pivot_root(2)).
+    """
+
+    __slots__ = ("before_root", "entrances", "joined", "mounts", "no_pivot", "process")
+
+    def __init__(
+        self,
+        process: ProcessInputs,
+        mounts: MountInputs,
+        *,
+        joined: dict[str, int],
+        entrances: list[int] | None = None,
+        before_root: Gate | None = None,
+        no_pivot: bool = False,
+    ) -> None:
+        self.process: Final = process
+        self.mounts: Final = mounts
+        self.joined: Final = joined
+        self.entrances: Final = entrances or []
+        self.before_root: Final = before_root
+        self.no_pivot: Final = no_pivot
+
+
+def compile_container(spec: Configuration, inputs: ContainerInputs) -> Program:
     """Lays out the start of a container. Raises ``ValueError`` for what cannot be."""
     linux, process, root = spec.linux, spec.process, spec.root
     program = Program()
-    files = FileSystemPlan(program, around.root)
+    stage, terminal = inputs.mounts.stage, inputs.process.streams.terminal
+    files = FileSystemPlan(program, inputs.mounts.root)
     devices = Devices(files)
     premade: dict[str, Slot] = {}
-    if around.stage is None:
-        premade = _settle_in(program, files, devices, spec, around)
+    if stage is None:
+        premade = _settle_in(program, files, devices, spec, inputs)
         files.make_private(mounts.MS_PRIVATE)
     else:
-        wait_for(program, around.go)
-        _join_network(program, spec, around)
-    files.attach_root(around.root_point if around.stage is None else ROOT_POINT)
-    staged = around.stage.serves(spec) if around.stage is not None else set()
-    mounting.mount_all(files, devices, spec, around, staged, premade)
-    mounting.hide(files, devices, linux, around, staged, premade)
+        wait_for(program, inputs.process.go)
+        _join_network(program, spec, inputs.joined)
+    files.attach_root(inputs.mounts.root_point)
+    staged = stage.serves(spec) if stage is not None else set()
+    mounting.mount_all(files, devices, spec, inputs.mounts, staged, premade)
+    if terminal >= 0:
+        files.attach_console(terminal)
+    mounting.hide(files, devices, linux, inputs.mounts, staged, premade)
     if process.cwd not in ("", "/"):
         files.program.add("close", calls.close, files.target(process.cwd))
-    if around.before_root is not None:
-        around.before_root.add_to(program)
-    files.enter_root(read_only=root.readonly, no_pivot=around.no_pivot)
+    if inputs.before_root is not None:
+        inputs.before_root.add_to(program)
+    files.enter_root(read_only=root.readonly, no_pivot=inputs.no_pivot)
     identity.set_hostname(program, spec.hostname, spec.domainname)
     _set_personality(program, linux)
-    around.may_set_groups = joining.may_set_groups(spec)
-    if "pid" in around.joined:
-        becoming.fork_lowered(program, process, around)
+    may_set_groups = joining.may_set_groups(spec)
+    if "pid" in inputs.joined:
+        becoming.fork_lowered(program, process, inputs.process, may_set_groups=may_set_groups)
     else:
-        becoming.attach_streams(program, around)
-        becoming.finish(program, process, around)
+        becoming.attach_streams(program, inputs.process.streams)
+        becoming.finish(program, process, inputs.process, may_set_groups=may_set_groups)
     return program
 
 
-def settle_ahead(program: Program, around: Surroundings) -> None:
+def settle_ahead(program: Program, entrances: Sequence[int | Slot]) -> None:
     """The same as ``_settle_in`` for a process that is made before its container is known."""
     program.add("die with the monitor", calls.prctl, processes.PR_SET_PDEATHSIG, 9, 0, 0, 0)
-    _take_place(program, around)
+    _take_place(program, entrances)
     _begin_session(program, _KEYRING)
     program.add("new cgroup namespace", calls.unshare, processes.CLONE_NEWCGROUP)
 
 
 def _settle_in(
-    program: Program, files: FileSystemPlan, devices: Devices, spec: Configuration, around: Surroundings
+    program: Program, files: FileSystemPlan, devices: Devices, spec: Configuration, inputs: ContainerInputs
 ) -> dict[str, Slot]:
     """Takes its control groups, its namespaces, its session and its keyring, and waits until its parent has written it down.
 
@@ -73,28 +109,28 @@ def _settle_in(
     """
     premade: dict[str, Slot] = {}
     forks = joining.forks(spec)
-    joins = "pid" in around.joined
+    joins = "pid" in inputs.joined
     if not forks and not joins:
-        wait_for(program, around.go)
-    _take_place(program, around)
+        wait_for(program, inputs.process.go)
+    _take_place(program, inputs.entrances)
     if joins:
         # by the joined one's procfs no profile can be entered: this process is not in it
         identity.enter_profile(program, spec.process.apparmor_profile)
     if joining.has_user_namespace(spec):
         premade = make_ahead(files, devices, spec)
         identity.raise_limits(program, spec.process.rlimits)
-    joining.enter(program, spec, around.joined)
+    joining.enter(program, spec, inputs.joined)
     if forks:
         joining.fork(program)
-        wait_for(program, around.go)
+        wait_for(program, inputs.process.go)
     _begin_session(program, _KEYRING if spec.keyring is None else spec.keyring)
     if joining.is_own(spec, "cgroup"):
         program.add("new cgroup namespace", calls.unshare, processes.CLONE_NEWCGROUP)
     return premade
 
 
-def _take_place(program: Program, around: Surroundings) -> None:
-    cgroups.enter(program, around.entrances)
+def _take_place(program: Program, entrances: Sequence[int | Slot]) -> None:
+    cgroups.enter(program, entrances)
     identity.protect(program)
     program.add("set umask", calls.umask, 0)
 
@@ -104,9 +140,9 @@ def _begin_session(program: Program, keyring: str) -> None:
     identity.join_keyring(program, keyring)
 
 
-def _join_network(program: Program, spec: Configuration, around: Surroundings) -> None:
-    if around.network >= 0 and joining.has(spec, "network"):
-        program.add("join network namespace", calls.setns, around.network, processes.CLONE_NEWNET)
+def _join_network(program: Program, spec: Configuration, joined: dict[str, int]) -> None:
+    if "network" in joined and joining.has(spec, "network"):
+        program.add("join network namespace", calls.setns, joined["network"], processes.CLONE_NEWNET)
 
 
 def _set_personality(program: Program, linux: Linux) -> None:

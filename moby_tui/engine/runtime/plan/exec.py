@@ -5,24 +5,24 @@ from __future__ import annotations
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.protocol.configuration import Configuration, Process
 from moby_tui.engine.runtime.plan import becoming
+from moby_tui.engine.runtime.plan.becoming import ProcessInputs
 from moby_tui.engine.runtime.plan.filesystem import cgroups
-from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.engine.runtime.plan.process import identity, joining, scheduling
 from moby_tui.engine.runtime.plan.program import Program
 
 
-def compile_exec(process: Process, container: Configuration, init: int, around: Surroundings) -> Program:
+def compile_exec(process: Process, container: Configuration, init: int, entrances: list[int], inputs: ProcessInputs) -> Program:
     """Lays out one more process in a running ``container``, whose first process is the pidfd ``init``; its pid is reported.
 
-    ``around`` has the process's streams or terminal, the files by which it enters its control groups, and its seccomp filter. The
-    process that runs the program ends as soon as it has made this one: a process cannot enter a pid namespace, only its children can.
+    By the files ``entrances`` it enters its control groups. The process that runs the plan ends as soon as it has made this one: a
+    process cannot enter a pid namespace, only its children can.
     """
     program = Program()
-    around.may_set_groups = joining.may_set_groups(container)
+    may_set_groups = joining.may_set_groups(container)
     affinity = process.affinity
     if affinity is not None and affinity.initial:
         scheduling.set_affinity(program, affinity.initial)
-    cgroups.enter(program, around.entrances)
+    cgroups.enter(program, entrances)
     if affinity is not None and affinity.final:
         # the group's own processors are set by entering it, so this comes after
         scheduling.set_affinity(program, affinity.final)
@@ -30,14 +30,14 @@ def compile_exec(process: Process, container: Configuration, init: int, around: 
     identity.protect(program)
     identity.enter_profile(program, process.apparmor_profile)
     joining.enter_for_exec(program, container, process, init)
-    if becoming.can_fork_lowered(process, around) or _may_be_traced(container, process):
-        becoming.fork_lowered(program, process, around)
+    if becoming.can_fork_lowered(process, inputs) or _may_be_traced(container, process):
+        becoming.fork_lowered(program, process, inputs, may_set_groups=may_set_groups)
     else:
         # not dumpable until it has become the program, which keeps all but CAP_SYS_PTRACE out
         joining.fork(program)
         program.add("new session", calls.setsid)
-        becoming.attach_streams(program, around)
-        becoming.finish(program, process, around)
+        becoming.attach_streams(program, inputs.streams)
+        becoming.finish(program, process, inputs, may_set_groups=may_set_groups)
     return program
 
 

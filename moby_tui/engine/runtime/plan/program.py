@@ -91,8 +91,8 @@ class Program:
                     continue
                 error = errno_now()
                 if error not in on:
-                    told = encode_failure(error, name)
-                    calls.write(report, told, len(told))
+                    failure = encode_failure(error, name)
+                    calls.write(report, failure, len(failure))
                     calls.exit_group(127)
                 label = on[error]
                 index = label.target if label is not None else index + 1

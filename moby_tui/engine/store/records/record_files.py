@@ -104,11 +104,11 @@ def drop_network(data_root: Path, network_id: str) -> None:
 
 def read_networks(data_root: Path) -> dict[str, bytes]:
     """The rows' JSON of all networks that have a record, by their ids."""
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     for path in sorted((data_root / "networks").glob("*.json")):
         if (kept := read(path)) is not None:
-            found[path.stem] = bytes(kept.record)
-    return found
+            contents[path.stem] = bytes(kept.record)
+    return contents
 
 
 def read(path: Path) -> Kept | None:

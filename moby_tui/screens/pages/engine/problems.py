@@ -24,6 +24,10 @@ from moby_tui.screens.widgets.facts_table import Cell, FactsTable
 #: Lines of the log that are shown, and the longest of them; characters.
 LINES, LONGEST = 12, 400
 _SIGNS: dict[Severity, Cell] = {Severity.ERROR: ("●", "bad"), Severity.WARNING: ("●", "warn"), Severity.NOTICE: ("○", "faint")}
+_NONE = (
+    "No problem is known. Ends, restarts, health checks, lack of memory, images that moved, open ports and the engine's host are looked at "
+    "while the dashboard runs."
+)
 #: Ages are drawn again this often; seconds.
 AGES_EVERY = 15.0
 
@@ -57,12 +61,18 @@ class ProblemsPage(Page):
         ),
         Action(id="problem.mute", title="Mute", keys="m", tooltip="Hide it until it is another one", on=On.ROW),
         Action(id="problem.unmute", title="Unmute", keys="U", tooltip="Show again what was muted", footer=False),
+        Action(
+            id="problem.registries",
+            title="Registries",
+            keys="R",
+            tooltip="Ask the registries of what runs whether they have newer images, every six hours; once more: no longer",
+        ),
         Action(id="problem.back", title="Back", keys="escape", footer=False, tooltip="Back to the list"),
     )
 
     def content(self) -> Iterable[Widget]:
         columns = (("", 1), ("WHERE", 24), ("SINCE", 5), ("WHAT", 0))
-        yield Vertical(FactsTable(columns, empty="no problem is known", id="problems"), id="list")
+        yield Vertical(FactsTable(columns, empty=_NONE, id="problems"), id="list")
         yield VerticalScroll(Static(id="problem", markup=False), id="detail")
 
     def on_mount(self) -> None:
@@ -89,12 +99,14 @@ class ProblemsPage(Page):
             for one in problems
         ]
         self.query_one(FactsTable).show(rows, [one.key for one in problems])
+        self.set_class(not problems, "-nothing")
         counts = [(severity.name.lower(), sum(one.severity is severity for one in problems)) for severity in Severity]
         muted = len(self.workspace.problems.muted)
-        said = [f"{count} {name}{'s' if count != 1 else ''}" for name, count in counts if count] + (
+        counts_text = [f"{count} {name}{'s' if count != 1 else ''}" for name, count in counts if count] + (
             [f"{muted} muted"] if muted else []
         )
-        self.query_one("#list").border_subtitle = " · ".join(said)
+        counts_text += ["registries are asked"] if self.workspace.problems.asks_registries else []
+        self.query_one("#list").border_subtitle = " · ".join(counts_text)
         self._tell()
 
     @property
@@ -119,14 +131,14 @@ class ProblemsPage(Page):
             view.update("")
             return
         detail.border_title = Content(problem.name)
-        said = Text.assemble((problem.title, "bold"), "\n")
+        description = Text.assemble((problem.title, "bold"), "\n")
         if problem.detail:
-            said.append(f"{problem.detail}\n")
-        said.append("What to do: ", "bold").append(f"{problem.advice}\n")
-        view.update(said)
-        if problem.container and problem.kind not in ("port", "drift"):
+            description.append(f"{problem.detail}\n")
+        description.append("What to do: ", "bold").append(f"{problem.advice}\n")
+        view.update(description)
+        if problem.container and problem.kind not in ("port", "drift", "outdated"):
             lines = await self._last_lines(problem.container)
-            view.update(Text.assemble(said, "\n", ("Its last lines\n", "bold"), "\n".join(lines) or "none"))
+            view.update(Text.assemble(description, "\n", ("Its last lines\n", "bold"), "\n".join(lines) or "none"))
 
     async def _last_lines(self, container: str) -> list[str]:
         lines: list[str] = []
@@ -147,6 +159,8 @@ class ProblemsPage(Page):
             return
         if problem.kind == "port":
             self.workspace.guide.go("topology", problem.container)
+        elif problem.kind == "registry":
+            self.workspace.guide.go("images", problem.name)
         elif problem.container:
             self.workspace.guide.go("containers", problem.name)
         else:
@@ -172,6 +186,15 @@ class ProblemsPage(Page):
 
     def action_unmute(self) -> None:
         self.workspace.problems.unmute_all()
+
+    def action_registries(self) -> None:
+        """The choice is remembered: a registry learns from the question which images run here."""
+        asks = not self.workspace.problems.asks_registries
+        self.workspace.problems.ask_registries(allowed=asks)
+        self.workspace.guide.remember(lambda chosen: setattr(chosen, "asks_registries", asks))
+        about = "are asked every six hours which image each name means" if asks else "are not asked any longer"
+        self.notify(f"the registries of running containers' images {about}", timeout=6)
+        self._draw()
 
     def action_back(self) -> None:
         self.query_one(FactsTable).focus()

@@ -192,15 +192,16 @@ class ProjectsPage(Page):
         """The dependencies and the drift of the project under the cursor."""
         line, view = self.chosen, self.query_one("#project", Static)
         self.refresh_bindings()
-        self.query_one("#detail").border_title = Content(line.project.name) if line else "nothing selected"
+        self.set_class(line is None, "-nothing")
+        self.query_one("#detail").border_title = Content(line.project.name) if line else ""
         if line is None:
             view.update("")
             return
         project = line.project
-        said = Text.assemble(("Depends on\n", "bold"), "\n".join(tree(project)), "\n\n", ("Files\n", "bold"))
-        said.append("\n".join(map(text.clean, project.files)) or "not known")
+        description = Text.assemble(("Depends on\n", "bold"), "\n".join(tree(project)), "\n\n", ("Files\n", "bold"))
+        description.append("\n".join(map(text.clean, project.files)) or "not known")
         drift = await self._drift(project)
-        view.update(Text.assemble(said, "\n\n", ("What differs from them\n", "bold"), "\n".join(drift)))
+        view.update(Text.assemble(description, "\n\n", ("What differs from them\n", "bold"), "\n".join(drift)))
 
     async def _drift(self, project: Project) -> list[str]:
         self.session.images.want()
@@ -290,9 +291,9 @@ class ProjectsPage(Page):
         files = line.project.files
 
         async def up() -> None:
-            code, said = await self.workspace.command_line.compose.up(self.session.client, *files, before=before, after=after)
+            code, output = await self.workspace.command_line.compose.up(self.session.client, *files, before=before, after=after)
             if code:
-                lines = [text.clean(one) for one in said.splitlines()[-MOST_SAID:]]
+                lines = [text.clean(one) for one in output.splitlines()[-MOST_SAID:]]
                 self.app.push_screen(Notice(f"docker compose up: exit code {code}", "\n".join(lines)))
                 raise MobyError(f"docker compose up has ended with exit code {code}")
 
@@ -337,10 +338,10 @@ def _row(line: Line) -> list[Cell]:
 
 
 def _state(running: int, count: int, sick: bool) -> Cell:
-    said = f"{running}/{count} running"
+    cell = f"{running}/{count} running"
     if sick:
         return f"{running}/{count} unhealthy", "bad"
-    return said, "good" if running == count else "warn" if running else "faint"
+    return cell, "good" if running == count else "warn" if running else "faint"
 
 
 def _reason(error: Exception) -> str:

@@ -22,7 +22,7 @@ from moby_tui.screens.upkeep.prune import PRUNES, Prune
 from moby_tui.screens.widgets.facts_table import Cell, FactsTable
 from moby_tui.screens.widgets.inspect_view import InspectView
 
-_DISK = (("", 22), ("COUNT", 6), ("IN USE", 6), ("SIZE", 9), ("RECLAIMABLE", 11), ("", 0))
+_DISK = (("", 22), ("COUNT", 5), ("IN USE", 6), ("SIZE", 9), ("RECLAIMABLE", 11), ("", 0))
 _PRUNES = (("PRUNE", 42), ("THE SAME AS", 28), ("", 0))
 _DOCTOR = (("", 7), ("ABOUT", 14), ("WHAT, AND WHAT TO DO", 0))
 _TONES = {"ok": "good", "absent": "faint", "warning": "warn", "error": "bad"}
@@ -63,9 +63,10 @@ class SystemPage(PruningPage):
             self._fill()
 
     async def arrive(self, words: Sequence[str]) -> None:
-        """``disk``, ``prunes``, ``doctor`` or ``info``."""
+        """Shows the part that the word names: ``disk``, ``prunes``, ``doctor`` or ``info``."""
         if words[0] in ("disk", "prunes", "doctor", "info"):
-            self.action_tab(words[0])
+            # at the first visit the tabs turn to the first of them after the page has been mounted
+            self.call_after_refresh(self.action_tab, words[0])
 
     @property
     def _active(self) -> str:
@@ -79,9 +80,16 @@ class SystemPage(PruningPage):
         if shown:
             shown.first().focus()
 
+    def _refuse(self, reason: str) -> None:
+        """Says why there is nothing to see; in the table itself, if the part has one that is empty."""
+        tables = [table for table in self.query(f"#{self._active}-facts").results(FactsTable) if not table.has_facts]
+        for table in tables:
+            table.say(reason, "warn")
+        self.query_one("#detail").border_subtitle = "" if tables else Content(reason)
+
     @work(group="fill", exclusive=True)
     async def _fill(self) -> None:
-        """Asks the engine for what is seen."""
+        """Asks the engine for what the part on the screen shows, and draws it."""
         if not self.session.connection.up:
             return
         fill = {"disk": self._disk, "prunes": self._show_prunes, "doctor": self._doctor, "info": self._info}.get(self._active)
@@ -92,7 +100,7 @@ class SystemPage(PruningPage):
         try:
             await fill()
         except TROUBLE as error:
-            panel.border_subtitle = Content(text.clean(str(error)))
+            self._refuse(text.clean(str(error)))
             return
         panel.border_subtitle = ""
 
@@ -112,10 +120,10 @@ class SystemPage(PruningPage):
             ]
             for one in shares(usage)
         ]
-        if found := parts(usage):
-            whole = sum(size for _, size in found)
+        if disk_parts := parts(usage):
+            whole = sum(size for _, size in disk_parts)
             rows.append([("Data root", "strong"), "", "", disk_size(whole), "", ("the sum of its parts, as du counts", "faint")])
-            for name, size in found:
+            for name, size in disk_parts:
                 bar = "█" * round(30 * size / whole) if whole else ""
                 rows.append([f"  {name}", "", "", disk_size(size), "", (bar or "▏", "strong")])
         self.query_one("#disk-facts", FactsTable).show(rows)
@@ -173,7 +181,7 @@ class Tabs(Vertical):
     def compose(self) -> ComposeResult:
         with TabbedContent():
             with TabPane("Disk", id="disk"):
-                yield FactsTable(_DISK, id="disk-facts")
+                yield FactsTable(_DISK, least=2, id="disk-facts")
             with TabPane("Prunes", id="prunes"):
                 yield FactsTable(_PRUNES, id="prune-facts")
             with TabPane("Doctor", id="doctor"):

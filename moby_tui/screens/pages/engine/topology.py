@@ -151,10 +151,10 @@ class TopologyPage(WiringPage):
     def _tell(self) -> None:
         """The panel of reach, for what is under the cursor."""
         spot = self.query_one(TopologyView).chosen
-        found = self.query("#reach-facts")
-        if spot is None or not found:
+        widgets = self.query("#reach-facts")
+        if spot is None or not widgets:
             return
-        table = found.first(FactsTable)
+        table = widgets.first(FactsTable)
         net = self._graph.network(spot.network)
         if spot.container:
             facts: list[list[Cell]] = [
@@ -263,8 +263,8 @@ class TopologyPage(WiringPage):
             self.ports_form(one)
 
     def _name_of(self, network: str) -> str:
-        found = self._graph.network(network)
-        return found.name if found else ""
+        named = self._graph.network(network)
+        return named.name if named else ""
 
     def action_tab(self, name: str) -> None:
         self.remove_class("-list-only")

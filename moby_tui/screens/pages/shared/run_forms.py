@@ -70,15 +70,15 @@ class RunForms:
 
     async def _choices(self) -> dict[str, tuple[str, ...]]:
         """What the lines offer; nothing while the engine is lost."""
-        found = {"restarts": RESTARTS, "images": (), "networks": ()}
+        choices = {"restarts": RESTARTS, "images": (), "networks": ()}
         try:
             images = await self._session.client.images.list()
             networks = await self._session.client.networks.list()
         except TROUBLE:
-            return found
+            return choices
         names = [tag for one in images for tag in one.repo_tags or [] if tag != "<none>:<none>"]
         return {
-            **found,
+            **choices,
             "images": tuple(text.clean(name) for name in names),
             "networks": tuple(text.clean(one.name) for one in networks),
         }
@@ -116,18 +116,18 @@ class RunForms:
             only = "its name" if changed == {NAME} else "its name and limits" if NAME in changed else "limits"
             consequence = f"{listed}\n\nOnly {only} changed: the engine changes the container as it runs."
             action: Callable[[], Awaitable[object]] = lambda: running.change(self._session.client, old, request, changed)  # noqa: E731
-            verb, told = "Rename" if changed == {NAME} else "Update", live_line(name, after, changed)
+            verb, line = "Rename" if changed == {NAME} else "Update", live_line(name, after, changed)
         else:
             consequence = (
                 f"{listed}\n\nA new container takes its place: what {name} wrote outside volumes is lost, its log too. Volumes stay. "
                 "The old one is removed once the new one has started; until then everything can go back."
             )
             action = lambda: running.replace(self._session.client, old, request)  # noqa: E731
-            verb, told = "Replace", command_line(after.words())
+            verb, line = "Replace", command_line(after.words())
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._do(verb, action, request, told)
+                self._do(verb, action, request, line)
 
         self._page.app.push_screen(Confirm(f"{verb} {name}?", consequence, verb), answered)
 

@@ -21,7 +21,7 @@ class WiringForms:
     async def connect(self, one: Container | None, network: str = "") -> None:
         """Asks into which network a container goes, or without one which container goes into the network."""
         try:
-            networks = {text.clean(found.name): found.id for found in await self._session.client.networks.list()}
+            networks = {text.clean(each.name): each.id for each in await self._session.client.networks.list()}
         except TROUBLE as error:
             self._page.notify(text.clean(str(error)), severity="error", timeout=10, markup=False)
             return
@@ -39,10 +39,10 @@ class WiringForms:
 
         def answered(answers: Answers | None) -> None:
             if answers:
-                asked, name, target = wiring.endpoint(answers), answers["container"], answers["network"]
+                settings, name, target = wiring.endpoint(answers), answers["container"], answers["network"]
                 self._page.attempt(
                     "Connect",
-                    lambda: self._session.client.networks.connect(target, self._id_of(name), asked),
+                    lambda: self._session.client.networks.connect(target, self._id_of(name), settings),
                     f"{text.clean(name)} is in {text.clean(target)}",
                     command=wiring.connect_line(answers),
                 )

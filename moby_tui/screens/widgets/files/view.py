@@ -102,12 +102,12 @@ class FileView(ScrollView, can_focus=True):
         content = self.content
         if content is None or not self._words:
             return False
-        found = content.find(self._words, self._hit, backward=backward)
-        if found is None:
+        position = content.find(self._words, self._hit, backward=backward)
+        if position is None:
             return False
-        self._hit = found
-        if not self.scroll_offset.y <= found < self.scroll_offset.y + self.size.height - 1:
-            self.scroll_to(y=max(found - self.size.height // 3, 0), animate=False, immediate=True)
+        self._hit = position
+        if not self.scroll_offset.y <= position < self.scroll_offset.y + self.size.height - 1:
+            self.scroll_to(y=max(position - self.size.height // 3, 0), animate=False, immediate=True)
         self.refresh()
         return True
 

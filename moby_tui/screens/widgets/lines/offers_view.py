@@ -78,5 +78,9 @@ class OffersView(LinesView):
         offer, variables = self.offers[number], self.app.theme_variables
         muted = ink(variables, "text-muted")
         line = Text().append(f"  {offer.key}  ", muted if offer.missing else f"bold {ink(variables, 'primary')}")
-        line.append(f"{offer.title:<{_TITLE}} ", muted if offer.missing else "bold")
-        return line.append(offer.missing or offer.about, muted)
+        longest = max(len(one.title) for one in self.offers) + 2
+        line.append(f"{offer.title:<{min(longest, _TITLE)}} ", muted if offer.missing else "bold")
+        line.append(offer.missing or offer.about, muted)
+        if width := self.size.width:
+            line.truncate(max(width - 2, 1), overflow="ellipsis")
+        return line

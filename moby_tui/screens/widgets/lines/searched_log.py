@@ -38,7 +38,7 @@ class SearchedLog(Vertical):
 
     def compose(self) -> ComposeResult:
         yield LogStream(self.store, self._names, id="log", empty=self._empty)
-        yield FilterBar("search", LANGUAGE, id="log-search")
+        yield FilterBar("search", LANGUAGE, id="log-search", kind="logs")
 
     def on_mount(self) -> None:
         for stream in self.query(LogStream):
@@ -110,5 +110,5 @@ class SearchedLog(Vertical):
         stream, only = self.query_one(LogStream), " · only these" if self._only else ""
         if stream.hits is not None:
             here, count, settled = stream.hit_at_cursor()
-            told = f"{here} of {count:,}" if here else f"{count:,} lines"
-            self.query_one(FilterBar).count(f"{told}{'' if settled else '+'}{only}")
+            content = f"{here} of {count:,}" if here else f"{count:,} lines"
+            self.query_one(FilterBar).count(f"{content}{'' if settled else '+'}{only}")

@@ -36,8 +36,10 @@ _AT_ONCE = 32
 
 async def send_file(client: Caller, pieces: AsyncIterator[bytes], attributes: Mapping[str, str], output: int = 0) -> None:
     """Sends one file, such as an archive. ``attributes`` tell the client about it. Raises ``Conflict`` if the client has it already."""
-    told = [(_ATTRIBUTE + name.lower(), value) for name, value in attributes.items() if value.isascii() and value.isprintable()]
-    async with client.stream(SEND_FILE, [(_OUTPUT, str(output)), *told]) as stream:
+    headers = [
+        (_ATTRIBUTE + name.lower(), value) for name, value in attributes.items() if value.isascii() and value.isprintable()
+    ]
+    async with client.stream(SEND_FILE, [(_OUTPUT, str(output)), *headers]) as stream:
         await stream.send_request()
         async for piece in pieces:
             view = memoryview(piece)

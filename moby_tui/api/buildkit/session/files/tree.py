@@ -214,13 +214,13 @@ class Tree:
             )
         folder, _, target = entry.link.rpartition(b"/")
         with trees.closing(trees.open_below(self.root, folder or b".")) as there:
-            found = os.stat(target, dir_fd=there, follow_symlinks=False)
-            if not stat.S_ISREG(found.st_mode):
+            status = os.stat(target, dir_fd=there, follow_symlinks=False)
+            if not stat.S_ISREG(status.st_mode):
                 raise InvalidArgument(
                     f"the client sends {shorten(entry.path)} as a name of {shorten(entry.link)}, which is not a file"
                 )
             if existing is not None:
-                if (existing.st_dev, existing.st_ino) == (found.st_dev, found.st_ino):
+                if (existing.st_dev, existing.st_ino) == (status.st_dev, status.st_ino):
                     return
                 self._remove(name, existing)
             self.changed = True

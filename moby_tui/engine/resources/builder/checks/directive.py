@@ -28,23 +28,23 @@ class Directive:
 
     def counts(self, found: Finding) -> bool:
         rule = found.rule.lower()
-        asked = found.rule not in EXPERIMENTAL or not self.experimental.isdisjoint((rule, _ALL))
-        return asked and self.skip.isdisjoint((rule, _ALL))
+        applies = found.rule not in EXPERIMENTAL or not self.experimental.isdisjoint((rule, _ALL))
+        return applies and self.skip.isdisjoint((rule, _ALL))
 
 
 def read(text: str) -> Directive:
     """Raises ``InvalidArgument``."""
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(";"))):
         name, equals, value = part.partition("=")
         name = name.strip()
         if not equals or name not in _OPTIONS:
             raise InvalidArgument(f"invalid check option {part[:80]!r}{nearest(name, _OPTIONS)}; write skip=RULE,RULE;error=true")
-        found[name] = value.strip().lower()
-    error = found.get("error", "false")
+        values[name] = value.strip().lower()
+    error = values.get("error", "false")
     if error not in _SWITCH:
         raise InvalidArgument(f"invalid check option error={error[:40]!r}: it is true or false")
-    return Directive(_rules(found.get("skip", "")), _rules(found.get("experimental", "")), _SWITCH[error])
+    return Directive(_rules(values.get("skip", "")), _rules(values.get("experimental", "")), _SWITCH[error])
 
 
 def _rules(text: str) -> frozenset[str]:

@@ -72,8 +72,8 @@ Findings = Iterator[Finding]
 def shown(findings: list[Finding], name: str, text: bytes) -> str:
     """The findings as text, each with its line and the lines around it; at most a number of them."""
     each = [
-        f"\nWARNING: {found.rule} - {found.address}\n{found.text}\n\n{excerpt(name, text, found.line)}"
-        for found in findings[:_MOST]
+        f"\nWARNING: {finding.rule} - {finding.address}\n{finding.text}\n\n{excerpt(name, text, finding.line)}"
+        for finding in findings[:_MOST]
     ]
     more = len(findings) - _MOST
     return "".join([*each, f"\n{more} more warnings\n" if more > 0 else ""])

@@ -58,14 +58,14 @@ class Scopes:
             return None
 
     def _undefined(self, texts: Iterable[str], variables: dict[str, str]) -> list[str]:
-        found: dict[str, None] = {}
+        names: dict[str, None] = {}
         for text in texts:
             try:
-                found |= dict.fromkeys(shell_words.undefined(text, variables, self.escape))
+                names |= dict.fromkeys(shell_words.undefined(text, variables, self.escape))
             except InvalidArgument:
                 # the build itself reports it
                 continue
-        return list(found)
+        return list(names)
 
     # FROM
 

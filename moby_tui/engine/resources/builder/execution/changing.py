@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.resources.builder.execution import copying
+from moby_tui.engine.resources.builder.execution import copying, selection
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.operations import MakeDirectory, MakeFile, MakeLink, Remove
 
@@ -77,8 +77,8 @@ def remove(root: int, change: Remove) -> None:
     path = cleaned(change.path).strip(b"/")
     if not path:
         raise InvalidArgument("rm failed: the root of a tree cannot be removed")
-    found = copying.matches(root, os.fsdecode(path)) if change.wildcard else [path]
-    for each in found:
+    paths = selection.matches(root, os.fsdecode(path)) if change.wildcard else [path]
+    for each in paths:
         above, _, name = each.rpartition(b"/")
         with (
             copying.explained("rm", each),

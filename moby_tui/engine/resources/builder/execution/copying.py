@@ -1,4 +1,4 @@
-"""COPY and ADD: files of the context, or of another stage, into a root file system.
+"""COPY and ADD: files of the context, or of another stage, are copied into a root file system (``selection`` has which).
 
 Both trees are hostile. Their paths are resolved by the kernel inside their roots (openat2, RESOLVE_IN_ROOT); a file is read and made
 by its name in an opened directory and never through a link.
@@ -7,39 +7,32 @@ by its name in an opened directory and never through a link.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
-import posixpath
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Protocol
 
-from moby_tui import patterns
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
+from moby_tui.engine.resources.builder.execution.selection import (
+    CHUNK,
+    DIRECTORY,
+    MOST_LINKS,
+    NOTHING,
+    READ,
+    Excludes,
+    folder_of,
+    located,
+    too_many_links,
+    walk,
+)
 from moby_tui.engine.resources.dockerfile.modes import Mode
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument
 from moby_tui.patterns import Ignore
 
-_CHUNK = 1 << 20
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
-#: As many as the kernel follows (path_resolution(7)).
-_MOST_LINKS = 40
-
-
-class Excludes(Protocol):
-    def excludes(self, path: str) -> bool:
-        """True for a path, relative to the directory that is copied, that is left out."""
-        ...
-
-
-#: Ignore patterns that exclude nothing.
-NOTHING = Ignore("")
 
 
 @dataclass(frozen=True)
@@ -63,134 +56,6 @@ class Attributes:
         """Access and modification time for a copy of an object with this status."""
         time = status.st_mtime_ns if self.time is None else self.time
         return time, time
-
-
-def select(root: int, sources: list[str], *, context: bool, deep: bool = False) -> list[bytes]:
-    """The paths in the source tree that these arguments name. A wildcard may name none, with ``deep`` two stars are any folders.
-
-    Raises ``InvalidArgument`` for a missing file, and for a dangling link."""
-    found: list[bytes] = []
-    for source in sources:
-        parts: list[str] = []
-        for part in source.split("/"):
-            if part == ".." and not parts and context:
-                raise _missing(f"COPY failed: forbidden path outside the build context: {source[:200]} ()", _cleaned(source))
-            if part == "..":
-                del parts[-1:]
-            elif part not in ("", "."):
-                parts.append(part)
-        wild = any(map(patterns.has_wildcard, parts))
-        matches = _matches(root, parts, deep=deep) if wild else [os.fsencode("/".join(parts))]
-        for path in matches:
-            if not _exists(root, path):
-                where = " in build context or excluded by .dockerignore" if context else " in the source image"
-                name = os.fsdecode(path)[:200] if wild else source[:200]
-                text = f"COPY failed: file not found{where}: stat {name}: file does not exist"
-                raise _missing(text, _cleaned(name), context=context)
-        found += matches
-    return found
-
-
-def _cleaned(path: str) -> str:
-    return posixpath.normpath(f"/{path.lstrip('/')}")
-
-
-def _missing(text: str, path: str, *, context: bool = True) -> InvalidArgument:
-    """With BuildKit's words, which names the file as it is called from the root of its source."""
-    error = InvalidArgument(text)
-    of_context = f'failed to calculate checksum of ref moby: "{path}": not found'
-    error.buildkit = of_context if context else f"lstat {path}: no such file or directory"
-    return error
-
-
-def _exists(root: int, path: bytes) -> bool:
-    try:
-        os.close(open_in_root(root, path or b".", os.O_PATH))
-    except OSError:
-        return False
-    return True
-
-
-def _matches(root: int, parts: list[str], *, deep: bool) -> list[bytes]:
-    """As a shell would: name by name, sorted."""
-    found = [b""]
-    for part in parts:
-        if deep and part == "**":
-            found = [below for folder in found for below in _folders(root, folder)]
-            continue
-        pattern = patterns.component(part) if patterns.has_wildcard(part) else None
-        further: list[bytes] = []
-        for folder in found:
-            prefix = folder + b"/" if folder else b""
-            if pattern is None:
-                further += [prefix + os.fsencode(part)] if _exists(root, prefix + os.fsencode(part)) else []
-                continue
-            with suppress(NotADirectoryError), trees.closing(open_in_root(root, folder or b".", _DIRECTORY)) as fd:
-                further += [prefix + os.fsencode(name) for name in sorted(os.listdir(fd)) if pattern.fullmatch(name)]
-        found = further
-    return found
-
-
-def matches(root: int, pattern: str) -> list[bytes]:
-    """The paths in a tree that a pattern names, sorted. Blocking."""
-    return [path for path in _matches(root, [part for part in pattern.split("/") if part], deep=False) if _is_there(root, path)]
-
-
-def existing(root: int, path: str, *, follow: bool) -> list[bytes]:
-    """The one path, if something is there. Blocking. Raises ``InvalidArgument`` if not."""
-    found = os.fsencode(path)
-    if not (_exists(root, found) if follow else _is_there(root, found)):
-        raise _missing(f"copy failed: /{path[:200]} is not there", _cleaned(path), context=False)
-    return [found]
-
-
-def _is_there(root: int, path: bytes) -> bool:
-    """True for an object, and for a link that leads nowhere."""
-    try:
-        with _located(root, path, follow=False) as (folder, name):
-            os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except OSError:
-        return False
-    return True
-
-
-def _folders(root: int, top: bytes) -> list[bytes]:
-    """A folder and all below it, each before those in it; links are not followed."""
-    found, pending = [], [top]
-    while pending:
-        folder = pending.pop()
-        with suppress(NotADirectoryError), trees.closing(open_in_root(root, folder or b".", _DIRECTORY)) as fd:
-            found.append(folder)
-            names = sorted(os.fsencode(entry.name) for entry in os.scandir(fd) if entry.is_dir(follow_symlinks=False))
-            pending += [folder + b"/" + name if folder else name for name in reversed(names)]
-    return found
-
-
-def parents(root: int, sources: list[str], *, context: bool) -> dict[bytes, bytes]:
-    """For each path that these arguments name the folders above it that a copy keeps; those before ``/./`` it does not keep."""
-    found: dict[bytes, bytes] = {}
-    for source in sources:
-        before, pivot, _ = source.partition("/./")
-        cut = len([part for part in before.split("/") if part not in ("", ".")]) if pivot else 0
-        for path in select(root, [source], context=context, deep=True):
-            found[path] = b"/".join(path.split(b"/")[cut:-1])
-    return found
-
-
-def digest(root: int, paths: list[bytes], exclude: Excludes = NOTHING, *, owners: bool = False) -> str:
-    """The digest of what would be copied: names, kinds, modes and content; no times, and ``owners`` if they count. Blocking."""
-    total = hashlib.sha256()
-    for path in paths:
-        with trees.closing(open_in_root(root, path or b".", os.O_PATH)) as top:
-            if not stat.S_ISDIR(os.fstat(top).st_mode):
-                with _folder_of(root, path) as (folder, name):
-                    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                    _digest_object(total, folder, name, name, status, owners=owners)
-                continue
-            with trees.closing(open_in_root(root, path or b".", _DIRECTORY)) as fd:
-                for folder, relative, name, status in _walk(fd, exclude):
-                    _digest_object(total, folder, name, relative, status, owners=owners)
-    return total.hexdigest()
 
 
 def copy(
@@ -226,7 +91,7 @@ class Placing:
 
     def place(self, source: int, path: bytes, target: int, destination: bytes, exclude: Excludes = NOTHING) -> None:
         """Copies one object. Blocking. Raises ``InvalidArgument`` where the destination is in the way."""
-        with refusals_told(), explained("copy", destination), _located(source, path, follow=self.follow) as (origin, name):
+        with refusals_told(), explained("copy", destination), located(source, path, follow=self.follow) as (origin, name):
             status = os.stat(name, dir_fd=origin, follow_symlinks=False)
             is_folder = stat.S_ISDIR(status.st_mode)
             above, _, last = destination.rpartition(b"/")
@@ -249,54 +114,19 @@ class Placing:
         above, _, last = destination.rstrip(b"/").rpartition(b"/")
         with (
             trees.closing(make_directory(target, above, self.attributes)) as parent,
-            trees.closing(os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=origin)) as top,
+            trees.closing(os.open(name, DIRECTORY | os.O_NOFOLLOW, dir_fd=origin)) as top,
         ):
             if is_made and self.replaces:
                 with suppress(FileNotFoundError):
                     os.unlink(last, dir_fd=parent)
             if is_made and not self.contents:
                 os.mkdir(last, 0o700, dir_fd=parent)
-                with trees.closing(os.open(last, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)) as made:
+                with trees.closing(os.open(last, DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)) as made:
                     describe(made, top, status, self.attributes)
             _copy_tree(top, b"", target, destination.rstrip(b"/"), self.attributes, exclude)
         if is_made and not self.contents:
-            with trees.closing(open_in_root(target, destination, _DIRECTORY)) as made:
+            with trees.closing(open_in_root(target, destination, DIRECTORY)) as made:
                 os.utime(made, ns=self.attributes.times(status))
-
-
-@contextmanager
-def _located(root: int, path: bytes, *, follow: bool) -> Iterator[tuple[int, bytes]]:
-    """The directory and the last name of an object; the links on the way to it are resolved, and itself if ``follow``."""
-    if not path:
-        yield root, b"."
-    elif follow:
-        with _folder_of(root, path) as found:
-            yield found
-    else:
-        above, _, name = path.rpartition(b"/")
-        with trees.closing(open_in_root(root, above or b".", _DIRECTORY)) as folder:
-            yield folder, name
-
-
-class Chosen:
-    """What is copied of a directory: what ``include`` names (all if empty) and ``exclude`` does not, with the directories above it."""
-
-    def __init__(self, root: int, path: bytes, include: list[str], exclude: list[str]) -> None:
-        """Blocking. Raises ``InvalidArgument`` for a bad pattern."""
-        self._exclude, self._kept = Ignore("\n".join(exclude)), set[str]()
-        self._all = not include
-        if self._all:
-            return
-        wanted = Ignore("\n".join(include))
-        with suppress(NotADirectoryError), trees.closing(open_in_root(root, path or b".", _DIRECTORY)) as top:
-            for _, relative, _, _ in _walk(top, self._exclude):
-                name = os.fsdecode(relative)
-                while wanted.excludes(os.fsdecode(relative)) and name and name not in self._kept:
-                    self._kept.add(name)
-                    name = name.rpartition("/")[0]
-
-    def excludes(self, path: str) -> bool:
-        return self._exclude.excludes(path) if self._all else path not in self._kept
 
 
 def make_directory(root: int, path: bytes, attributes: Attributes) -> int:
@@ -312,18 +142,18 @@ def make_directory(root: int, path: bytes, attributes: Attributes) -> int:
         if part == b"..":
             made = made.rpartition(b"/")[0]
             continue
-        with trees.closing(open_in_root(root, made or b".", _DIRECTORY)) as folder:
+        with trees.closing(open_in_root(root, made or b".", DIRECTORY)) as folder:
             link = _link(folder, part)
             if link is None:
                 _make_one(folder, part, attributes)
                 made += b"/" + part
                 continue
         links += 1
-        if links > _MOST_LINKS:
-            raise _too_many_links(path)
+        if links > MOST_LINKS:
+            raise too_many_links(path)
         made = b"" if link.startswith(b"/") else made
         pending += link.split(b"/")[::-1]
-    return open_in_root(root, made or b".", _DIRECTORY)
+    return open_in_root(root, made or b".", DIRECTORY)
 
 
 def _make_one(folder: int, name: bytes, attributes: Attributes) -> None:
@@ -331,7 +161,7 @@ def _make_one(folder: int, name: bytes, attributes: Attributes) -> None:
         os.mkdir(name, 0o755, dir_fd=folder)
     except FileExistsError:
         return
-    with trees.closing(os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)) as made:
+    with trees.closing(os.open(name, DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)) as made:
         os.fchown(made, attributes.uid, attributes.gid)
         os.fchmod(made, 0o755)
         if attributes.time is not None:
@@ -346,10 +176,6 @@ def _link(folder: int, name: bytes) -> bytes | None:
         return None
 
 
-def _too_many_links(path: bytes) -> InvalidArgument:
-    return InvalidArgument(f"too many links at {os.fsdecode(path)[:200]}")
-
-
 @contextmanager
 def explained(instruction: str, destination: bytes) -> Iterator[None]:
     """The error to raise for an ``OSError``: the Dockerfile's fault (``InvalidArgument``), unless it is one of the disk."""
@@ -361,39 +187,21 @@ def explained(instruction: str, destination: bytes) -> Iterator[None]:
         raise InvalidArgument(f"{instruction} failed: {os.fsdecode(destination)[:200]}: {error.strerror}") from error
 
 
-def _walk(top: int, exclude: Excludes) -> Iterator[tuple[int, bytes, bytes, os.stat_result]]:
-    """Every object below a directory, a directory before what it holds: ``(folder's descriptor, path, name, status)``, sorted by name."""
-    pending = [b"."]
-    while pending:
-        folder = pending.pop()
-        below: list[bytes] = []
-        with trees.closing(trees.open_below(top, folder)) as fd:
-            for name in sorted(os.fsencode(entry) for entry in os.listdir(fd)):
-                status = os.stat(name, dir_fd=fd, follow_symlinks=False)
-                path = name if folder == b"." else folder + b"/" + name
-                if exclude.excludes(os.fsdecode(path)):
-                    continue
-                if stat.S_ISDIR(status.st_mode):
-                    below.append(path)
-                yield fd, path, name, status
-        pending += reversed(below)
-
-
 def _copy_tree(source: int, path: bytes, target: int, destination: bytes, attributes: Attributes, exclude: Excludes) -> None:
     """The content of a directory; the directories there are already take the attributes of those copied over them."""
     with trees.closing(make_directory(target, destination, attributes)):
         pass
     directories: list[tuple[bytes, os.stat_result]] = []
-    with trees.closing(open_in_root(source, path or b".", _DIRECTORY)) as top:
+    with trees.closing(open_in_root(source, path or b".", DIRECTORY)) as top:
         parent: tuple[bytes, int] | None = None
         try:
-            for folder, relative, name, status in _walk(top, exclude):
+            for folder, relative, name, status in walk(top, exclude):
                 above = destination + b"/" + relative.rpartition(b"/")[0]
                 if parent is None or parent[0] != above:
                     if parent is not None:
                         os.close(parent[1])
                         parent = None
-                    parent = (above, open_in_root(target, above, _DIRECTORY))
+                    parent = (above, open_in_root(target, above, DIRECTORY))
                 if stat.S_ISDIR(status.st_mode):
                     _copy_directory(folder, name, parent[1], target, above + b"/" + name, attributes)
                     directories.append((above + b"/" + name, status))
@@ -403,7 +211,7 @@ def _copy_tree(source: int, path: bytes, target: int, destination: bytes, attrib
             if parent is not None:
                 os.close(parent[1])
     for made, status in directories:
-        with trees.closing(open_in_root(target, made, _DIRECTORY)) as fd:
+        with trees.closing(open_in_root(target, made, DIRECTORY)) as fd:
             os.utime(fd, ns=attributes.times(status))
 
 
@@ -412,8 +220,8 @@ def _copy_directory(source: int, name: bytes, parent: int, target: int, path: by
     with suppress(FileExistsError):
         os.mkdir(name, 0o700, dir_fd=parent)
     with (
-        trees.closing(os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=source)) as origin,
-        trees.closing(open_in_root(target, path, _DIRECTORY)) as fd,
+        trees.closing(os.open(name, DIRECTORY | os.O_NOFOLLOW, dir_fd=source)) as origin,
+        trees.closing(open_in_root(target, path, DIRECTORY)) as fd,
     ):
         describe(fd, origin, os.fstat(origin), attributes)
 
@@ -426,37 +234,20 @@ def _copy_file(source: int, path: bytes, target: int, destination: bytes, attrib
     else:
         folder, _, name = _behind_links(target, destination).rpartition(b"/")
     with (
-        _folder_of(source, path) as (origin, origin_name),
+        folder_of(source, path) as (origin, origin_name),
         trees.closing(make_directory(target, folder, attributes)) as parent,
     ):
         status = os.stat(origin_name, dir_fd=origin, follow_symlinks=False)
         copy_object(origin, origin_name, status, parent, name, attributes)
 
 
-@contextmanager
-def _folder_of(root: int, path: bytes) -> Iterator[tuple[int, bytes]]:
-    """Resolves a path, links too: the directory and the last name of the object."""
-    for _ in range(_MOST_LINKS):
-        folder, _, name = path.rpartition(b"/")
-        with trees.closing(open_in_root(root, folder or b".", _DIRECTORY)) as fd:
-            try:
-                link = os.readlink(name, dir_fd=fd)
-            except OSError:
-                yield fd, name
-                return
-        path = link if link.startswith(b"/") else folder + b"/" + link
-        if path.rpartition(b"/")[2] in (b"", b".", b".."):
-            break
-    raise _too_many_links(path)
-
-
 def _behind_links(root: int, destination: bytes) -> bytes:
     """The path that a destination leads to if it is a link, also a dangling one."""
     path = destination
-    for _ in range(_MOST_LINKS):
+    for _ in range(MOST_LINKS):
         above, _, name = path.rpartition(b"/")
         try:
-            folder = open_in_root(root, above or b".", _DIRECTORY)
+            folder = open_in_root(root, above or b".", DIRECTORY)
         except FileNotFoundError:
             return path
         with trees.closing(folder):
@@ -464,7 +255,7 @@ def _behind_links(root: int, destination: bytes) -> bytes:
         if link is None:
             return path
         path = link if link.startswith(b"/") else above + b"/" + link
-    raise _too_many_links(destination)
+    raise too_many_links(destination)
 
 
 def _is_directory(root: int, path: bytes) -> bool:
@@ -504,11 +295,11 @@ def _make(source: int, name: bytes, status: os.stat_result, parent: int, target:
         os.utime(target, ns=attributes.times(status), dir_fd=parent, follow_symlinks=False)
         return
     with (
-        trees.closing(os.open(name, _READ, dir_fd=source)) as origin,
+        trees.closing(os.open(name, READ, dir_fd=source)) as origin,
         trees.closing(os.open(target, _CREATE, _mode(status, attributes) & 0o777, dir_fd=parent)) as fd,
     ):
         # one byte more than it has: a short read is the end
-        size = min(_CHUNK, status.st_size + 1)
+        size = min(CHUNK, status.st_size + 1)
         while data := os.read(origin, size):
             last = len(data) < size
             while data:
@@ -539,19 +330,3 @@ def describe(fd: int, origin: int, status: os.stat_result, attributes: Attribute
 def _mode(status: os.stat_result, attributes: Attributes) -> int:
     mode = stat.S_IMODE(status.st_mode)
     return mode if attributes.mode is None else attributes.mode.of(mode, directory=stat.S_ISDIR(status.st_mode))
-
-
-def _digest_object(
-    total: hashlib._Hash, folder: int, name: bytes, relative: bytes, status: os.stat_result, *, owners: bool
-) -> None:
-    link = os.readlink(name, dir_fd=folder) if stat.S_ISLNK(status.st_mode) else b""
-    kind = stat.S_IFMT(status.st_mode)
-    # and the number of a device
-    size = {stat.S_IFREG: status.st_size, stat.S_IFCHR: status.st_rdev, stat.S_IFBLK: status.st_rdev}.get(kind, 0)
-    total.update(b"%d %o %d %d %s%s" % (len(relative), status.st_mode, size, len(link), relative, link))
-    if owners:
-        total.update(b"%d:%d " % (status.st_uid, status.st_gid))
-    if stat.S_ISREG(status.st_mode):
-        with trees.closing(os.open(name, _READ, dir_fd=folder)) as fd:
-            while data := os.read(fd, min(_CHUNK, status.st_size + 1)):
-                total.update(data)

@@ -123,12 +123,12 @@ class _Walk:
 
     def _content(self, fd: int, folder: bytes) -> Generator[bytes, None, list[bytes]]:
         """Writes the entries of a directory; returns the directories among them."""
-        found: list[tuple[bool, bytes, os.stat_result]] = []
+        entries: list[tuple[bool, bytes, os.stat_result]] = []
         for name in map(os.fsencode, os.listdir(fd)):
             status = os.stat(name, dir_fd=fd, follow_symlinks=False)
-            found.append((not is_whiteout(status), name, status))
+            entries.append((not is_whiteout(status), name, status))
         directories: list[bytes] = []
-        for kept, name, status in sorted(found, key=lambda item: item[:2]):
+        for kept, name, status in sorted(entries, key=lambda item: item[:2]):
             path = folder + b"/" + name if folder else name
             if path in self._left_out and kept:
                 continue

@@ -13,7 +13,7 @@ from moby_tui.engine.store.disk import refusals_told
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    """``version`` is that of what a digest is made of: see ``copying.digest``."""
+    """``version`` is that of what a digest is made of: see ``selection.digest``."""
 
     digests: dict[str, str]
     version: int = 1
@@ -29,8 +29,8 @@ class Digests:
 
     def of(self, paths: Sequence[bytes], excluded: Sequence[str], compute: Callable[[], str]) -> str:
         """The digest of these paths without what the patterns exclude; ``compute``, which may block, makes one that is not known."""
-        told = (*paths, b"", *(pattern.encode("utf-8", "surrogateescape") for pattern in excluded))
-        key = hashlib.sha256(b"\0".join(told)).hexdigest()
+        texts = (*paths, b"", *(pattern.encode("utf-8", "surrogateescape") for pattern in excluded))
+        key = hashlib.sha256(b"\0".join(texts)).hexdigest()
         self._used[key] = self._used.get(key) or self._known.get(key) or compute()
         return self._used[key]
 

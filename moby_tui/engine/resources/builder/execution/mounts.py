@@ -23,7 +23,7 @@ from moby_tui.engine.kernel import overlay, trees
 from moby_tui.engine.kernel.namespaces import subtree
 from moby_tui.engine.kernel.network.netns import on_own_thread
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.resources.builder.execution import agents, copying, naming
+from moby_tui.engine.resources.builder.execution import agents, copying, naming, selection
 from moby_tui.engine.resources.builder.llb import operations
 from moby_tui.engine.resources.builder.llb.vertices import Unknown
 from moby_tui.engine.resources.dockerfile.parser import Document, nearest
@@ -135,7 +135,7 @@ async def content_of(shop: Workshop, wanted: list[RunMount]) -> str:
         if mount.kind == "bind":
             origin = mount.options.get("from", "")
             async with shop.source(origin) as root:
-                compute = partial(copying.digest, root, [mount.source])
+                compute = partial(selection.digest, root, [mount.source])
                 with naming_what_is_missing(mount):
                     total.update((await in_thread((await shop.digests(origin)).of, [mount.source], (), compute)).encode())
     return total.hexdigest() if wanted else ""
@@ -153,26 +153,26 @@ def naming_what_is_missing(mount: RunMount) -> Iterator[None]:
 
 async def named(shop: Workshop, wanted: list[RunMount], scripts: list[Document]) -> list[operations.Mount]:
     """The mounts as BuildKit has them. Raises ``Unknown``."""
-    found: list[operations.Mount] = []
+    mounts: list[operations.Mount] = []
     for script in scripts:
         vertex = operations.document(script.name, script.text.encode("utf-8", "surrogateescape"), 0o755)
-        found.append(operations.Bind(f"{SCRIPTS}/", operations.Source(["/"], names=(vertex,)), f"script {script.name}"))
+        mounts.append(operations.Bind(f"{SCRIPTS}/", operations.Source(["/"], names=(vertex,)), f"script {script.name}"))
     for mount in wanted:
         if mount.kind == "bind":
             origin = mount.options.get("from", "")
             path = os.fsdecode(b"/" + mount.source) if mount.source else "/"
             source = await naming.source(shop, origin, [posixpath.normpath(path)])
-            found.append(operations.Bind(mount.target, source, f"from {origin}", is_writable=mount.flag("rw")))
+            mounts.append(operations.Bind(mount.target, source, f"from {origin}", is_writable=mount.flag("rw")))
         elif mount.kind == "cache":
             if not mount.options.keys() <= {"target", "id", "sharing"}:
                 raise Unknown("a mount of kind cache has a source, an owner or a mode")
             ident, sharing = mount.options.get("id", mount.target), mount.options.get("sharing", "shared")
-            found.append(operations.Cache(mount.target, ident, sharing))
+            mounts.append(operations.Cache(mount.target, ident, sharing))
         elif mount.kind == "tmpfs":
-            found.append(operations.Temporary(mount.target, _size(mount)))
+            mounts.append(operations.Temporary(mount.target, _size(mount)))
         else:
             is_agent = mount.kind == "ssh"
-            found.append(
+            mounts.append(
                 operations.Given(
                     ident=mount.options.get("id", ""),
                     target=mount.target,
@@ -184,7 +184,7 @@ async def named(shop: Workshop, wanted: list[RunMount], scripts: list[Document])
                     name=mount.options.get("env", ""),
                 )
             )
-    return found
+    return mounts
 
 
 @asynccontextmanager
@@ -279,16 +279,16 @@ def _read_only(tree: int) -> int:
 
 def bind(root: int, path: bytes) -> int:
     """A mount of a path of the context or of an image, resolved inside its root."""
-    found = open_in_root(root, path or b".", os.O_PATH)
+    descriptor = open_in_root(root, path or b".", os.O_PATH)
     try:
         try:
-            tree = mounts.open_tree(found, "", mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | mounts.AT_EMPTY_PATH)
+            tree = mounts.open_tree(descriptor, "", mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | mounts.AT_EMPTY_PATH)
         except OSError:
             # an image's root is mounted nowhere
-            tree = on_own_thread(lambda: subtree(root, found))
+            tree = on_own_thread(lambda: subtree(root, descriptor))
         return _read_only(tree)
     finally:
-        os.close(found)
+        os.close(descriptor)
 
 
 def writable(root: int, path: bytes, folder: Path) -> int:
@@ -323,7 +323,7 @@ def cache_folder(folder: Path, mount: RunMount, base: int | None) -> tuple[ExitS
     """Opens and locks the folder. Blocking: with ``sharing=locked`` waits for other builds."""
     ident = mount.options.get("id") or mount.target
     if base is not None:
-        ident += "\0" + copying.digest(base, [mount.source])
+        ident += "\0" + selection.digest(base, [mount.source])
     sharing = mount.options.get("sharing", "shared")
     name = hashlib.sha256(ident.encode("utf-8", "surrogateescape")).hexdigest()
     held = ExitStack()

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from moby_tui.engine.kernel import trees
-from moby_tui.engine.resources.builder.execution import copying
+from moby_tui.engine.resources.builder.execution import copying, selection
 from moby_tui.engine.resources.images.registry.web import Download
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument, MobyError
@@ -78,7 +78,7 @@ class NewFiles:
 
     def digest(self) -> str:
         with trees.closing(self.open()) as root:
-            return copying.digest(root, self.paths)
+            return selection.digest(root, self.paths)
 
     def copy(self, root: int, target: bytes, attributes: copying.Attributes) -> None:
         if self.paths:

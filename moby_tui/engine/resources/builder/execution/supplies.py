@@ -36,8 +36,8 @@ class Supplies:
 
     async def tokens(self, host: str) -> dict[str, bytes]:
         """The secrets that are tokens for repositories of this host, as ``git.checkout`` takes them."""
-        found = {name: await self.secret(name) for name in (f"{git.TOKEN}.{host}", git.TOKEN)}
-        return {name: value for name, value in found.items() if value is not None}
+        tokens = {name: await self.secret(name) for name in (f"{git.TOKEN}.{host}", git.TOKEN)}
+        return {name: value for name, value in tokens.items() if value is not None}
 
     @asynccontextmanager
     async def agent(self, ident: str) -> AsyncIterator[str]:
@@ -46,8 +46,8 @@ class Supplies:
             async with agents.opened(self._ssh[ident], self._private) as agent:
                 yield agent
         elif self._caller is not None:
-            async with self._caller.agent(ident, self._private) as found:
-                yield found or ""
+            async with self._caller.agent(ident, self._private) as socket:
+                yield socket or ""
         else:
             yield ""
 
@@ -57,6 +57,6 @@ class Supplies:
             domain = parse(name).domain
         except InvalidArgument:
             return None
-        if found := self._auths.get(domain) or (self._auths.get(_HUB_LOGIN) if domain == _HUB else None):
-            return found
+        if login := self._auths.get(domain) or (self._auths.get(_HUB_LOGIN) if domain == _HUB else None):
+            return login
         return await self._caller.login(domain) if self._caller is not None else None

@@ -21,7 +21,7 @@ from moby_tui.engine.archive.compression import decompress
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.builder import git
-from moby_tui.engine.resources.builder.execution import copying, naming
+from moby_tui.engine.resources.builder.execution import copying, naming, selection
 from moby_tui.engine.resources.builder.execution.digests import Digests
 from moby_tui.engine.resources.builder.execution.new_files import NewFiles
 from moby_tui.engine.resources.builder.image import BuiltImage, Layer
@@ -65,7 +65,7 @@ class _Files:
 
     root: int
     paths: list[bytes]
-    exclude: Ignore = copying.NOTHING
+    exclude: Ignore = selection.NOTHING
     digests: Digests = field(default_factory=Digests)
 
     @property
@@ -73,7 +73,7 @@ class _Files:
         return len(self.paths)
 
     def digest(self) -> str:
-        compute = partial(copying.digest, self.root, self.paths, self.exclude)
+        compute = partial(selection.digest, self.root, self.paths, self.exclude)
         return self.digests.of(self.paths, self.exclude.patterns, compute)
 
     def copy(self, root: int, target: bytes, attributes: copying.Attributes) -> None:
@@ -94,7 +94,7 @@ class _WithParents:
         return len(self.above)
 
     def digest(self) -> str:
-        content = copying.digest(self.root, [*self.above], self.exclude)
+        content = selection.digest(self.root, [*self.above], self.exclude)
         return hashlib.sha256(content.encode() + b"\0".join(self.above.values())).hexdigest()
 
     def copy(self, root: int, target: bytes, attributes: copying.Attributes) -> None:
@@ -105,8 +105,8 @@ class _WithParents:
 
     def _own_name(self, path: bytes) -> bytes:
         """The name under which a directory itself is copied; empty for a file."""
-        with trees.closing(open_in_root(self.root, path or b".", os.O_PATH)) as found:
-            return path.rpartition(b"/")[2] if stat.S_ISDIR(os.fstat(found).st_mode) else b""
+        with trees.closing(open_in_root(self.root, path or b".", os.O_PATH)) as descriptor:
+            return path.rpartition(b"/")[2] if stat.S_ISDIR(os.fstat(descriptor).st_mode) else b""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Archives:
         return len(self.paths)
 
     def digest(self) -> str:
-        return copying.digest(self.root, self.paths)
+        return selection.digest(self.root, self.paths)
 
     def copy(self, root: int, target: bytes, attributes: copying.Attributes) -> None:
         """Unpacks them, with the owners and modes of the archive. Raises ``InvalidArgument`` for an archive that leads outside."""
@@ -247,12 +247,12 @@ class Transfer:
             raise InvalidArgument("checksum can't be specified for anything but one HTTP or Git source")
         for url in urls:
             await new_files.fetch(url, checksum, to_folder=self.instruction.value.endswith("/"))
-        found: list[Source] = []
-        found += self._unpacked(stack, new_files) if self._flags.get("unpack") == "true" else [new_files]
+        sources: list[Source] = []
+        sources += self._unpacked(stack, new_files) if self._flags.get("unpack") == "true" else [new_files]
         for repository in repositories:
-            found.append(await self._repository(stack, repository, checksum))
+            sources.append(await self._repository(stack, repository, checksum))
         own = [word for word in words if word not in new_files.names and word not in repositories]
-        return [*await self._context_sources(stack, own), *found]
+        return [*await self._context_sources(stack, own), *sources]
 
     async def _context_sources(self, stack: AsyncExitStack, words: list[str]) -> list[Source]:
         """The files of the context, or of ``--from``."""
@@ -262,10 +262,10 @@ class Transfer:
         root = await stack.enter_async_context(self.shop.source(origin))
         exclude = Ignore("\n".join(map(self.expand, self.instruction.repeated.get("exclude", ()))))
         if self._flags.get("parents") == "true":
-            above = await in_thread(copying.parents, root, words, context=not origin)
+            above = await in_thread(selection.parents, root, words, context=not origin)
             kept = {path: folders for path, folders in above.items() if not exclude.excludes(os.fsdecode(path))}
             return [_WithParents(root, kept, exclude)]
-        paths = await in_thread(copying.select, root, words, context=not origin)
+        paths = await in_thread(selection.select, root, words, context=not origin)
         paths = [path for path in paths if not exclude.excludes(os.fsdecode(path))]
         unpacks = self.instruction.name == "ADD" and self._flags.get("unpack") != "false"
         archives = await in_thread(archives_in, root, paths) if unpacks else []
@@ -342,15 +342,15 @@ def _is_repository(word: str) -> bool:
 
 def archives_in(root: int, paths: list[bytes]) -> list[bytes]:
     """The paths that are archives. Pipes and devices are not opened: opening can have effects. Blocking."""
-    found = []
+    archives = []
     for path in paths:
         with trees.closing(open_in_root(root, path or b".", os.O_PATH)) as there:
             if not stat.S_ISREG(os.fstat(there).st_mode):
                 continue
         with _opened(root, path) as file:
             if _is_archive(file.read(_CHUNK)):
-                found.append(path)
-    return found
+                archives.append(path)
+    return archives
 
 
 def _opened(root: int, path: bytes) -> BinaryIO:

@@ -96,8 +96,8 @@ class BuildCache:
     async def find_layers(self, names: Names, below: BuiltImage) -> list[Layer] | None:
         """What a step with these names adds to an image, by the caches in BuildKit's form."""
         for listed in self.listed:
-            if (found := await listed.layers(names, below)) is not None:
-                return found
+            if (layers := await listed.layers(names, below)) is not None:
+                return layers
         return None
 
     def _own(self, key: str) -> BuiltImage | None:

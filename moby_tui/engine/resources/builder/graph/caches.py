@@ -39,21 +39,21 @@ async def import_caches(
     narration: Narration,
 ) -> list[Opened]:
     """Opens the caches. An unavailable one is reported and left out; the build continues without it."""
-    found: list[Opened] = []
+    caches: list[Opened] = []
     for archive in archives:
         with _left_out("the archive", narration):
             store = travelling.InArchive(archive)
             fetch = partial(travelling.from_members, archive, layers=stores[2], content=stores[1])
             for digest in store.manifests():
-                found.append((await travelling.exported(store, digest)).opened(fetch, is_whole, stores[2]))
+                caches.append((await travelling.exported(store, digest)).opened(fetch, is_whole, stores[2]))
     for layout, cache in stored:
         name = f"{cache.store}@{cache.digest}"
         with _left_out(name, narration), narration.step(f"importing cache manifest from {name}"):
-            found.append(await _stored(layout, cache, is_whole, stores))
+            caches.append(await _stored(layout, cache, is_whole, stores))
     for name in names:
         with _left_out(name, narration), narration.step(f"importing cache manifest from {name}"):
-            found.append(await _named(parse(name).tagged(), is_whole, stores, await auth(name)))
-    return found
+            caches.append(await _named(parse(name).tagged(), is_whole, stores, await auth(name)))
+    return caches
 
 
 @contextmanager
@@ -111,14 +111,14 @@ async def _named(
 
     try:
         local = images.record(reference.familiar).manifest
-        found = await travelling.exported(travelling.InContent(content), local)
-        if found.steps or found.lists:
-            return found.opened(fetch, is_whole, layers)
+        opened = await travelling.exported(travelling.InContent(content), local)
+        if opened.steps or opened.lists:
+            return opened.opened(fetch, is_whole, layers)
     except NotFound:
         pass
     async with AsyncExitStack() as stack:
         registry = await stack.enter_async_context(Mirrors(reference, auth, images.options()))
         place = await stack.enter_async_context(staging.claim(folder, f"cache-{os.urandom(8).hex()}"))
         store = travelling.InRegistry(registry, lambda: Ingest(place / "steps"))
-        found = await travelling.exported(store, reference.digest or reference.tag)
-    return found.opened(fetch, is_whole, layers)
+        opened = await travelling.exported(store, reference.digest or reference.tag)
+    return opened.opened(fetch, is_whole, layers)

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.resources.builder.execution import changing, copying
+from moby_tui.engine.resources.builder.execution import changing, copying, selection
 from moby_tui.engine.resources.builder.execution.transfer import Archives, archives_in
 from moby_tui.engine.resources.builder.graph.outputs import Output, Outputs
 from moby_tui.engine.resources.builder.graph.workshop import Workshop
@@ -73,8 +73,8 @@ class Changes:
         own = {first, *(number + count for number in chain)}
         async with AsyncExitStack() as stack:
             steps = [await self._ready(stack, self._actions[number], own) for number in chain]
-            told = [encode(self._actions[number].change) for number in chain]
-            content = digest_of(b"\0".join((*told, *(step.content.encode() for step in steps))))
+            changes = [encode(self._actions[number].change) for number in chain]
+            content = digest_of(b"\0".join((*changes, *(step.content.encode() for step in steps))))
 
             def work(root: int) -> None:
                 for step in steps:
@@ -112,12 +112,12 @@ class Changes:
         source = await stack.enter_async_context(self._outputs.root(taken))
         target = changing.cleaned(change.target)
         paths = await in_thread(_paths, source, change)
-        chosen = [await in_thread(copying.Chosen, source, path, change.include, change.exclude) for path in paths]
+        chosen = [await in_thread(selection.Chosen, source, path, change.include, change.exclude) for path in paths]
         archives = await in_thread(archives_in, source, paths) if change.unpacks else []
         mode = modes.read(change.mode) if change.mode else None
         content = [known]
         for path, each in zip(paths, chosen, strict=True):
-            content.append(await in_thread(lambda path=path, each=each: copying.digest(source, [path], each, owners=True)))  # type: ignore[misc]
+            content.append(await in_thread(lambda path=path, each=each: selection.digest(source, [path], each, owners=True)))  # type: ignore[misc]
 
         def work(root: int) -> None:
             ids = owner(root)
@@ -181,11 +181,11 @@ def _paths(source: int, change: Copy) -> list[bytes]:
     """Raises ``InvalidArgument`` for a source that is missing."""
     path = os.fsdecode(changing.cleaned(change.source).strip(b"/"))
     if not change.wildcard:
-        return copying.existing(source, path, follow=change.follow_link)
-    found = copying.matches(source, path)
-    if not found and not change.may_lack:
+        return selection.existing(source, path, follow=change.follow_link)
+    paths = selection.matches(source, path)
+    if not paths and not change.may_lack:
         raise InvalidArgument(f"copy failed: {change.source[:200]} not found")
-    return found
+    return paths
 
 
 def _require_parent(root: int, target: bytes) -> None:

@@ -59,7 +59,7 @@ class Command:
     async def run(self) -> dict[int, Output]:
         """The operation's outputs, by their numbers. Raises ``StepFailed``, and what a start raises."""
         everything = [self._root, *self._mounts.values()]
-        found = {mount.output: self._outputs.at(mount.input) for mount in everything if mount.output != NONE}
+        outputs = {mount.output: self._outputs.at(mount.input) for mount in everything if mount.output != NONE}
         written = {mount.output: mount for mount in everything if self._is_kept(mount)}
         below = {number: await self._outputs.image(self._outputs.at(mount.input)) for number, mount in written.items()}
         content = await self._content()
@@ -76,15 +76,15 @@ class Command:
                 made_of = image.followed_by(shown, layers.get(number), unchanged, chain=keys[number])
                 self._shop.cache.put(keys[number], made_of, image.key)
                 images[number] = made_of
-        return found | {number: Output(image=image) for number, image in images.items()}
+        return outputs | {number: Output(image=image) for number, image in images.items()}
 
     def _is_kept(self, mount: Mount) -> bool:
         return mount.kind == "bind" and mount.output != NONE and not mount.readonly
 
     async def _content(self) -> str:
         """The digest of the command and of what it reads."""
-        told = msgspec.structs.replace(self._asked, proxies={})
-        digests = [encode(told), platforms.text(self._outputs.platform).encode()]
+        request = msgspec.structs.replace(self._asked, proxies={})
+        digests = [encode(request), platforms.text(self._outputs.platform).encode()]
         for mount in (self._root, *self._mounts.values()):
             output = self._outputs.at(mount.input)
             digests.append((await self._outputs.digest(output, _selected(mount))).encode())
@@ -92,16 +92,16 @@ class Command:
 
     async def _carry_out(self, below: dict[int, BuiltImage]) -> dict[int, Layer]:
         """The layers of what was written, by the numbers of the outputs."""
-        asked, root = self._asked, await self._outputs.image(self._outputs.at(self._root.input))
+        request, root = self._asked, await self._outputs.image(self._outputs.at(self._root.input))
         host = msgspec.structs.replace(
             self._shop.host,
-            extra_hosts=[*(self._shop.host.extra_hosts or ()), *asked.hosts] or None,
+            extra_hosts=[*(self._shop.host.extra_hosts or ()), *request.hosts] or None,
             ulimits=[
                 *(self._shop.host.ulimits or ()),
-                *(Ulimit(name=name, soft=soft, hard=hard) for name, soft, hard in asked.limits),
+                *(Ulimit(name=name, soft=soft, hard=hard) for name, soft, hard in request.limits),
             ]
             or None,
-            cgroup_parent=asked.cgroup_parent or self._shop.host.cgroup_parent,
+            cgroup_parent=request.cgroup_parent or self._shop.host.cgroup_parent,
             readonly_rootfs=self._root.readonly,
         )
         layers = dict[int, Layer | None]()
@@ -110,15 +110,15 @@ class Command:
             trees, environment = await self._mounted(stack, uppers)
             step = Step(
                 self._image(root),
-                asked.command,
-                [*(f"{name}={value}" for name, value in asked.proxies.items()), *environment],
+                request.command,
+                [*(f"{name}={value}" for name, value in request.proxies.items()), *environment],
                 trees=trees,
-                network=asked.network,
-                insecure=asked.insecure,
-                hostname=asked.hostname,
+                network=request.network,
+                insecure=request.insecure,
+                hostname=request.hostname,
             )
             async with replace(self._shop, host=host).run(step, began=lambda _: None) as ended:
-                if ended.exit_code not in asked.succeeds:
+                if ended.exit_code not in request.succeeds:
                     raise StepFailed(step.command, ended.exit_code)
                 if self._is_kept(self._root):
                     layers[self._root.output] = await self._layer(ended.upper, root, ended.mount_points)
@@ -156,9 +156,9 @@ class Command:
             if mount.kind not in ("bind", "cache") or target in trees:
                 continue
             root = await stack.enter_async_context(self._outputs.root(self._outputs.at(mount.input)))
-            asked = RunMount(mount.kind, {**mount.options, "target": target, "source": mount.selector})
-            with mounts.naming_what_is_missing(asked):
-                trees[target] = await self._tree(stack, root, mount, asked, uppers)
+            run_mount = RunMount(mount.kind, {**mount.options, "target": target, "source": mount.selector})
+            with mounts.naming_what_is_missing(run_mount):
+                trees[target] = await self._tree(stack, root, mount, run_mount, uppers)
             stack.callback(os.close, trees[target])
         environment = [each for each in prepared.environment if not each.startswith(_AGENT)]
         return trees, environment + await self._secrets()
@@ -176,14 +176,14 @@ class Command:
         return await in_thread(mounts.writable, root, _selected(mount), folder)
 
     async def _secrets(self) -> list[str]:
-        found = []
+        values = []
         for each in self._asked.secrets:
             secret = await self._shop.supplies.secret(each.ident)
             if secret is not None:
-                found.append(f"{each.name}={secret.decode('utf-8', 'surrogateescape')}")
+                values.append(f"{each.name}={secret.decode('utf-8', 'surrogateescape')}")
             elif not each.optional:
                 raise NotFound(f"secret {each.ident}: not found; give it with --secret id={each.ident}")
-        return found
+        return values
 
 
 def _selected(mount: Mount) -> bytes:

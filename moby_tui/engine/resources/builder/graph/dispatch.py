@@ -112,8 +112,8 @@ class Build:
         """The warnings of the build checks. ``environment`` gives the variables of a local image."""
         escape = self.dockerfile.escape
         scopes = Scopes(escape, _platform_arguments(platforms.host()), self._request.build_args, environment, ignore)
-        found = [*writing.findings(self._before, self._written, escape), *scopes.findings(self._before, self._written)]
-        return sorted(filter(self.checks.counts, found))
+        findings = [*writing.findings(self._before, self._written, escape), *scopes.findings(self._before, self._written)]
+        return sorted(filter(self.checks.counts, findings))
 
     def targets(self) -> list[Target]:
         return outlines.targets(self._written, [_stage_name(stage[0]) for stage in self._written])
@@ -137,8 +137,8 @@ class Build:
             with suppress(InvalidArgument):  # the build tells it when the turn of the stage comes
                 base = shell_words.expand(base, outer, escape)
             is_image = base not in ("", "scratch") and find(self._names, base, number) is None
-            told = [each for each in stage if each.name in _TOLD and (each.name != "FROM" or is_image)]
-            steps = [PlannedStep(each.text, (each.line, each.end)) for each in told]
+            shown = [each for each in stage if each.name in _TOLD and (each.name != "FROM" or is_image)]
+            steps = [PlannedStep(each.text, (each.line, each.end)) for each in shown]
             needs = sorted(needs_told(self._names, stage, number, outer, escape))
             planned.append(PlannedStage(_stage_name(stage[0]), base, needs, number in wanted, steps))
         return planned
@@ -225,11 +225,11 @@ class Build:
         if instruction.name == "FROM" and named is not None:
             return f"[context {name}] {named.reference}" if named.reference else ""
         below = self._below(shop) or named
-        told = [each for each in self._stages[shop.position] if each.name in _TOLD and (each.name != "FROM" or below)]
-        if instruction not in told:
+        shown = [each for each in self._stages[shop.position] if each.name in _TOLD and (each.name != "FROM" or below)]
+        if instruction not in shown:
             return ""
         stage = self._names[shop.position] or (f"stage-{shop.position}" if self._has_other_sources() else "")
-        where = f"{told.index(instruction) + (1 if named is None else 0)}/{len(told)}"
+        where = f"{shown.index(instruction) + (1 if named is None else 0)}/{len(shown)}"
         platform = f"{platforms.text(shop.platform)} " if len(self._request.platforms) > 1 else ""
         text = f"FROM {below}" if made is None else made.shown(instruction)
         return f"[{platform}{f'{stage} ' if stage else ''}{where}] {text}"

@@ -106,9 +106,9 @@ class Origins:
         commit = attributes.get("git.checksum", "")
         keeps = attributes.get("git.keepgitdir", "").lower() in _TRUE
         remote = git.parse(f"{url.partition('#')[0]}#{fragment}")
-        context, found = await self._sources.repository(remote, keep_git_dir=keeps)
-        if not found.startswith(commit):
-            raise MobyError(f"expected checksum to match {commit[:80]}, got {found}")
+        context, revision = await self._sources.repository(remote, keep_git_dir=keeps)
+        if not revision.startswith(commit):
+            raise MobyError(f"expected checksum to match {commit[:80]}, got {revision}")
         return Output(tree=context)
 
     async def _file(self, url: str, attributes: Mapping[str, str], shop: Workshop) -> Output:
@@ -136,12 +136,12 @@ def _output(image: BuiltImage) -> Output:
 def _patterns(text: str) -> list[str]:
     """A JSON list of texts. Raises ``InvalidArgument``."""
     try:
-        found = json.loads(text or "[]") or []
+        patterns = json.loads(text or "[]") or []
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        patterns = None
+    if not isinstance(patterns, list) or not all(isinstance(each, str) for each in patterns):
         raise InvalidArgument(f"invalid list {text[:80]!r}: it is a JSON list of texts")
-    return found
+    return patterns
 
 
 def _number(attributes: Mapping[str, str], name: str) -> int:

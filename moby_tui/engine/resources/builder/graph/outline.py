@@ -32,17 +32,19 @@ def targets(stages: list[list[Instruction]], names: list[str]) -> list[Target]:
 
 def outline(target: Target, stages: Iterable[list[Instruction]], given: Mapping[str, str], escape: str) -> Outline:
     """``stages`` are those that the target needs, ``given`` the caller's build arguments."""
-    found: dict[str, dict[str, Parameter]] = {"arg": {}, "secret": {}, "ssh": {}}
+    parameters: dict[str, dict[str, Parameter]] = {"arg": {}, "secret": {}, "ssh": {}}
     for stage in stages:
         for instruction in stage:
             if instruction.name == "ARG":
                 for word in shell_words.raw_words(instruction.value, escape):
                     name, _, default = word.partition("=")
                     value = given.get(name, _plain(default, escape))
-                    found["arg"].setdefault(name, _parameter(instruction, name, value=value))
+                    parameters["arg"].setdefault(name, _parameter(instruction, name, value=value))
             for mount in instruction.repeated.get("mount", ()):
-                _add_mount(found, instruction, mount)
-    return Outline(target, list(found["arg"].values()), list(found["secret"].values()), list(found["ssh"].values()))
+                _add_mount(parameters, instruction, mount)
+    return Outline(
+        target, list(parameters["arg"].values()), list(parameters["secret"].values()), list(parameters["ssh"].values())
+    )
 
 
 def _add_mount(found: dict[str, dict[str, Parameter]], instruction: Instruction, mount: str) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from moby_tui.engine.kernel import trees
-from moby_tui.engine.resources.builder.execution import copying
+from moby_tui.engine.resources.builder.execution import copying, selection
 from moby_tui.engine.resources.builder.graph.workshop import Workshop
 from moby_tui.engine.resources.builder.image import BuiltImage, scratch
 from moby_tui.engine.resources.builder.sources.context import Context
@@ -84,7 +84,7 @@ class Outputs:
         if output.image is not None:
             return hashlib.sha256(b"%s\0%s" % (output.image.key.encode("utf-8", "surrogateescape"), path)).hexdigest()
         assert output.tree is not None
-        compute = partial(copying.digest, output.tree.root, [path], owners=True)
+        compute = partial(selection.digest, output.tree.root, [path], owners=True)
         try:
             return await in_thread(compute)
         except OSError as error:

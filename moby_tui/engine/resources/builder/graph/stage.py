@@ -118,8 +118,8 @@ class Stage:
         return text
 
     def _pairs(self, instruction: Instruction) -> list[tuple[str, str]]:
-        found = arguments.pairs(instruction.name, instruction.value, self._shop.escape)
-        return [(self._expand(key), self._expand(text)) for key, text in found]
+        words = arguments.pairs(instruction.name, instruction.value, self._shop.escape)
+        return [(self._expand(key), self._expand(text)) for key, text in words]
 
     # Instructions that change the configuration only
 
@@ -310,8 +310,8 @@ class Stage:
         present = self._environment()
         proxies = {name: value for name, value in self._build_args.items() if name in PROXIES}
         traced = {name: value for name, value in self.arguments.items() if name not in present}
-        told = [f"{name}={value}" for name, value in sorted(traced.items())]
-        created_by = " ".join([*([f"|{len(told)}", *told] if told else []), *command])
+        arguments = [f"{name}={value}" for name, value in sorted(traced.items())]
+        created_by = " ".join([*([f"|{len(arguments)}", *arguments] if arguments else []), *command])
         environment = [f"{name}={value}" for name, value in ({**proxies, **traced}).items() if name not in present]
         step = Step(self._local(instruction), command, environment, network=network, insecure=security == "insecure")
 

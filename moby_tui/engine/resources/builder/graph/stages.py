@@ -27,13 +27,13 @@ def needed(
     names: list[str], stages: list[list[Instruction]], target: int, variables: Mapping[str, str], escape: str
 ) -> list[int]:
     """The stages that the target needs, in an order in which each comes after its own needs; the target is the last."""
-    found, pending = {target}, [target]
+    numbers, pending = {target}, [target]
     while pending:
         number = pending.pop()
-        more = needs_of(names, stages[number], number, variables, escape) - found
-        found |= more
+        more = needs_of(names, stages[number], number, variables, escape) - numbers
+        numbers |= more
         pending += more
-    return sorted(found)
+    return sorted(numbers)
 
 
 def needs_of(names: list[str], stage: list[Instruction], number: int, variables: Mapping[str, str], escape: str) -> set[int]:
@@ -88,7 +88,7 @@ def needs_context(instruction: Instruction) -> bool:
 
 def context_paths(stages: Iterable[list[Instruction]]) -> list[str] | None:
     """The paths of the build context that stages take, perhaps with wildcards; None if that cannot be told, or if it is all."""
-    found: set[str] = set()
+    paths: set[str] = set()
     for stage in stages:
         for instruction in filter(needs_context, stage):
             if instruction.name == "RUN" or instruction.value.lstrip().startswith("[") or "$" in instruction.value:
@@ -97,8 +97,8 @@ def context_paths(stages: Iterable[list[Instruction]]) -> list[str] | None:
             sources = [word for word in instruction.value.split()[:-1] if word not in marks]
             if any("\\" in word or '"' in word or "'" in word for word in sources):
                 return None
-            found |= {posixpath.normpath(f"/{word.lstrip('/')}") for word in sources}
-    return None if "/" in found else sorted(found)
+            paths |= {posixpath.normpath(f"/{word.lstrip('/')}") for word in sources}
+    return None if "/" in paths else sorted(paths)
 
 
 class Turn:

@@ -215,10 +215,10 @@ class Workshop:
             self.report.cached()
             made = msgspec.structs.replace(made, chain=key)
         else:
-            found = None if self.anew else await self._found_elsewhere(key, image, created_by, has_names=produce is not None)
-            layer = found[0] if found else await produce() if produce and found is None else None
+            layers = None if self.anew else await self._found_elsewhere(key, image, created_by, has_names=produce is not None)
+            layer = layers[0] if layers else await produce() if produce and layers is None else None
             made = image.followed_by(created_by, layer, change, chain=key)
-            self.cache.put(key, made, image.key, is_borrowed=found is not None)
+            self.cache.put(key, made, image.key, is_borrowed=layers is not None)
         self.note(f" ---> {made.short}\n")
         return made
 
@@ -236,13 +236,13 @@ class Workshop:
 
     async def _found_elsewhere(self, key: str, image: BuiltImage, created_by: str, *, has_names: bool) -> list[Layer] | None:
         """What a step adds to an image, by other images and by caches in BuildKit's form, which know the steps that change files only."""
-        found = self.cache.find_in_histories(created_by, image)
+        layers = self.cache.find_in_histories(created_by, image)
         names = self.cache.names.get(key) if has_names else None
-        if found is None and names:
-            found = await self.cache.find_layers(names, image)
-        if found is not None:
+        if layers is None and names:
+            layers = await self.cache.find_layers(names, image)
+        if layers is not None:
             self.report.cached()
-        return found
+        return layers
 
 
 @contextmanager

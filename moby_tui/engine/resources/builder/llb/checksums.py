@@ -47,14 +47,14 @@ class Tree:
         Raises ``Unknown`` for sockets and for extended attributes, and ``OSError``."""
         plain = _uncovered([path for path in paths if not _is_wild(path)])
         chosen = sorted([*plain, *(path for path in paths if _is_wild(path))])
-        found = [self._matching(path) if _is_wild(path) else self._following(os.fsencode(path)) for path in chosen]
-        return digest_of("\0".join(found).encode())
+        digests = [self._matching(path) if _is_wild(path) else self._following(os.fsencode(path)) for path in chosen]
+        return digest_of("\0".join(digests).encode())
 
     def _following(self, path: bytes) -> str:
         """The digest of one object, or of what is behind a link."""
-        with trees.closing(open_in_root(self.root, path, os.O_PATH)) as found:
-            status = os.fstat(found)
-            opened = f"/proc/self/fd/{found}"
+        with trees.closing(open_in_root(self.root, path, os.O_PATH)) as descriptor:
+            status = os.fstat(descriptor)
+            opened = f"/proc/self/fd/{descriptor}"
             if not stat.S_ISDIR(status.st_mode):
                 return self._object(os.fsencode(opened), None, status)
         with trees.closing(open_in_root(self.root, path, _DIRECTORY)) as top:
@@ -63,28 +63,28 @@ class Tree:
 
     def _matching(self, pattern: str) -> str:
         """The digest of all that a pattern names, each with its name."""
-        found = [entry for path in self._named(pattern) for entry in self._flat(path)]
-        if not found:
+        entries = [entry for path in self._named(pattern) for entry in self._flat(path)]
+        if not entries:
             return digest_of(b"")
-        if len(found) == 1 and posixpath.basename(pattern) == os.fsdecode(found[0][0]):
-            return found[0][1]
-        return digest_of(b"\0".join(name + digest.encode() for name, digest in found))
+        if len(entries) == 1 and posixpath.basename(pattern) == os.fsdecode(entries[0][0]):
+            return entries[0][1]
+        return digest_of(b"\0".join(name + digest.encode() for name, digest in entries))
 
     def _named(self, pattern: str) -> list[bytes]:
         """The paths that a pattern names. The part before the first wildcard may lead over links."""
-        found = [b""]
+        paths = [b""]
         for part in pattern.strip("/").split("/"):
             matcher = patterns.component(part)
             further: list[bytes] = []
-            for folder in found:
+            for folder in paths:
                 with trees.closing(open_in_root(self.root, folder or b".", os.O_PATH)) as there:
                     if not stat.S_ISDIR(os.fstat(there).st_mode):
                         continue
                 with trees.closing(open_in_root(self.root, folder or b".", _DIRECTORY)) as fd:
                     names = [os.fsencode(name) for name in sorted(os.listdir(fd)) if matcher.fullmatch(name)]
                 further += [folder + b"/" + name if folder else name for name in sorted(names)]
-            found = further
-        return sorted(found, key=lambda path: path.replace(b"/", b"\0"))
+            paths = further
+        return sorted(paths, key=lambda path: path.replace(b"/", b"\0"))
 
     def _flat(self, path: bytes) -> Iterator[tuple[bytes, str]]:
         """The names and digests of an object and of all in it, each directory with its header alone, before what it holds."""

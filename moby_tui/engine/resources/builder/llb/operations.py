@@ -122,7 +122,7 @@ def execution(
         user=execution.user,
         remove_mount_stubs_recursive=True,
     )
-    asked = messages.ExecOp(
+    message = messages.ExecOp(
         meta=meta,
         # BuildKit once did not count mounts, and counts none if there is the root alone
         mounts=[*placed, *given] if mounts else [],
@@ -136,7 +136,7 @@ def execution(
     )
     whole = messages.ExecKey(
         kind="buildkit.exec.v0",
-        operation=asked,
+        operation=message,
         os=platform.os,
         architecture=platform.architecture,
         variant=platform.variant,
@@ -173,9 +173,9 @@ def _placed(below: Names, mounts: Sequence[Mount]) -> tuple[list[messages.MountO
 def _given(mounts: Sequence[Mount]) -> list[messages.MountOption]:
     """The mounts of secrets, then of agents."""
     given = [mount for mount in mounts if isinstance(mount, Given)]
-    found = [_handed(mount, mount.target) for mount in given if mount.target and not mount.is_agent]
+    options = [_handed(mount, mount.target) for mount in given if mount.target and not mount.is_agent]
     agents = [mount for mount in given if mount.is_agent]
-    return found + [_handed(mount, mount.target or f"{_AGENT_PATH}{number}") for number, mount in enumerate(agents)]
+    return options + [_handed(mount, mount.target or f"{_AGENT_PATH}{number}") for number, mount in enumerate(agents)]
 
 
 def _handed(mount: Given, target: str) -> messages.MountOption:
@@ -195,16 +195,16 @@ def directory(below: Names, path: str, user: str) -> Names:
     """WORKDIR. The root directory is no step."""
     if path == "/":
         return below
-    asked = messages.MakeDirectoryAction(path=path, mode=0o755, make_parents=True, owner=_owner(user), timestamp=_NONE)
+    action = messages.MakeDirectoryAction(path=path, mode=0o755, make_parents=True, owner=_owner(user), timestamp=_NONE)
     if not below:
-        return (operation(_file_key([messages.json_of(asked)], [[_NONE, _NONE, 0]])),)
-    return (operation(_file_key([messages.json_of(asked)], [[0, _NONE, 0]]), links(below)),)
+        return (operation(_file_key([messages.json_of(action)], [[_NONE, _NONE, 0]])),)
+    return (operation(_file_key([messages.json_of(action)], [[0, _NONE, 0]]), links(below)),)
 
 
 def document(name: str, text: bytes, mode: int = 0o644) -> Vertex:
     """The file of a here-document, which is taken from a tree that holds it alone."""
-    asked = messages.MakeFileAction(path=f"/{name}", mode=mode, data=text, timestamp=_NONE)
-    return operation(_file_key([messages.json_of(asked)], [[_NONE, _NONE, 0]]))
+    action = messages.MakeFileAction(path=f"/{name}", mode=mode, data=text, timestamp=_NONE)
+    return operation(_file_key([messages.json_of(action)], [[_NONE, _NONE, 0]]))
 
 
 def copy(below: Names, sources: Sequence[Source], target: str, owner: str, mode: int | None, *, unpacks: bool) -> Names:
@@ -225,7 +225,7 @@ def copy(below: Names, sources: Sequence[Source], target: str, owner: str, mode:
     for number, (place, path) in enumerate(places):
         first, last = number == 0, number == len(places) - 1
         before = (0 if below else _NONE) if first else len(inputs) + number - 1
-        asked = messages.CopyAction(
+        action = messages.CopyAction(
             src=posixpath.basename(path) or "/",
             dest=target,
             owner=_owner(owner),
@@ -238,7 +238,7 @@ def copy(below: Names, sources: Sequence[Source], target: str, owner: str, mode:
             allow_empty_wildcard=looked_for[place],
             timestamp=_NONE,
         )
-        actions.append(messages.json_of(asked))
+        actions.append(messages.json_of(action))
         indexes.append([before, place, 0 if last else _NONE])
     return (operation(_file_key(actions, indexes), *inputs),)
 
@@ -247,8 +247,8 @@ def merged(below: Names, linked: Names) -> Names:
     """``COPY --link``: ``linked`` are the names of the same copy on top of nothing. Raises ``Unknown``."""
     if not below:
         raise Unknown("it has --link on top of an empty image")
-    asked = messages.MergeOp(inputs=[messages.MergeInput(), messages.MergeInput(input=1)])
-    key = messages.MergeKey(kind="buildkit.merge.v0", operation=asked)
+    message = messages.MergeOp(inputs=[messages.MergeInput(), messages.MergeInput(input=1)])
+    key = messages.MergeKey(kind="buildkit.merge.v0", operation=message)
     return (operation(digest_of(messages.json_of(key)), links(below), links(linked)),)
 
 

@@ -84,22 +84,22 @@ class Records:
         if len(inputs) != len(vertex.inputs):
             return False
         for there, here in zip(inputs, vertex.inputs, strict=True):
-            wanted = {(link.selector, found) for link in here for found in self.find(link.vertex)}
+            wanted = {(link.selector, parent) for link in here for parent in self.find(link.vertex)}
             if wanted.isdisjoint((each.selector, each.link) for each in there):
                 return False
         return True
 
     def images(self, names: Names) -> list[list[Layer]]:
         """What the step with these names has made: the layers of each image, the lowest first."""
-        found = {number for vertex in names for number in self.find(vertex)}
-        results = (result for number in sorted(found) for result in self._config.records[number].results)
+        numbers = {number for vertex in names for number in self.find(vertex)}
+        results = (result for number in sorted(numbers) for result in self._config.records[number].results)
         return [layers for result in results if (layers := self._layers(result.layer)) is not None]
 
     def _layers(self, number: int) -> list[Layer] | None:
         """None for a malformed list."""
-        found: list[Layer] = []
+        layers: list[Layer] = []
         while number != -1:
-            if not 0 <= number < len(self._config.layers) or len(found) == _MOST_LAYERS:
+            if not 0 <= number < len(self._config.layers) or len(layers) == _MOST_LAYERS:
                 return None
             layer = self._config.layers[number]
             descriptor = self._descriptors.get(layer.blob)
@@ -107,9 +107,9 @@ class Records:
             if descriptor is None or not is_digest(diff_id):
                 return None
             blob = oci.Descriptor(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size)
-            found.append(Layer(diff_id, blob))
+            layers.append(Layer(diff_id, blob))
             number = layer.parent
-        return found[::-1]
+        return layers[::-1]
 
 
 @dataclass
@@ -199,7 +199,7 @@ def read_inline(configuration: bytes, layers: Sequence[oci.Descriptor]) -> Recor
         if inline.cache is None:
             return None
         # Go writes an empty list as null
-        found = decode(inline.cache, list[CacheRecord]) if inline.cache != b"null" else []
+        records = decode(inline.cache, list[CacheRecord]) if inline.cache != b"null" else []
     except (msgspec.MsgspecError, RecursionError) as error:
         raise InvalidArgument(f"the build cache in the image cannot be read: {error}") from error
     if len(inline.rootfs.diff_ids) != len(layers):
@@ -209,7 +209,7 @@ def read_inline(configuration: bytes, layers: Sequence[oci.Descriptor]) -> Recor
         for layer, diff_id in zip(layers, inline.rootfs.diff_ids, strict=True)
     }
     stack = [CacheLayer(blob=layer.digest, parent=number - 1) for number, layer in enumerate(layers)]
-    return Records(CacheConfig(layers=stack, records=found), described)
+    return Records(CacheConfig(layers=stack, records=records), described)
 
 
 def read(body: bytes, descriptors: Sequence[oci.Descriptor]) -> Records:

@@ -107,14 +107,14 @@ def _predicate(platform: oci.Platform, options: BuildOptions, asked: Provenance,
 
 
 def _parameters(options: BuildOptions, asked: Provenance, story: Story) -> dict[str, Any]:
-    told = {name: value for name, value in asked.arguments.items() if asked.everything or not name.startswith(_NOT_IN_MIN)}
+    arguments = {name: value for name, value in asked.arguments.items() if asked.everything or not name.startswith(_NOT_IN_MIN)}
     folders = sorted({folder for folder in (options.folder, options.dockerfile_folder) if folder})
-    found: dict[str, Any] = {"frontend": asked.frontend, "args": told}
+    parameters: dict[str, Any] = {"frontend": asked.frontend, "args": arguments}
     if asked.everything:
         for name, idents in (("secrets", story.secrets), ("ssh", story.agents)):
             if idents:
-                found[name] = [{"id": ident, **({"optional": True} if optional else {})} for ident, optional in idents]
-    return {**found, "locals": [{"name": folder} for folder in folders]}
+                parameters[name] = [{"id": ident, **({"optional": True} if optional else {})} for ident, optional in idents]
+    return {**parameters, "locals": [{"name": folder} for folder in folders]}
 
 
 def _metadata(asked: Provenance, story: Story, dockerfile: str, *, is_complete: bool) -> dict[str, Any]:

@@ -20,13 +20,11 @@ from moby_tui.engine.resources.builder.image import BuiltImage
 from moby_tui.engine.resources.builder.llb.vertices import Names
 from moby_tui.engine.resources.builder.narration import Narration
 from moby_tui.engine.resources.builder.results.provenance import Attestation, Story, attest
+from moby_tui.engine.resources.builder.stores import Stores
 from moby_tui.engine.resources.images import platform as platforms
-from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.images.progress import Report
-from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
+from moby_tui.engine.resources.images.store.content import digest_of
 from moby_tui.engine.resources.images.transfer import save
-from moby_tui.engine.store.images import ImageRows
-from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.engine.tasks import in_thread
 from moby_tui.reference import Reference, parse
@@ -63,19 +61,13 @@ class Results:
 
     def __init__(
         self,
-        paths: Paths,
-        images: ImageManager,
-        rows: ImageRows,
-        content: ContentStore,
+        stores: Stores,
         layering: Layering,
         options: BuildOptions,
         auth: Callable[[str], Awaitable[RegistryAuth | None]],
         narration: Narration,
     ) -> None:
-        self._paths = paths
-        self._images = images
-        self._rows = rows
-        self._content = content
+        self._stores = stores
         self._layering = layering
         self._options = options
         self._auth = auth
@@ -94,11 +86,13 @@ class Results:
 
     def attest(self, story: Story) -> None:
         """Makes the provenance of each image, if it is asked for and goes somewhere."""
-        asked = self._options.provenance
-        if asked is None or not any(map(requests.takes_provenance, requests.outputs(self._options))):
+        provenance = self._options.provenance
+        if provenance is None or not any(map(requests.takes_provenance, requests.outputs(self._options))):
             return
         tags = requests.references(self._options.tags)
-        self._attestations = [attest(self._descriptor(result), tags, self._options, asked, story) for result in self._results]
+        self._attestations = [
+            attest(self._descriptor(result), tags, self._options, provenance, story) for result in self._results
+        ]
 
     def made(self) -> list[Made]:
         return [
@@ -122,7 +116,7 @@ class Results:
                 self._tell_result(first)
                 self._narration.tell_status(f"writing image {first.image.id}")
                 for tag in tags:
-                    await self._images.tag(first.record.id, tag.familiar)
+                    await self._stores.images.tag(first.record.id, tag.familiar)
                     self._narration.note(f"Successfully tagged {tag.familiar}\n")
                     self._narration.tell_status(f"naming to {tag.canonical}")
         else:
@@ -144,12 +138,12 @@ class Results:
 
     def _store(self, tags: list[Reference]) -> None:
         """Registers the image of each platform. Those that no tag means are found through the index, or by digest. Blocking."""
-        index = [self._content.write(encode(self._index()), self._paths.staging)] if len(self._results) > 1 else []
+        index = [self._stores.content.write(encode(self._index()), self._stores.paths.staging)] if len(self._results) > 1 else []
         for result in self._results:
             record, names = result.record, [] if result is self._first() else [tag.at(result.record.manifest).key for tag in tags]
             blobs = sorted({*record.blobs, *index})
-            if self._rows.get(record.id) != record or index:
-                self._rows.put(msgspec.structs.replace(record, blobs=blobs), names)
+            if self._stores.rows.get(record.id) != record or index:
+                self._stores.rows.put(msgspec.structs.replace(record, blobs=blobs), names)
 
     def _tell_result(self, last: Result) -> None:
         described = self._index() if self._has_index() else None
@@ -159,7 +153,7 @@ class Results:
 
     async def _push(self, tag: Reference) -> None:
         if not self._has_index():
-            async with aclosing(self._images.push(tag.familiar, auth=await self._auth(tag.familiar))) as lines:  # type: ignore[type-var]
+            async with aclosing(self._stores.images.push(tag.familiar, auth=await self._auth(tag.familiar))) as lines:  # type: ignore[type-var]
                 async for line in lines:
                     if line.aux is None:
                         self._narration.say(line)
@@ -169,11 +163,13 @@ class Results:
         from moby_tui.engine.resources.images.transfer.push import Push
 
         index = encode(self._index())
-        async with Registry(tag, await self._auth(tag.familiar), self._images.options(), purpose=PUSH) as registry:
+        async with Registry(tag, await self._auth(tag.familiar), self._stores.images.options(), purpose=PUSH) as registry:
             for result in self._results:
                 # each image by its digest; the tag is that of the index
                 by_digest = msgspec.structs.replace(tag, tag=result.record.manifest)
-                await Push(result.record, registry, self._content, {}, Report(), self._images.slots.uploads).run(by_digest)
+                await Push(result.record, registry, self._stores.content, {}, Report(), self._stores.images.slots.uploads).run(
+                    by_digest
+                )
             for attestation in self._attestations:
                 await self._push_attestation(registry, attestation)
             await registry.put_manifest(tag.tag, oci.MEDIA_INDEX, index)
@@ -182,9 +178,9 @@ class Results:
     async def _push_attestation(self, registry: Registry, attestation: Attestation) -> None:
         *blobs, (described, manifest) = attestation.bodies
         for blob, body in blobs:
-            digest = await in_thread(self._content.write, body, self._paths.staging)
+            digest = await in_thread(self._stores.content.write, body, self._stores.paths.staging)
             if not await registry.has_blob(digest):
-                await registry.upload(blob, self._content.path(digest), lambda _: None)
+                await registry.upload(blob, self._stores.content.path(digest), lambda _: None)
         await registry.put_manifest(described.digest, oci.MEDIA_MANIFEST, manifest)
 
     async def _push_cache(self, reference: Reference, cache: travelling.Document) -> None:
@@ -192,10 +188,12 @@ class Results:
         from moby_tui.engine.resources.images.registry.registry import Registry
 
         def write(body: bytes) -> str:
-            return self._content.write(body, self._paths.staging)
+            return self._stores.content.write(body, self._stores.paths.staging)
 
-        async with Registry(reference, await self._auth(reference.familiar), self._images.options(), purpose=PUSH) as registry:
-            await travelling.publish(registry, reference.tag, cache, self._content, write)
+        async with Registry(
+            reference, await self._auth(reference.familiar), self._stores.images.options(), purpose=PUSH
+        ) as registry:
+            await travelling.publish(registry, reference.tag, cache, self._stores.content, write)
 
     def _listed(self, *, everything: bool) -> travelling.Document:
         """The cache of the steps whose layers are here; those of imported caches need not be."""
@@ -205,7 +203,7 @@ class Results:
             steps = {
                 key: step for result in self._results for key, step in travelling.of_image(self._trail, result.image).items()
             }
-        here = {key: step for key, step in steps.items() if all(self._content.has(blob.digest) for blob in step.blobs)}
+        here = {key: step for key, step in steps.items() if all(self._stores.content.has(blob.digest) for blob in step.blobs)}
         return travelling.document(here, self._names)
 
     def _has_index(self) -> bool:
@@ -221,7 +219,7 @@ class Results:
         )
 
     def _descriptor(self, result: Result) -> oci.Descriptor:
-        size = self._content.path(result.record.manifest).stat().st_size
+        size = self._stores.content.path(result.record.manifest).stat().st_size
         digest = result.record.manifest
         return oci.Descriptor(media_type=oci.MEDIA_MANIFEST, digest=digest, size=size, platform=_platform(result))
 
@@ -238,7 +236,7 @@ class Results:
     async def _hand_over_cache(self, caller: Caller, cache: CacheTarget) -> None:
         document = self._listed(everything=cache.everything)
         for layer in document.layers:
-            await caller.take_blob(cache.reference, layer, self._pieces(pieces_of(self._content.path(layer.digest))))
+            await caller.take_blob(cache.reference, layer, self._pieces(pieces_of(self._stores.content.path(layer.digest))))
         written = encode(document.manifest)
         described = oci.Descriptor(media_type=oci.MEDIA_MANIFEST, digest=digest_of(written), size=len(written))
         for blob, data in (*document.bodies, (described, written)):
@@ -258,7 +256,9 @@ class Results:
             number += 1
         for cache in self._options.cache_to:
             if cache.kind == "local":
-                async for piece in self._pieces(travelling.layout(self._listed(everything=cache.everything), self._content)):
+                async for piece in self._pieces(
+                    travelling.layout(self._listed(everything=cache.everything), self._stores.content)
+                ):
                     yield Progress(output=piece, number=number)
             number += 1
 
@@ -276,7 +276,7 @@ class Results:
             return self._root_file_system(self._results[-1].image)
         tags = requests.references(self._options.tags)
         if not self._has_index() or output.kind != "oci":
-            return save.archive([save.Saved(self._results[0].record, tags)], self._content)
+            return save.archive([save.Saved(self._results[0].record, tags)], self._stores.content)
         return self._index_layout(tags)
 
     def _index_layout(self, tags: list[Reference]) -> Iterator[bytes]:
@@ -289,7 +289,9 @@ class Results:
         ]
         top = oci.Index(schema_version=2, media_type=oci.MEDIA_INDEX, manifests=entries)
         bodies = [body, *(data for each in self._attestations for _, data in each.bodies)]
-        return save.layout(top, bodies, [digest for result in self._results for digest in result.record.blobs], self._content)
+        return save.layout(
+            top, bodies, [digest for result in self._results for digest in result.record.blobs], self._stores.content
+        )
 
     def _root_file_system(self, image: BuiltImage) -> Iterator[bytes]:
         """A tar of all files of an image, piece by piece."""

@@ -52,13 +52,13 @@ class Bases:
 
     def materials(self) -> list[Material]:
         """The images that the build has used."""
-        found = []
+        materials = []
         for (name, _), image in sorted(self._found.items()):
             config = image.config
             platform = oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant)
             reference, digests = parse(name).tagged(), self._manifests[image.id]
-            found.append(Material(reference, platform, reference.digest or digests[0]))
-        return found
+            materials.append(Material(reference, platform, reference.digest or digests[0]))
+        return materials
 
     def manifests(self, image: BuiltImage) -> list[str]:
         """The digests of the manifests and indexes of a base image; none of another image."""

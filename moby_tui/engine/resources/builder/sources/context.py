@@ -219,8 +219,8 @@ class Sources:
             agent = await self._stack.enter_async_context(self._supplies.agent("default"))
         secrets = await self._supplies.tokens(remote.host)
         checkout = git.checkout(remote, self._folder, secrets=secrets, agent=agent, keep_git_dir=keep_git_dir)
-        found = await self._stack.enter_async_context(checkout)
-        return self._stack.enter_context(Context(found.root)), found.commit
+        opened = await self._stack.enter_async_context(checkout)
+        return self._stack.enter_context(Context(opened.root)), opened.commit
 
     def opened(self, root: int) -> Context:
         """What is in a folder; its descriptor is closed."""

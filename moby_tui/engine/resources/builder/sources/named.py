@@ -88,7 +88,7 @@ async def gather(
     narration: Narration,
 ) -> NamedContexts:
     """Fetches the contexts; those that the caller sends come in their order. Raises ``InvalidArgument``, ``Unavailable``."""
-    found, archives = {}, []
+    contexts, archives = {}, []
     for name, source in wanted.items():
         if not name or "\0" in name:
             raise InvalidArgument("a build context needs a name: write --build-context name=path")
@@ -99,22 +99,22 @@ async def gather(
             if kind == UPLOADED_CACHE:
                 archives.append(await sources.archive(uploads[name]))
             elif kind == UPLOADED_LAYOUT:
-                found[name] = Named(image=await _layout(name, which, uploads[name], sources, loader))
+                contexts[name] = Named(image=await _layout(name, which, uploads[name], sources, loader))
             else:
-                found[name] = Named(tree=await _tree(await sources.sent(uploads[name])))
+                contexts[name] = Named(tree=await _tree(await sources.sent(uploads[name])))
         elif kind == STORED:
-            found[name] = Named(image=await _stored(name, which, sources, loader, narration))
+            contexts[name] = Named(image=await _stored(name, which, sources, loader, narration))
         elif kind == MADE:
-            found[name] = Named(image=made(which, content))
+            contexts[name] = Named(image=made(which, content))
         elif kind == FOLDER:
-            found[name] = Named(tree=await _folder(name, which, sources, narration))
+            contexts[name] = Named(tree=await _folder(name, which, sources, narration))
         elif source.startswith(_IMAGE):
-            found[name] = Named(reference=parse(source.removeprefix(_IMAGE)).familiar)
+            contexts[name] = Named(reference=parse(source.removeprefix(_IMAGE)).familiar)
         elif source.startswith(_STAGE):
-            found[name] = Named(stage=source.removeprefix(_STAGE))
+            contexts[name] = Named(stage=source.removeprefix(_STAGE))
         else:
-            found[name] = Named(tree=await _tree(await sources.fetched(source)))
-    return NamedContexts(found, archives)
+            contexts[name] = Named(tree=await _tree(await sources.fetched(source)))
+    return NamedContexts(contexts, archives)
 
 
 async def _tree(context: Context) -> Context:

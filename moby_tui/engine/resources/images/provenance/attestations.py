@@ -43,13 +43,13 @@ async def find(source: Source, top: str, *, statements: bool, predicate_type: st
     async for listed in _all(source, top):
         if listed.attached.descriptor.media_type == documents.SIMPLE_SIGNING:
             continue
-        told = _from_listing(listed)
-        if predicate_type and told.predicate_type and predicate_type not in told.predicate_type:
+        attestation = _from_listing(listed)
+        if predicate_type and attestation.predicate_type and predicate_type not in attestation.predicate_type:
             continue
-        if statements or not told.predicate_type:
-            await _read(source, listed.attached.descriptor, told, keep=statements)
-        if told.predicate_type != documents.SIGN_PREDICATE and predicate_type in told.predicate_type:
-            yield told
+        if statements or not attestation.predicate_type:
+            await _read(source, listed.attached.descriptor, attestation, keep=statements)
+        if attestation.predicate_type != documents.SIGN_PREDICATE and predicate_type in attestation.predicate_type:
+            yield attestation
 
 
 async def _all(source: Source, top: str) -> AsyncIterator[_Listed]:

@@ -53,10 +53,10 @@ def strict(body: bytes, what: str) -> Json:
     """A JSON object in which no name comes twice. Raises ``InvalidArgument``."""
 
     def unique(pairs: list[tuple[str, Any]]) -> Json:
-        found = dict(pairs)
-        if len(found) != len(pairs):
+        document = dict(pairs)
+        if len(document) != len(pairs):
             raise ValueError("a name comes twice")
-        return found
+        return document
 
     try:
         document = json.loads(body, object_pairs_hook=unique)
@@ -115,12 +115,12 @@ def statement(body: bytes) -> Json:
 
 def subjects(document: Json) -> list[str]:
     """The sha256 digests that a statement is about."""
-    found = []
+    digests = []
     for subject in document.get("subject") or []:
         digest = subject.get("digest") if isinstance(subject, dict) else None
         if isinstance(digest, dict) and isinstance(digest.get("sha256"), str):
-            found.append(f"sha256:{digest['sha256']}")
-    return found
+            digests.append(f"sha256:{digest['sha256']}")
+    return digests
 
 
 def decoded(text: object) -> bytes:

@@ -89,10 +89,10 @@ class Policy:
 
         whys = []
         for digest in dict.fromkeys(digests):
-            found = await signatures.find(source, digest, requirement.keys, accept, bundles=False)
-            if found.signatures:
+            signed = await signatures.find(source, digest, requirement.keys, accept, bundles=False)
+            if signed.signatures:
                 return
-            whys.append(found.why)
+            whys.append(signed.why)
         raise self._refusal(reference.familiar, f"a signature is required: {whys[0]}")
 
     def _refusal(self, what: str, why: str) -> MobyError:

@@ -43,18 +43,18 @@ class Found:
 
 async def find(source: Source, digest: str, keys: list[PublicKey], accept: Accept, *, bundles: bool) -> Found:
     """The signatures of a manifest. ``bundles``: accept Sigstore's bundles too, which name no repository."""
-    found = Found()
-    async for attached in _candidates(source, digest, found):
+    result = Found()
+    async for attached in _candidates(source, digest, result):
         try:
             signature = await _check(source, attached, digest, keys, accept, bundles=bundles)
         except Unavailable:
             raise
         except MobyError as error:
-            found.refuse(error.message)
+            result.refuse(error.message)
             continue
-        if signature and signature not in found.signatures:
-            found.signatures.append(signature)
-    return found
+        if signature and signature not in result.signatures:
+            result.signatures.append(signature)
+    return result
 
 
 async def _candidates(source: Source, digest: str, found: Found) -> AsyncIterator[Attached]:

@@ -23,10 +23,10 @@ async def verify(reference: Reference, digests: list[str], source: Source, optio
     accept = _accept(reference, options)
     whys = []
     for digest in digests:
-        found = await signatures.find(source, digest, given, accept, bundles=not options.identity and not options.annotations)
-        if found.signatures:
-            return Verification(reference=reference.familiar, digest=digest, signatures=found.signatures)
-        whys.append(found.why)
+        signed = await signatures.find(source, digest, given, accept, bundles=not options.identity and not options.annotations)
+        if signed.signatures:
+            return Verification(reference=reference.familiar, digest=digest, signatures=signed.signatures)
+        whys.append(signed.why)
     raise Forbidden(f"{reference.familiar} ({digests[0]}) is not signed by the key given: {whys[0]}")
 
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 LOGIN = "login"
 DELETE = "delete"
 PIECE = 1 << 20
-#: aiohttp stops reading from a socket when it holds twice as many bytes, and hands them over in one piece.
-_READ_AHEAD = 256 << 10
+#: aiohttp stops reading from a socket when it holds twice as many bytes.
+_READ_AHEAD = 128 << 10
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 20.0
 #: The longest ``Retry-After`` that is waited for; a longer one fails the request.
@@ -128,14 +128,14 @@ class Connection:
             except Exception as error:
                 advanced = reached() - before >= pace.least()
                 failures = 1 if advanced else failures + 1
-                told = self._meaning(error, advanced=advanced)
-                if told is None:
+                meaning = self._meaning(error, advanced=advanced)
+                if meaning is None:
                     raise
-                if not isinstance(told, Retry):
-                    raise told from error
-                if failures >= self._attempts or told.after > _LONGEST_WAIT:
-                    raise Unreachable(told.message) from error
-                await asyncio.sleep(max(told.after, _pause(failures)))
+                if not isinstance(meaning, Retry):
+                    raise meaning from error
+                if failures >= self._attempts or meaning.after > _LONGEST_WAIT:
+                    raise Unreachable(meaning.message) from error
+                await asyncio.sleep(max(meaning.after, _pause(failures)))
 
     def _meaning(self, error: Exception, *, advanced: bool) -> MobyError | None:
         """The error to raise for a failure; None to raise the failure itself."""
@@ -250,11 +250,11 @@ class Connection:
         """The error for an answer with an error status, in Docker's words."""
         domain, name, which = self._reference.domain, self._reference.familiar_repository, self._reference.familiar
         code, message = await registry_error(response)
-        status, said = response.status, message or response.reason
+        status, text = response.status, message or response.reason
         if status in _RETRIED:
             after = retry_after(response.headers.get("Retry-After", ""))
             when = f"in {after:.0f} seconds" if after > _LONGEST_WAIT else "later"
-            return Retry(f"registry {domain} answers {status} {said}; try again {when}", after)
+            return Retry(f"registry {domain} answers {status} {text}; try again {when}", after)
         if self._purpose == LOGIN and status in (401, 403):
             reason = message or "incorrect username or password"
             return Unauthorized(f"login attempt to {self._host.base}/ failed with status {status}: {reason}")
@@ -269,7 +269,7 @@ class Connection:
         if not self._reference.path and status == 404:
             return NotFound(f"registry {domain} has no list of its repositories")
         if not self._reference.path and status in (401, 403):
-            return Unauthorized(f"registry {domain} refuses to list what it has: {said}; log in with an account that may")
+            return Unauthorized(f"registry {domain} refuses to list what it has: {text}; log in with an account that may")
         if status == 404 and code in ("MANIFEST_UNKNOWN", "BLOB_UNKNOWN", ""):
             return NotFound(f"manifest for {which} not found: {message or 'manifest unknown'}; check the tag")
         if status in (401, 403, 404) and (self.authorization.anonymous or status != 401):
@@ -279,7 +279,7 @@ class Connection:
             )
         if status == 401:
             return Unauthorized(f"unauthorized: registry {domain} refuses the login given; log in again")
-        return MobyError(f"registry {domain} answers {status} {said}")
+        return MobyError(f"registry {domain} answers {status} {text}")
 
 
 def _watched(body: bytes | AsyncIterator[bytes], deadline: asyncio.Timeout) -> bytes | AsyncIterator[bytes]:

@@ -84,10 +84,10 @@ def hosts_of(domain: str, options: EngineOptions) -> list[Host]:
 
     Raises ``InvalidArgument`` for a malformed file."""
     mirrors = [] if domain != DEFAULT_DOMAIN else [_mirror(address) for address in options.registry_mirrors]
-    found = [*mirrors, *_configured(domain)]
+    hosts = [*mirrors, *_configured(domain)]
     if options.insecure_registries:
-        found = [replace(host, unsettled=host.verify and host.base.startswith("https:")) for host in found]
-    return found
+        hosts = [replace(host, unsettled=host.verify and host.base.startswith("https:")) for host in hosts]
+    return hosts
 
 
 def _mirror(address: str) -> Host:
@@ -113,8 +113,8 @@ def _configured(domain: str) -> list[Host]:
 def check(options: EngineOptions) -> None:
     """Raises ``InvalidArgument``, in dockerd's words, for a mirror that is none. Addresses of insecure registries can be anything."""
     for address in options.registry_mirrors:
-        scheme, found, rest = address.partition("://")
-        if not found:
+        scheme, separator, rest = address.partition("://")
+        if not separator:
             raise InvalidArgument(
                 f"invalid mirror: no scheme specified for {_quoted(address)}: must use either 'https://' or 'http://'"
             )
@@ -166,10 +166,10 @@ def _is_insecure(domain: str, options: EngineOptions) -> bool:
 
     name = re.sub(r":\d+$", "", domain).strip("[]")
     try:
-        found = {entry[4][0] for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
+        addresses = {entry[4][0] for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
     except OSError:
         return False
-    return any(ip_address(address) in network for address in found for network in networks)
+    return any(ip_address(address) in network for address in addresses for network in networks)
 
 
 async def _answers(host: Host) -> bool:
@@ -203,7 +203,7 @@ def described(options: EngineOptions) -> dict[str, Any]:
 def _folder(domain: str) -> Path | None:
     host, _, port = domain.partition(":")
     names = [domain, f"{host}_{port}_" if port else host, "_default"]
-    return next((found for folder in FOLDERS for name in names if (found := folder / name).is_dir()), None)
+    return next((path for folder in FOLDERS for name in names if (path := folder / name).is_dir()), None)
 
 
 def _address(domain: str) -> str:
@@ -229,11 +229,11 @@ def _read(file: Path, domain: str) -> list[Host]:
     unknown = set(document) - _KEYS - {"server", "host"}
     if unknown:
         raise ValueError(f"{sorted(unknown)[0]} is not known")
-    found = [_host(address, table, file.parent, domain) for address, table in tables.items()]
+    hosts = [_host(address, table, file.parent, domain) for address, table in tables.items()]
     own = {key: value for key, value in document.items() if key in _KEYS}
     server = document.get("server") or _plain(domain).base.removesuffix("/v2")
     last = _host(server, own, file.parent, domain)
-    return found if last.base in {host.base for host in found} else [*found, last]
+    return hosts if last.base in {host.base for host in hosts} else [*hosts, last]
 
 
 def _host(address: object, table: Json, folder: Path, domain: str) -> Host:

@@ -161,11 +161,11 @@ class Registry:
         If the registry lacks that interface, reads the tag in which clients keep the list instead."""
         url = f"{self._base}/referrers/{digest}" + (f"?artifactType={artifact_type}" if artifact_type else "")
         try:
-            found = [one async for page in self._pages(url, oci.Index) for one in page.manifests]
+            descriptors = [one async for page in self._pages(url, oci.Index) for one in page.manifests]
         except NotFound:
-            found = await self._tagged_referrers(digest)
+            descriptors = await self._tagged_referrers(digest)
         # the registry may have ignored the filter
-        return [one for one in found if artifact_type in ("", one.artifact_type)]
+        return [one for one in descriptors if artifact_type in ("", one.artifact_type)]
 
     async def _tagged_referrers(self, digest: str) -> list[oci.Descriptor]:
         with suppress(NotFound):
@@ -255,11 +255,11 @@ class Mirrors:
 
     async def manifest(self, which: str) -> Fetched:
         """As ``Registry.manifest``; if all hosts fail, raises the error of the last."""
-        asked = self._registries if which.startswith("sha256:") else self._resolvers or self._registries[-1:]
-        for registry in asked[:-1]:
+        registries = self._registries if which.startswith("sha256:") else self._resolvers or self._registries[-1:]
+        for registry in registries[:-1]:
             with suppress(NotFound, Unauthorized, Unreachable):
                 return await registry.manifest(which)
-        return await asked[-1].manifest(which)
+        return await registries[-1].manifest(which)
 
     async def blob(self, descriptor: oci.Descriptor, ingest: Ingest, progress: Callable[[int], None]) -> None:
         """As ``Registry.blob``. A later host continues what an earlier one began; the digest verifies the whole."""
@@ -303,12 +303,12 @@ class Mirrors:
 
     async def referrers(self, digest: str, artifact_type: str = "") -> list[oci.Descriptor]:
         """As ``Registry.referrers``, joined over all hosts: a mirror may know some of them only."""
-        found: dict[str, oci.Descriptor] = {}
+        descriptors: dict[str, oci.Descriptor] = {}
         for registry in self._registries[:-1]:
             with suppress(NotFound, Unauthorized, Unreachable):
-                found.update({one.digest: one for one in await registry.referrers(digest, artifact_type)})
-        found.update({one.digest: one for one in await self._registries[-1].referrers(digest, artifact_type)})
-        return [*found.values()]
+                descriptors.update({one.digest: one for one in await registry.referrers(digest, artifact_type)})
+        descriptors.update({one.digest: one for one in await self._registries[-1].referrers(digest, artifact_type)})
+        return [*descriptors.values()]
 
 
 def _decoded(body: bytes, kind: type[T], domain: str) -> T:

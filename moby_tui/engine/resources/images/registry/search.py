@@ -38,8 +38,8 @@ async def search(
         raise InvalidArgument(f"limit {limit} is outside the range of [1, {_MOST}]")
     wanted = _Wanted(filters)
     domain, name = _split(term)
-    found = await _ask(domain, name, limit or _DEFAULT_LIMIT, auth, options)
-    return [result for result in found if wanted.fits(result)][: limit or _DEFAULT_LIMIT]
+    results = await _ask(domain, name, limit or _DEFAULT_LIMIT, auth, options)
+    return [result for result in results if wanted.fits(result)][: limit or _DEFAULT_LIMIT]
 
 
 def _split(term: str) -> tuple[str, str]:
@@ -65,13 +65,13 @@ async def _ask(domain: str, name: str, limit: int, auth: RegistryAuth | None, op
         f"{host.base.removesuffix('/v2')}/v1", domain, host.can, host.authorities, host.clients, host.verify, host.headers
     )
     try:
-        found = await _index(first, name, limit, auth, options)
+        results = await _index(first, name, limit, auth, options)
     except NotFound:
         async with Registry(Reference(domain, ""), auth, options, host=host) as registry:
-            found = [SearchResult(name=one) for one in sorted(await registry.catalog()) if name in one]
-    for result in found:
+            results = [SearchResult(name=one) for one in sorted(await registry.catalog()) if name in one]
+    for result in results:
         result.name = result.name if result.name.startswith(f"{domain}/") else f"{domain}/{result.name}"
-    return found
+    return results
 
 
 async def _index(host: Host, name: str, limit: int, auth: RegistryAuth | None, options: EngineOptions) -> list[SearchResult]:

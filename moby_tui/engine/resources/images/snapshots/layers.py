@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from moby_tui.engine.resources.images.unpack.workers import Unpackers
 
 #: A smaller blob is unpacked in less time than it takes to start the unpacker.
-_WORTH_A_PROCESS = 2 << 20
+WORTH_A_PROCESS = 2 << 20
 #: Seconds until the ``syncfs``: the kernel has written most of it by then (vm.dirty_expire_centisecs), and one call serves several pulls.
 _SECONDS_UNTIL_WRITTEN = 90.0
 
@@ -86,7 +86,7 @@ class LayerStore:
         ``used`` hears how many bytes are done. A failure of the ingest is raised here too. Raises what ``unpack`` does; nothing
         appears then. When cancelled it raises once nothing writes to the folder any more.
         """
-        if size < _WORTH_A_PROCESS:
+        if size < WORTH_A_PROCESS:
             await in_thread(_unpack, _counted(ingest.follow(), used), diff_id, folder / "layer")
         else:
             async with self._unpackers.job(ingest.fileno(), size, diff_id, folder / "layer") as job:
@@ -94,6 +94,21 @@ class LayerStore:
                     await job.result(lambda: ingest.size, used)
         await in_thread(self._appear, folder / "layer", diff_id)
         self.write_through_soon()
+
+    async def unpack_early(self, ingest: Ingest, size: int, folder: Path) -> str:
+        """Unpacks a blob of ``size`` bytes while it comes in, into ``folder``/layer; returns its diff id. See ``take_unpacked``."""
+        async with self._unpackers.job(ingest.fileno(), size, "", folder / "layer") as job:
+            with ingest.watched(job.tell, job.interrupt):
+                return await job.result(lambda: ingest.size, lambda _: None)
+
+    async def take_unpacked(self, layer: Path, diff_id: str) -> None:
+        """Takes what ``unpack_early`` made, unless the layer is there."""
+        from moby_tui.engine.resources.images.store import staging
+
+        async with staging.claim(self._staging, self.claim_name(diff_id)):
+            if not self.has(diff_id):
+                await in_thread(self._appear, layer, diff_id)
+                self.write_through_soon()
 
     async def make(self, chunks: Iterable[bytes], diff_id: str) -> None:
         """Unpacks a layer from what is on this machine already, unless it is there."""
@@ -121,7 +136,7 @@ class LayerStore:
         from moby_tui.engine.resources.images.store import staging
 
         size = blob.stat().st_size
-        if size < _WORTH_A_PROCESS:
+        if size < WORTH_A_PROCESS:
             # imported here, since few commands unpack layers
             from moby_tui.engine.archive.compression import pieces_of
 

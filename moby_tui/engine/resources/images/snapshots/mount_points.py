@@ -65,8 +65,8 @@ def _missing(layers: tuple[Path, ...]) -> _Missing:
     def lacks(path: str, *kinds: Callable[[int], bool]) -> bool:
         if "/" in path and not plain:
             return False
-        found = _find(layers, path)
-        return found is None or (bool(kinds) and not any(is_kind(found[1].st_mode) for is_kind in kinds))
+        entry = _find(layers, path)
+        return entry is None or (bool(kinds) and not any(is_kind(entry[1].st_mode) for is_kind in kinds))
 
     folders = [name for name in _FOLDERS if lacks(name, *([] if name == _ETC else [stat.S_ISDIR]))]
     files = [path for path in _FILES if lacks(path, stat.S_ISREG, stat.S_ISDIR)]

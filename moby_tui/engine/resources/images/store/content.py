@@ -121,27 +121,33 @@ class Ingest:
         while data := os.read(self._fd, _CHUNK):
             self._took(data)
 
-    def write(self, data: bytes | bytearray) -> None:
+    def write(self, *pieces: bytes | bytearray | memoryview) -> None:
         """Appends; raises ``StorageFull``."""
-        view = memoryview(data)
         with refusals_told():
-            while view:
-                view = view[os.write(self._fd, view) :]
-        self._took(data)
+            for piece in pieces:
+                view = memoryview(piece)
+                while view:
+                    view = view[os.write(self._fd, view) :]
+        self._took(*pieces)
 
-    def _took(self, data: bytes | bytearray) -> None:
-        self._hash.update(data)
+    def _took(self, *pieces: bytes | bytearray | memoryview) -> None:
+        for piece in pieces:
+            self._hash.update(piece)
         with self._changed:
-            self.size += len(data)
+            self.size += sum(map(len, pieces))
             self._changed.notify_all()
             if self._watcher:
                 self._watcher[0](self.size)
+
+    def digest(self) -> str:
+        """Of what has come so far."""
+        return "sha256:" + self._hash.hexdigest()
 
     def verify(self, digest: str, size: int) -> None:
         """Ends the transfer. Raises ``MobyError`` if the content is not what was promised."""
         if self.size != size:
             raise MobyError(f"content {digest} has {self.size} bytes where its manifest says {size}; try again or another source")
-        if (actual := "sha256:" + self._hash.hexdigest()) != digest:
+        if (actual := self.digest()) != digest:
             raise MobyError(f"content verification failed: expected {digest}, received {actual}; try again or another source")
         with self._changed:
             self._complete = True

@@ -61,12 +61,12 @@ async def claim(folder: Path, digest: str, size: int) -> AsyncIterator[Partial]:
 
 def collect(folder: Path, *, most: int = _MOST_BYTES, age: float = _LONGEST_AGE) -> int:
     """Deletes what is older than ``age`` seconds, and the oldest beyond ``most`` bytes in all; returns how many bytes that were."""
-    found = []
+    files = []
     for file in folder.glob(f"{staging.PARTIAL}*"):
         with suppress(FileNotFoundError):
-            found.append((staging.age(file), file.stat().st_size, file))
+            files.append((staging.age(file), file.stat().st_size, file))
     kept = freed = 0
-    for old, size, file in sorted(found):
+    for old, size, file in sorted(files):
         if old <= age and kept + size <= most:
             kept += size
         elif (lock := _try_lock(file)) is not None:
@@ -78,12 +78,12 @@ def collect(folder: Path, *, most: int = _MOST_BYTES, age: float = _LONGEST_AGE)
 
 def idle(folder: Path) -> list[Path]:
     """The files that no process has locked: those that ``collect`` would delete with ``most=0``."""
-    found = []
+    files = []
     for file in folder.glob(f"{staging.PARTIAL}*"):
         if (lock := _try_lock(file)) is not None:
-            found.append(file)
+            files.append(file)
             os.close(lock)
-    return found
+    return files
 
 
 def _try_lock(file: Path) -> int | None:

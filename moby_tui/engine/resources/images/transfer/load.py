@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -18,12 +19,13 @@ from moby_tui.engine.archive.compression import GZIP, ZSTD, decompress, detect, 
 from moby_tui.engine.archive.incoming import consume
 from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images import platform as platforms
-from moby_tui.engine.resources.images.snapshots.layers import LayerStore
-from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
+from moby_tui.engine.resources.images.snapshots.layers import WORTH_A_PROCESS, LayerStore
+from moby_tui.engine.resources.images.store.content import ContentStore, Ingest, digest_of
+from moby_tui.engine.resources.images.transfer.early import HEAD, EarlyLayers
 from moby_tui.engine.resources.images.transfer.pull import Image
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.tasks import all_of, in_thread
-from moby_tui.errors import InvalidArgument
+from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.reference import Reference, parse_tag
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
@@ -104,16 +106,16 @@ async def receive(archive: AsyncIterator[bytes], file: Path, hashed: hashlib._Ha
         os.close(fd)
 
 
-async def take_apart(archive: AsyncIterator[bytes], folder: Path) -> Archive:
+async def take_apart(archive: AsyncIterator[bytes], folder: Path, early: EarlyLayers | None = None) -> Archive:
     """Reads an archive into its members as it arrives. Raises what ``Archive`` does; when cancelled, ends after the last write."""
-    return await consume(archive, lambda pieces: Archive(pieces, folder))
+    return await consume(archive, lambda pieces: Archive(pieces, folder, early))
 
 
 class Archive:
     """The members of an archive, as files in a claimed folder of staging."""
 
-    def __init__(self, chunks: Iterable[bytes], folder: Path) -> None:
-        """Blocking. Raises ``InvalidArgument`` for what is no tar."""
+    def __init__(self, chunks: Iterable[bytes], folder: Path, early: EarlyLayers | None = None) -> None:
+        """Blocking. ``early`` unpacks what looks like a layer. Raises ``InvalidArgument`` for what is no tar."""
         self._members: dict[str, Member] = {}
         self._links: dict[str, str] = {}
         folder.mkdir()
@@ -123,17 +125,17 @@ class Archive:
                 raise InvalidArgument(f"the archive has more than {_MOST_MEMBERS} members; it is no image")
             name = os.fsdecode(tar.clean(entry.name))
             if entry.type == tar.REGULAR and entry.extents is None:
-                self._members[name] = _store(reader.data(), folder / str(number))
+                self._members[name] = _received(name, entry.size, reader.data(), folder / str(number), early)
             elif entry.type in (tar.HARD_LINK, tar.SYMBOLIC_LINK):  # old archives have a link for a layer that occurs twice
                 base = "" if entry.type == tar.HARD_LINK else os.path.dirname(name) + "/"
                 self._links[name] = os.fsdecode(tar.clean(os.fsencode(base) + entry.link))
 
     def member(self, name: str) -> Member:
         """Raises ``InvalidArgument`` if there is none."""
-        found = self.find(name)
-        if found is None:
+        member = self.find(name)
+        if member is None:
             raise InvalidArgument(f"invalid archive: {name[:200]!r} is missing in it")
-        return found
+        return member
 
     def find(self, name: str) -> Member | None:
         name = os.fsdecode(tar.clean(os.fsencode(name)))
@@ -141,20 +143,27 @@ class Archive:
 
     def blob(self, descriptor: oci.Descriptor) -> Member:
         """A blob of an OCI layout, verified."""
-        found = self.member("blobs/" + descriptor.digest.replace(":", "/"))
-        if (found.digest, found.size) != (descriptor.digest, descriptor.size):
+        member = self.member("blobs/" + descriptor.digest.replace(":", "/"))
+        if (member.digest, member.size) != (descriptor.digest, descriptor.size):
             raise InvalidArgument(f"invalid archive: blob {descriptor.digest} is damaged")
-        return found
+        return member
 
 
 class Loader:
     """Puts the layers and blobs of an archive's images into the stores. The caller registers the images."""
 
     def __init__(
-        self, content: ContentStore, layers: LayerStore, staging_folder: Path, wanted: Sequence[oci.Platform] = ()
+        self,
+        content: ContentStore,
+        layers: LayerStore,
+        staging_folder: Path,
+        wanted: Sequence[oci.Platform] = (),
+        early: EarlyLayers | None = None,
     ) -> None:
-        """``wanted`` are the platforms whose images are loaded; none: of an index the image for this machine, else all images."""
+        """``wanted`` are the platforms whose images are loaded; none: of an index the image for this machine, else all images. ``early``
+        has layers that are unpacked already, or soon will be."""
         self.wanted = wanted
+        self._early = early
         self._content = content
         self._layers = layers
         self._staging = staging_folder
@@ -166,6 +175,8 @@ class Loader:
         """
         described = await self._described(archive)
         self._check_platforms([one.config for one in described])
+        if self._early:
+            await self._early.only({member.file for one in described for member in one.members})
         here = platforms.host()
         described.sort(key=lambda one: (one.config.os, one.config.architecture) == (here.os, here.architecture))
         return [
@@ -183,8 +194,8 @@ class Loader:
             except msgspec.DecodeError as error:
                 raise InvalidArgument(f"invalid archive: manifest.json: {error}") from error
             names = [[*map(parse_tag, item.repo_tags or ())] for item in items]
-            found = [await self._docker_image(archive, *each) for each in zip(items, names, strict=True)]
-            return [one for one in found if one]
+            described = [await self._docker_image(archive, *each) for each in zip(items, names, strict=True)]
+            return [one for one in described if one]
         if index := archive.find("index.json"):
             return [*self._oci_layout(archive, index.read("index.json"))]
         raise InvalidArgument(
@@ -251,7 +262,13 @@ class Loader:
         """Unpacks the layers in parallel, one per processor: they do not depend on each other."""
         async with all_of() as group:
             for diff_id, member in layers.items():
-                group.create_task(self._layers.make_of(member.file, diff_id))
+                group.create_task(self._make_layer(member.file, diff_id))
+
+    async def _make_layer(self, file: Path, diff_id: str) -> None:
+        if self._early and (layer := await self._early.unpacked(file, diff_id)):
+            await self._layers.take_unpacked(layer, diff_id)
+        else:
+            await self._layers.make_of(file, diff_id)
 
     def _keep(self, members: list[Member], bodies: list[bytes]) -> None:
         for member in members:
@@ -321,7 +338,30 @@ def _names(descriptor: oci.Descriptor) -> list[Reference]:
     return []
 
 
-def _store(chunks: Iterator[tar.Piece], file: Path) -> Member:
+def _received(name: str, size: int, chunks: Iterator[tar.Piece], file: Path, early: EarlyLayers | None) -> Member:
+    """A member of an archive that arrives, which is unpacked meanwhile if it looks like a layer."""
+    if early is None or size < WORTH_A_PROCESS:
+        return _store(chunks, file)
+    head = bytearray()
+    for piece in chunks:
+        head += piece
+        if len(head) >= HEAD:
+            break
+    if not early.is_worth_it(name, size, bytes(head)):
+        return _store(chain([bytes(head)], chunks), file)
+    ingest = Ingest(file)
+    early.begin(file, ingest, size)
+    try:
+        ingest.write(head)
+        for piece in chunks:
+            ingest.write(piece)
+    except BaseException:
+        ingest.fail(MobyError("the load was interrupted"))
+        raise
+    return Member(file, size, ingest.digest())
+
+
+def _store(chunks: Iterable[tar.Piece], file: Path) -> Member:
     digest, size = hashlib.sha256(), 0
     with refusals_told(), file.open("xb") as output:
         for chunk in chunks:

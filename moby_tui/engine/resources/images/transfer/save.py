@@ -101,11 +101,11 @@ def names_of(reference: Reference) -> dict[str, str]:
 
 def _docker_manifest(images: list[Saved], documents: list[oci.Manifest]) -> list[dict[str, object]]:
     """``manifest.json``. Each name occurs once: for several platforms, with the first."""
-    told: set[str] = set()
+    written: set[str] = set()
     items: list[dict[str, object]] = []
     for image, document in zip(images, documents, strict=True):
-        names = [name for reference in image.references if (name := reference.familiar) not in told]
-        told.update(names)
+        names = [name for reference in image.references if (name := reference.familiar) not in written]
+        written.update(names)
         layers = [manifests.blob_name(layer.digest) for layer in document.layers]
         items.append({"Config": manifests.blob_name(document.config.digest), "RepoTags": names or None, "Layers": layers})
     return items

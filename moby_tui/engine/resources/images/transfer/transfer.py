@@ -148,15 +148,19 @@ class Transfers:
 
     async def load(self, archive: AsyncIterator[bytes], wanted: Sequence[str], report: Report) -> None:
         """``wanted``: the platforms whose images are loaded, if not all are."""
+        from moby_tui.engine.resources.images.transfer.early import EarlyLayers
         from moby_tui.engine.resources.images.transfer.load import Loader, take_apart
 
         chosen = [platforms.parse(platform) for platform in wanted]
         if policy := await in_thread(self._policy):
             policy.admit_archive()
         async with staging.claim(self._paths.staging, f"load-{os.urandom(8).hex()}") as folder:
+            early = EarlyLayers(self._layers, self._content, folder / "early")
             with self.arrival():
-                taken_apart = await take_apart(archive, folder / "members")
-                for loaded in await Loader(self._content, self._layers, self._paths.staging, chosen).images(taken_apart):
+                async with early:
+                    taken_apart = await take_apart(archive, folder / "members", None if chosen else early)
+                    images = await Loader(self._content, self._layers, self._paths.staging, chosen, early).images(taken_apart)
+                for loaded in images:
                     record = self._register(loaded.image, [reference.key for reference in loaded.references])
                     self._tell("load", record.id, record, record.id)
                     for reference in loaded.references:

@@ -16,8 +16,8 @@ from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import MobyError
 
 
-def unpack(chunks: Iterable[bytes], diff_id: str, layer: str, cancelled: Callable[[], bool] = lambda: False) -> None:
-    """Makes the folder ``layer`` of a layer's blob, compressed or not, and verifies its diff id.
+def unpack(chunks: Iterable[bytes], diff_id: str, layer: str, cancelled: Callable[[], bool] = lambda: False) -> str:
+    """Makes the folder ``layer`` of a layer's blob, compressed or not; returns its diff id, and verifies it if ``diff_id`` is not empty.
 
     Blocking. ``cancelled`` is asked between pieces. Raises ``MobyError`` for another digest than promised, ``InvalidArgument``
     for a bad archive, ``StorageFull``; the caller deletes the folder then. The folder carries the mark of ``written``.
@@ -35,12 +35,14 @@ def unpack(chunks: Iterable[bytes], diff_id: str, layer: str, cancelled: Callabl
             sync_file_system(root)
     finally:
         os.close(root)
-    if (actual := "sha256:" + digest.hexdigest()) != diff_id:
+    actual = "sha256:" + digest.hexdigest()
+    if diff_id and actual != diff_id:
         raise MobyError(f"layer verification failed: expected diff id {diff_id}, unpacked {actual}; the image is damaged")
     with refusals_told():
         _write(layer, SIZE, str(applied.size))
         if applied.implied:
             _write(layer, IMPLIED, json.dumps(sorted(os.fsdecode(path) for path in applied.implied)))
+    return actual
 
 
 def _hashed(chunks: Iterable[bytes], update: Callable[[bytes], None], cancelled: Callable[[], bool]) -> Iterator[bytes]:

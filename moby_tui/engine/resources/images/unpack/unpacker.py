@@ -76,7 +76,7 @@ def _child(message: bytes, blob: int, lock: int, fd: int) -> None:
 def _done(message: bytes, blob: int, engine: socket.socket) -> UnpackResult:
     try:
         job = UnpackRequest.decode(message, "request to the unpacker")
-        unpack(_follow(blob, job.size, engine), job.diff_id, job.layer)
+        diff_id = unpack(_follow(blob, job.size, engine), job.diff_id, job.layer)
     except errors.MobyError as error:
         return UnpackResult(error=type(error).__name__, text=error.message[:MOST_TEXT])
     except OSError as error:
@@ -85,7 +85,7 @@ def _done(message: bytes, blob: int, engine: socket.socket) -> UnpackResult:
         return UnpackResult(error="MobyError", text=str(error)[:MOST_TEXT])
     except Exception as error:
         return UnpackResult(error="MobyError", text=f"unpacking failed: {type(error).__name__}: {error}"[:MOST_TEXT])
-    return UnpackResult()
+    return UnpackResult(diff_id=diff_id)
 
 
 def _follow(blob: int, size: int, engine: socket.socket) -> Iterator[bytes]:

@@ -49,15 +49,14 @@ class Job:
         with suppress(OSError):
             self._channel.shutdown(socket.SHUT_WR)
 
-    async def result(self, there: Callable[[], int], used: Callable[[int], None]) -> None:
-        """Waits for the end. ``there`` is asked how much of the blob there is, ``used`` hears how much is done.
+    async def result(self, there: Callable[[], int], used: Callable[[int], None]) -> str:
+        """Waits for the end; returns the diff id. ``there`` is asked how much of the blob there is, ``used`` hears how much is done.
 
         Raises what ``unpack`` does.
         """
         while message := await self._next_message():
             if len(message) != COUNT.size:
-                _raise(message)
-                return
+                return _diff_id(message)
             used(COUNT.unpack(message)[0])
             self.tell(there())
         raise MobyError("the process that unpacked a layer was killed; is the machine out of memory? Try again")
@@ -150,8 +149,8 @@ class Unpackers:
         self._socket = self._process = self._leaving = None
 
 
-def _raise(message: bytes) -> None:
-    """What a child says that has failed. Raises ``MobyError``, also if it says nothing that is understood, and ``OSError``."""
+def _diff_id(message: bytes) -> str:
+    """What a child says at its end. Raises ``MobyError``, also if it says nothing that is understood, and ``OSError``."""
     try:
         result = UnpackResult.decode(message, "answer of the unpacker")
     except MalformedMessage as error:
@@ -161,3 +160,4 @@ def _raise(message: bytes) -> None:
     if result.error is not None:
         kind = getattr(errors, result.error, MobyError)
         raise (kind if isinstance(kind, type) and issubclass(kind, MobyError) else MobyError)(result.text)
+    return result.diff_id

@@ -160,8 +160,11 @@ class BridgeDriver:
         if network.options.get(_FOUND) == "true":
             _take_back(options.interface, network.options.get(_GIVEN, ""))
             return
+        # imported here, since few commands remove a network
+        from moby_tui.engine.kernel.network import link_removal
+
         with _ignoring(errno.ENODEV):
-            send(NETLINK_ROUTE, rtnetlink.delete_link(options.interface))
+            link_removal.delete_link(options.interface)
 
     def restore(self, networks: Iterable[NetworkRecord]) -> None:
         """Makes the bridges that a reboot has removed, and repairs the tables, with the published ports. Raises ``OSError``."""

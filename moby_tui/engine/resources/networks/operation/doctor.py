@@ -168,9 +168,9 @@ def _routes(ward: Ward) -> Iterator[Finding]:
             continue
         for network, options in ward.bridges:
             for subnet in options.subnets:
-                found = (subnet, interface)
-                if subnet.version == route.destination.version and subnet.overlaps(route.destination) and found not in seen:
-                    seen.add(found)
+                pair = (subnet, interface)
+                if subnet.version == route.destination.version and subnet.overlaps(route.destination) and pair not in seen:
+                    seen.add(pair)
                     yield Finding(
                         about="subnet",
                         message=f"subnet {subnet} of network {network.name} overlaps the host's route to {route.destination} "

@@ -78,8 +78,8 @@ def _apply(interface: str, shape: Shape) -> None:
 
 def _root(ip: Any, index: int) -> int:
     """The handle of the root discipline; 0 for the kernel's own."""
-    found = [one["handle"] for one in ip.get_qdiscs(index) if one["parent"] == _ROOT]
-    return int(found[0]) if found else 0
+    handles = [one["handle"] for one in ip.get_qdiscs(index) if one["parent"] == _ROOT]
+    return int(handles[0]) if handles else 0
 
 
 def _bucket(rate: int) -> dict[str, object]:

@@ -9,13 +9,17 @@ from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.runtime.plan.filesystem.root import FileSystemPlan
 from moby_tui.engine.runtime.plan.mount_options import MountOptions
-from moby_tui.engine.runtime.plan.program import Label, Program
+from moby_tui.engine.runtime.plan.program import Label, Program, Slot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: What mounting a hierarchy that is not ours to mount fails with.
 _NOT_OURS = (errno.EPERM, errno.EBUSY, errno.EINVAL, errno.ENODEV)
 
 
-def enter(program: Program, entrances: list[int]) -> None:
+def enter(program: Program, entrances: Sequence[int | Slot]) -> None:
     """``entrances`` are files that a process writes 0 to, to be in a control group."""
     zero = program.keep(ctypes.create_string_buffer(b"0"))
     for entrance in entrances:

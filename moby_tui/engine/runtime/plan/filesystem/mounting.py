@@ -12,26 +12,62 @@ from moby_tui.engine.protocol.defaults import STAGED
 from moby_tui.engine.runtime.plan.filesystem import ahead, cgroups, guard, masks
 from moby_tui.engine.runtime.plan.filesystem.devices import Devices
 from moby_tui.engine.runtime.plan.filesystem.root import FileSystemPlan
-from moby_tui.engine.runtime.plan.filesystem.stage import HIDDEN, MASKS, PROTECTED, Stage
-from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
+from moby_tui.engine.runtime.plan.filesystem.source import Bind
+from moby_tui.engine.runtime.plan.filesystem.stage import HIDDEN, MASKS, PROTECTED, ROOT_POINT, Stage
 from moby_tui.engine.runtime.plan.mount_options import MountOptions
 from moby_tui.engine.runtime.plan.process import identity
 from moby_tui.engine.runtime.plan.program import Program, Slot
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+
+class MountInputs:
+    """What the mounts of a container are made of, opened before the clone by the process that makes it: descriptors of detached mounts.
+
+    ``root`` is its root; ``binds`` are the bind mounts of the configuration, in its order; ``devpts`` has its terminal, -1 for a devpts
+    that is made with the mounts; ``procfs`` has those of a pid namespace that is joined, by destination. A process made ahead stands on its
+    ``stage``. Any other sees the host's tree: there it attaches its root and its masks to the two folders ``points``, and mounts the
+    control groups from ``cgroups`` (see ``mount_cgroups``).
+    """
+
+    __slots__ = ("binds", "cgroups", "devpts", "mask_point", "procfs", "root", "root_point", "stage")
+
+    def __init__(
+        self,
+        *,
+        root: int,
+        binds: list[Bind],
+        devpts: int = -1,
+        procfs: dict[str, int] | None = None,
+        cgroups: list[dict[str, object]] | None = None,
+        stage: Stage | None = None,
+        points: tuple[str, str] = (ROOT_POINT, ""),
+    ) -> None:
+        self.root: Final = root
+        self.binds: Final = tuple(binds)
+        self.devpts: Final = devpts
+        self.procfs: Final = procfs or {}
+        self.cgroups: Final = cgroups or []
+        self.stage: Final = stage
+        self.root_point: Final = points[0]
+        self.mask_point: Final = points[1]
+
 
 def mount_all(
-    files: FileSystemPlan, devices: Devices, spec: Configuration, around: Surroundings, staged: set[str], premade: dict[str, Slot]
+    files: FileSystemPlan, devices: Devices, spec: Configuration, inputs: MountInputs, staged: set[str], premade: dict[str, Slot]
 ) -> None:
     """In the order of the configuration: a later mount may lie inside an earlier one.
 
     /proc and /sys are put on real directories only: a link would move them to where the image, or who shares a volume with it, has
     a say in what they show (CVE-2019-19921, CVE-2023-27561).
     """
-    asked = spec.linux.devices
-    binds = iter(around.binds)
-    if around.stage is not None:
-        _fit_stage(files.program, devices, staged, asked)
-    _set_sysctls_without_mount(files, spec, around, staged, premade)
+    requested = spec.linux.devices
+    binds = iter(inputs.binds)
+    if inputs.stage is not None:
+        _fit_stage(files.program, devices, staged, requested)
+    _set_sysctls_without_mount(files, spec, inputs, staged, premade)
     for mount in spec.mounts:
         destination, kind = mount.destination, mount.type
         options = MountOptions(mount.options)
@@ -44,20 +80,18 @@ def mount_all(
             bind = next(binds)
             files.attach(bind.tree, destination, directory=bind.directory, over_proc=bind.over_proc)
         elif kind == "cgroup":
-            cgroups.mount_cgroups(files, destination, options, around.cgroup_mounts)
-        elif kind == "devpts" and around.devpts >= 0:
-            files.attach(around.devpts, destination)
+            cgroups.mount_cgroups(files, destination, options, inputs.cgroups)
+        elif kind == "devpts" and inputs.devpts >= 0:
+            files.attach(inputs.devpts, destination)
         elif kind == "tmpfs" and destination == "/dev":
-            devices.mount_tree(options, asked)
-        elif kind == "proc" and destination in around.procfs:
-            _attach_procfs(files, spec, destination, around.procfs[destination])
+            devices.mount_tree(options, requested)
+        elif kind == "proc" and destination in inputs.procfs:
+            _attach_procfs(files, spec, destination, inputs.procfs[destination])
         else:
             _mount_new(files, spec, mount, options)
-    for device in asked:
+    for device in requested:
         if not device.path.startswith("/dev/"):
             devices.make_elsewhere(device)
-    if around.terminal >= 0:
-        files.attach_console(around.terminal)
 
 
 def _attach_procfs(files: FileSystemPlan, spec: Configuration, destination: str, tree: int) -> None:
@@ -82,12 +116,12 @@ def _mount_new(files: FileSystemPlan, spec: Configuration, mount: Mount, options
 
 
 def _set_sysctls_without_mount(
-    files: FileSystemPlan, spec: Configuration, around: Surroundings, staged: set[str], premade: dict[str, Slot]
+    files: FileSystemPlan, spec: Configuration, inputs: MountInputs, staged: set[str], premade: dict[str, Slot]
 ) -> None:
     """Writes sysctls and the AppArmor profile now, where no procfs is mounted for the container later."""
     if "/proc" in staged:
-        assert around.stage is not None
-        _write_through_stage(files.program, spec, around.stage)
+        assert inputs.stage is not None
+        _write_through_stage(files.program, spec, inputs.stage)
     elif not any(mount.type == "proc" for mount in spec.mounts):
         _use_own_procfs(files.program, files, spec, premade.get(ahead.PROCFS))
 
@@ -128,7 +162,7 @@ def _write_through_proc(program: Program, spec: Configuration, proc: ctypes.c_in
 
 
 def hide(
-    files: FileSystemPlan, devices: Devices, linux: Linux, around: Surroundings, staged: set[str], premade: dict[str, Slot]
+    files: FileSystemPlan, devices: Devices, linux: Linux, inputs: MountInputs, staged: set[str], premade: dict[str, Slot]
 ) -> None:
     """What of it is to be read-only or not to be seen, where the stage has not seen to it."""
     done: tuple[str, ...] = (*HIDDEN, *PROTECTED) if "/proc" in staged else ()
@@ -137,8 +171,8 @@ def hide(
             masks.make_read_only(files, path)
     masked = [path for path in linux.masked_paths if path not in done]
     if masked:
-        if around.stage is None:
-            pair = masks.make_masks(files, devices, around.mask_point, premade.get(ahead.MASKS))
+        if inputs.stage is None:
+            pair = masks.make_masks(files, devices, inputs.mask_point, premade.get(ahead.MASKS))
         else:
             pair = masks.open_masks(files.program, *MASKS)
         for path in masked:

@@ -51,13 +51,13 @@ def open_own(
     source = mount.source
     volume = os.open(source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        found = _open_part(volume, subpath, source, f"{source}/{subpath}")
+        part = _open_part(volume, subpath, source, f"{source}/{subpath}")
     finally:
         os.close(volume)
     try:
-        return open_folder(found)
+        return open_folder(part)
     finally:
-        os.close(found)
+        os.close(part)
 
 
 def _open_part(top: int, subpath: str, base: str, shown: str) -> int:
@@ -91,14 +91,17 @@ def _open_image(layers: list[str], subpath: str, user_namespace: int, maps: Maps
 
 
 def _clone_part(tree: int, point: str, subpath: str) -> int:
-    """Only what is attached can be copied (before Linux 6.15), so it is, where nobody sees it."""
+    """A detached copy of a part of ``tree``, as a descriptor. Raises as ``_open_part``, and ``OSError``.
+
+    Before Linux 6.15 only an attached mount can be copied, so ``tree`` is attached at ``point`` in this process's own mount namespace.
+    """
     kernel.move_mount(tree, "", kernel.AT_FDCWD, point, kernel.MOVE_MOUNT_F_EMPTY_PATH)
     top = os.open(point, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    found = -1
+    part = -1
     try:
-        found = _open_part(top, subpath, "the image", f"{subpath} in the image")
-        return kernel.open_tree(found, "", _CLONE | kernel.AT_EMPTY_PATH)
+        part = _open_part(top, subpath, "the image", f"{subpath} in the image")
+        return kernel.open_tree(part, "", _CLONE | kernel.AT_EMPTY_PATH)
     finally:
         os.close(top)
-        if found >= 0:
-            os.close(found)
+        if part >= 0:
+            os.close(part)

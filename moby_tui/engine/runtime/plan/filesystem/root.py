@@ -82,8 +82,8 @@ class FileSystemPlan:
 
         ``owner``: the host's ids of what is made at its end. ``real``: no link may lead there.
         """
-        final, found = self.program.open_slot(), Label()
-        self.resolve(path, final, {errno.ENOENT: None}, then=found, real=real)
+        final, existing = self.program.open_slot(), Label()
+        self.resolve(path, final, {errno.ENOENT: None}, then=existing, real=real)
         name = os.fsencode(path)
 
         def make() -> int:
@@ -96,7 +96,7 @@ class FileSystemPlan:
         self.program.add(f"create {path}", make, out=final)
         if owner != (0, 0):
             self.program.add(f"give {path} away", calls.fchownat, final, b"", *owner, mounts.AT_EMPTY_PATH)
-        self.program.place(found)
+        self.program.place(existing)
         return final
 
     def attach(self, tree: int | Slot, path: str, *, directory: bool = True, real: bool = False, over_proc: bool = True) -> None:

@@ -27,7 +27,7 @@ class Bind:
 
 
 def open_binds(spec: Configuration, trees: dict[str, int], user_namespace: int) -> list[Bind]:
-    """The sources of the bind mounts, for ``Surroundings.binds``. What is in ``trees``, by destination, was opened by the engine.
+    """The sources of the bind mounts, in the order of the configuration. What is in ``trees``, by destination, was opened by the engine.
 
     Opened by the monitor: a process that was made ahead sees the mounts of the host as they were then. Raises ``OSError`` on one that
     cannot be opened, ``ValueError`` on one that may not be mounted where it is asked for.
@@ -87,9 +87,8 @@ def open_bind_source(
 ) -> tuple[int, bool]:
     """A detached copy of what lies at ``source`` on the host, ready to be attached, and whether it is a directory.
 
-    Where ``source`` is empty it is a copy of what ``directory`` is open for.
-
-    Made before the clone: host paths cannot be reached later. With option ``idmap`` its owners are seen through the map of
+    ``source`` is relative to the descriptor ``directory``; if it is empty, ``directory`` itself is copied. The monitor calls this before it
+    clones the first process, which cannot reach paths of the host any more. With the option ``idmap`` owners are mapped by
     ``user_namespace``. Raises ``OSError``.
     """
     flags = mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | (mounts.AT_RECURSIVE if options.recursive_bind else 0)

@@ -37,16 +37,16 @@ class Stage:
 
     def serves(self, spec: Configuration) -> set[str]:
         """The destinations of the configuration's mounts that stand on the stage exactly as they are asked for."""
-        asked = {mount.destination: mount for mount in spec.mounts}
-        served = {mount.destination for mount in STAGED if asked.get(mount.destination) == mount}
+        mounts = {mount.destination: mount for mount in spec.mounts}
+        served = {mount.destination for mount in STAGED if mounts.get(mount.destination) == mount}
         hidden = set(HIDDEN) <= set(spec.linux.masked_paths) and set(PROTECTED) <= set(spec.linux.readonly_paths)
         # a mount below /proc that is hidden afterwards would show if it came after the masks
-        if not hidden or any(destination.startswith(_PROC) for destination in asked):
+        if not hidden or any(destination.startswith(_PROC) for destination in mounts):
             served.discard("/proc")
         return served if "/dev" in served else {path for path in served if not path.startswith("/dev/")}
 
 
-def compile_stage(program: Program, devpts: int, hierarchies: list[dict[str, object]]) -> Stage:
+def compile_stage(program: Program, devpts: Slot, hierarchies: list[dict[str, object]]) -> Stage:
     """Adds the steps that build the stage, for a process that is in its namespaces and control groups already."""
     stage = Stage()
     tree = program.open_slot()

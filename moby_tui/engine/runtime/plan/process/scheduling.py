@@ -101,13 +101,13 @@ def set_affinity(program: Program, cpus: str) -> None:
 
 
 def _numbers(cpus: str) -> set[int]:
-    found: set[int] = set()
+    numbers: set[int] = set()
     for part in cpus.split(","):
         first, _, last = part.strip().partition("-")
         if not (first.isdecimal() and (last or first).isdecimal() and int(first) <= int(last or first) < _MAX_CPUS):
             raise ValueError(f"bad list of processors {cpus!r}; write it as 0-3,7")
-        found.update(range(int(first), int(last or first) + 1))
-    return found
+        numbers.update(range(int(first), int(last or first) + 1))
+    return numbers
 
 
 def set_personality(program: Program, asked: Personality) -> None:
