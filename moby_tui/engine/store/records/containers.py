@@ -290,6 +290,8 @@ class MountPoint(Form):
     propagation: str = ""
     #: what of the volume or image is mounted
     subpath: str = ""
+    #: by --volumes-from
+    inherited: bool = False
 
 
 class Shape(Form):
