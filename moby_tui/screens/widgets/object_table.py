@@ -137,9 +137,9 @@ class ObjectTable(DataTable[Text], Generic[R]):
         if self._order or not self._empty or y != self.header_height:
             return strip
         style = self.rich_style + Style.parse(ink(self.app.theme_variables, "text-muted") or "default")
-        said = Text(f" {self._empty}", style, no_wrap=True, overflow="ellipsis", end="")
-        said.truncate(self.size.width, overflow="ellipsis")
-        return Strip([Segment(said.plain, style)]).adjust_cell_length(self.size.width, self.rich_style)
+        message = Text(f" {self._empty}", style, no_wrap=True, overflow="ellipsis", end="")
+        message.truncate(self.size.width, overflow="ellipsis")
+        return Strip([Segment(message.plain, style)]).adjust_cell_length(self.size.width, self.rich_style)
 
     @property
     def chosen(self) -> str:
