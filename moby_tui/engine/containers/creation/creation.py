@@ -106,6 +106,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
                 host_config=host,
                 networking=networking,
                 mounts=inherited + mounts,
+                inherited_mounts=[mount.destination for mount in inherited],
                 # the last container that has one, removed with its volumes, takes it along
                 anonymous_volumes=anonymous + [mount.name for mount in inherited if mount.name in anonymous_of_others],
                 warnings=warnings,

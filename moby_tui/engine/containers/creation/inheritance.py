@@ -34,5 +34,5 @@ def inherited(parts: Parts, sources: list[str]) -> tuple[dict[str, MountPoint], 
         anonymous.update(container.anonymous_volumes)
         for mount in container.mounts:
             if mount.type in ("bind", "volume", "image"):
-                mounts[mount.destination] = msgspec.structs.replace(mount, rw=mount.rw and mode != "ro", inherited=True)
+                mounts[mount.destination] = msgspec.structs.replace(mount, rw=mount.rw and mode != "ro")
     return mounts, anonymous

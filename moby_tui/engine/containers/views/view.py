@@ -106,20 +106,21 @@ def mounts(record: ContainerRecord) -> list[MountPoint]:
     plain = {"/" + target.strip("/") for target in record.host_config.tmpfs or ()}
     shown = [mount for mount in record.mounts if mount.type != "tmpfs" or mount.destination not in plain]
     unnamed = {"/" + posixpath.normpath(f"/{target}").strip("/") for target in record.config.volumes or ()}
-    return [_shown_mount(mount, unnamed) for mount in shown]
+    inherited = set(record.inherited_mounts)
+    return [_shown_mount(mount, unnamed, inherited) for mount in shown]
 
 
-def _shown_mount(mount: kept.MountPoint, unnamed: set[str]) -> MountPoint:
+def _shown_mount(mount: kept.MountPoint, unnamed: set[str], inherited: set[str]) -> MountPoint:
     from moby_tui.engine.containers import wire
 
     shown = wire.mount_to_show(mount)
     if mount.type == "image":
         return msgspec.structs.replace(shown, name=mount.source, source=mount.name, propagation="rprivate")
-    return msgspec.structs.replace(shown, mode=_mode(mount, unnamed))
+    return msgspec.structs.replace(shown, mode="" if mount.destination in inherited else _mode(mount, unnamed))
 
 
 def _mode(mount: kept.MountPoint, unnamed: set[str]) -> str:
-    if mount.type == "tmpfs" or mount.inherited:
+    if mount.type == "tmpfs":
         return ""
     if mount.destination in unnamed:
         return mount.mode
