@@ -294,6 +294,29 @@ def test_depth_is_bounded() -> None:
     assert expand_text("${a:-${b:-${c:-x}}}", {}, "\\") == "x"
 
 
+async def test_the_later_of_an_argument_and_a_variable_counts(engine: Engine, busybox: str) -> None:
+    """So it is with BuildKit: in commands and in words. A stage on top has the variable, and a name without a value changes nothing."""
+    text = f"""
+    FROM {busybox} AS one
+    ENV NAME=variable PLAIN=variable AGAIN=variable GIVEN=variable
+    ARG NAME=argument
+    ARG PLAIN
+    ARG AGAIN=argument
+    ARG GIVEN
+    ENV AGAIN=last COPY=$NAME
+    LABEL name=$NAME
+    RUN echo "$NAME|$PLAIN|$AGAIN|$GIVEN" > /one
+    FROM one
+    RUN echo "$NAME|$PLAIN|$AGAIN|$GIVEN|$COPY" > /two
+    """
+    await build(engine, text, build_args={"GIVEN": "given"}, tags=["t"])
+    _, out = await run(engine, "t", ["cat", "/one", "/two"])
+    assert out.split() == ["argument|variable|last|given", "variable|variable|last|variable|argument"]
+    image = await engine.images.inspect("t")
+    assert image.config.labels == {"name": "argument"}
+    assert {"NAME=variable", "COPY=argument"} < set(image.config.env or ())
+
+
 async def test_arguments_and_their_scopes(engine: Engine, busybox: str) -> None:
     text = f"""
     ARG BASE={busybox} OTHER=outer

@@ -59,7 +59,7 @@ class Stage:
         self._outer = outer
         self._consumed = consumed
         self.arguments: dict[str, str] = dict(below.arguments) if below else {}
-        #: the variables of a command in the order of their last assignments, as BuildKit has them
+        #: the variables of a command in the order of their last assignments, as BuildKit has them: the later of ARG and ENV counts
         self._assigned: dict[str, str] = dict(below._assigned) if below else {}
         self._assign(self._environment())
         self._has_command = False
@@ -98,7 +98,7 @@ class Stage:
             self._assigned[name] = value
 
     def _expand(self, text: str) -> str:
-        return shell_words.expand(text, {**self.arguments, **self._environment()}, self._shop.escape)
+        return shell_words.expand(text, self._assigned, self._shop.escape)
 
     def shown(self, instruction: Instruction) -> str:
         """An instruction as BuildKit names its step: with the values of variables, and the first line of a script."""
@@ -108,7 +108,7 @@ class Stage:
             first = instruction.documents[0].text.strip().partition("\n")
             script = f" ({first[0][:_SHOWN]}{'...' if first[1] else ''})" if instruction.name == "RUN" else ""
             return " ".join(marks.get(word, word) for word in text.split(" ")) + script
-        known = {**self.arguments, **self._environment()}
+        known = dict(self._assigned)
         for mount in instruction.repeated.get("mount", ()):
             if "type=secret" in mount:
                 known |= {entry.removeprefix("env="): "****" for entry in mount.split(",") if entry.startswith("env=")}
@@ -184,7 +184,7 @@ class Stage:
         await self._note(f"ENTRYPOINT {_quoted(command)}", change)
 
     async def _expose(self, instruction: Instruction) -> None:
-        words = shell_words.split(instruction.value, {**self.arguments, **self._environment()}, self._shop.escape)
+        words = shell_words.split(instruction.value, self._assigned, self._shop.escape)
         ports = arguments.ports(words)
 
         def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
@@ -308,11 +308,11 @@ class Stage:
         if security == "insecure":
             entitlements.require(self._shop.allowed, entitlements.INSECURE, "RUN --security=insecure")
         present = self._environment()
-        proxies = {name: value for name, value in self._build_args.items() if name in PROXIES}
-        traced = {name: value for name, value in self.arguments.items() if name not in present}
+        proxies = {name: value for name, value in self._build_args.items() if name in PROXIES and name not in present}
+        traced = {name: self._assigned[name] for name in self.arguments if self._assigned[name] != present.get(name)}
         arguments = [f"{name}={value}" for name, value in sorted(traced.items())]
         created_by = " ".join([*([f"|{len(arguments)}", *arguments] if arguments else []), *command])
-        environment = [f"{name}={value}" for name, value in ({**proxies, **traced}).items() if name not in present]
+        environment = [f"{name}={value}" for name, value in ({**proxies, **traced}).items()]
         step = Step(self._local(instruction), command, environment, network=network, insecure=security == "insecure")
 
         async def produce() -> Layer | None:
@@ -323,13 +323,12 @@ class Stage:
         content += "".join(way for way in (network, security) if way not in ("default", "sandbox"))
         # BuildKit has the shell run a script; here the script's first line says what runs it
         words = [*(self.image.execution.shell or _SHELL), *command] if scripts else command
-        naming = self._named_run(words, {**traced, **present}, instruction, partial(mounts.named, self._shop, wanted, scripts))
+        naming = self._named_run(words, instruction, partial(mounts.named, self._shop, wanted, scripts))
         self.image = await self._shop.advance(self.image, created_by, produce=produce, content=content, naming=naming)
 
     def _named_run(
         self,
         command: list[str],
-        environment: dict[str, str],
         instruction: Instruction,
         named_mounts: Callable[[], Awaitable[list[operations.Mount]]],
     ) -> Naming:
@@ -342,8 +341,6 @@ class Stage:
                 raise Unknown("--network=default runs in the network of the build here, and in the usual one with BuildKit")
             if host.extra_hosts or host.ulimits or host.shm_size or host.cgroup_parent:
                 raise Unknown("the command has hosts, limits or a control group of the build's")
-            if assigned != environment:
-                raise Unknown("an ARG has the name of an ENV before it")
             return operations.execution(
                 below,
                 command,
@@ -396,7 +393,7 @@ class Stage:
 
     async def _copy(self, instruction: Instruction) -> None:
         def expand_text(text: str) -> str:
-            return shell_words.expand_text(text, {**self.arguments, **self._environment()}, self._shop.escape)
+            return shell_words.expand_text(text, self._assigned, self._shop.escape)
 
         self.image = await Transfer(self._shop, self.image, instruction, self._expand, expand_text).carry_out()
 
