@@ -40,7 +40,10 @@ class UsageRow:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``width`` in cells. ``descends``: the largest comes first when one sorts by it. ``wide``: left out where there is little room."""
+    """``width`` in cells. ``descends``: the largest comes first when one sorts by it.
+
+    ``rank``: where there is little room, the columns of the highest rank are left out first, those of 0 never.
+    """
 
     id: str
     title: str
@@ -48,27 +51,28 @@ class Column:
     value: Callable[[UsageRow], float | str]
     told: Callable[[UsageRow], str]
     descends: bool = True
-    wide: int = 0
+    rank: int = 0
 
 
 def rate(value: float) -> str:
     return f"{text.size(value)}/s" if value else "–"
 
 
-#: The name takes what the others leave.
+#: The name takes what the others leave, at least so many cells.
+LEAST_NAME = 14
 COLUMNS = (
     Column("name", "NAME", 0, lambda row: row.name.lower(), lambda row: row.name, descends=False),
     Column("state", "STATE", 15, lambda row: row.state, lambda row: row.state, descends=False),
     Column("cpu", "CPU", 7, lambda row: row.cpu, lambda row: text.percent(row.cpu)),
-    Column("cpu_past", "CPU BEFORE", 15, lambda row: sum(row.cpu_past), lambda row: "", wide=110),
+    Column("cpu_past", "CPU BEFORE", 15, lambda row: sum(row.cpu_past), lambda row: "", rank=7),
     Column("memory", "MEM", 7, lambda row: row.memory, lambda row: text.size(row.memory)),
-    Column("share", "OF LIMIT", 8, lambda row: row.share, lambda row: text.percent(row.share), wide=76),
-    Column("received", "NET IN", 9, lambda row: row.received, lambda row: rate(row.received)),
-    Column("sent", "NET OUT", 9, lambda row: row.sent, lambda row: rate(row.sent)),
-    Column("read", "READ", 9, lambda row: row.read, lambda row: rate(row.read), wide=96),
-    Column("written", "WRITTEN", 9, lambda row: row.written, lambda row: rate(row.written), wide=96),
-    Column("processes", "PIDS", 5, lambda row: row.processes, lambda row: f"{row.processes}"),
-    Column("age", "SINCE", 6, lambda row: row.age, lambda row: text.age(row.age), wide=86),
+    Column("share", "OF LIMIT", 8, lambda row: row.share, lambda row: text.percent(row.share), rank=4),
+    Column("received", "NET IN", 9, lambda row: row.received, lambda row: rate(row.received), rank=1),
+    Column("sent", "NET OUT", 9, lambda row: row.sent, lambda row: rate(row.sent), rank=2),
+    Column("read", "READ", 9, lambda row: row.read, lambda row: rate(row.read), rank=6),
+    Column("written", "WRITTEN", 9, lambda row: row.written, lambda row: rate(row.written), rank=6),
+    Column("processes", "PIDS", 5, lambda row: row.processes, lambda row: f"{row.processes}", rank=3),
+    Column("age", "SINCE", 6, lambda row: row.age, lambda row: text.age(row.age), rank=5),
 )
 
 
@@ -78,8 +82,11 @@ def find_column(name: str) -> Column | None:
 
 
 def columns_for(width: int) -> list[Column]:
-    """The columns that there is room for."""
-    return [one for one in COLUMNS if one.wide <= width]
+    """The columns that there is room for, each with a cell between it and the next."""
+    shown = list(COLUMNS)
+    while sum((one.width or LEAST_NAME) + 1 for one in shown) > width + 1 and (last := max(one.rank for one in shown)):
+        shown = [one for one in shown if one.rank != last]
+    return shown
 
 
 def make_row(container: Container, history: History | None, now: float, trouble: str = "") -> UsageRow:

@@ -16,7 +16,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from moby_tui.screens.theme import row_ground
-from moby_tui.screens.usage.rows import Column, UsageRow, columns_for
+from moby_tui.screens.usage.rows import LEAST_NAME, Column, UsageRow, columns_for
 from moby_tui.screens.widgets.plot import spark
 
 
@@ -128,7 +128,7 @@ class FigureTable(ScrollView, can_focus=True):
     def _columns(self, width: int) -> list[tuple[Column, int]]:
         columns = columns_for(width)
         fixed = sum(column.width + 1 for column in columns if column.width)
-        return [(column, column.width or max(min(width - fixed - 1, 48), 10)) for column in columns]
+        return [(column, column.width or max(min(width - fixed - 1, 48), LEAST_NAME)) for column in columns]
 
     def _column_at(self, x: int) -> Column | None:
         for column, width in self._columns(self.scrollable_content_region.width):

@@ -22,7 +22,7 @@ from moby_tui.screens.session.history import History
 from moby_tui.screens.usage import polling
 from moby_tui.screens.usage.machine import busy, look, parse_meminfo, parse_pressure, parse_stat
 from moby_tui.screens.usage.probes import Probes
-from moby_tui.screens.usage.rows import COLUMNS, UsageRow, columns_for, find_column, sort
+from moby_tui.screens.usage.rows import COLUMNS, LEAST_NAME, UsageRow, columns_for, find_column, sort
 from moby_tui.screens.widgets import container_detail
 from moby_tui.screens.widgets.container_detail import ContainerDetail
 from moby_tui.screens.widgets.figure_table import FigureTable
@@ -67,6 +67,10 @@ def test_rows_without_figures_come_last_and_names_settle_ties() -> None:
     ]
     assert find_column("nothing") is None and there(find_column("mem")).id == "memory"
     assert len(columns_for(60)) < len(columns_for(100)) < len(columns_for(140)) == len(COLUMNS)
+    for width in range(52, 140):
+        columns = columns_for(width)
+        # a column that is cut says less than one that is left out
+        assert sum(column.width or LEAST_NAME for column in columns) + len(columns) - 1 <= width
 
 
 def test_proc_as_the_kernel_writes_it(tmp_path: Path) -> None:
