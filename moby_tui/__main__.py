@@ -45,7 +45,7 @@ def _open_missing_streams() -> None:
 def _leave(status: int) -> None:
     """Ends the process. Taking apart what a command has imported, object by object, takes longer than the command's own work.
 
-    Not where other people's packages may have registered what they do at the end: with Typer comes any of our own commands.
+    Once Typer is imported, Python ends the process as usual, since a package of others may have registered a function for the end.
     """
     if "typer" in sys.modules:
         sys.exit(status)

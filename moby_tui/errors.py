@@ -17,6 +17,8 @@ class MobyError(Exception):
     end = 0
     #: the same in BuildKit's words, where its clients look for them; empty: the message
     buildkit = ""
+    #: an engine elsewhere has answered with it
+    answered = False
     #: that Dockerfile: its name and its text
     dockerfile: tuple[str, bytes] | None = None
 

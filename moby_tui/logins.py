@@ -16,7 +16,7 @@ from typing import Any
 
 from moby_tui import docker_folder
 from moby_tui.docker_folder import read_configuration, write_configuration
-from moby_tui.errors import MobyError
+from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.image import RegistryAuth
 
 DEFAULT_DOMAIN = "docker.io"
@@ -114,13 +114,13 @@ def _keys(domain: str) -> tuple[str, ...]:
 
 
 def decoded(auth: RegistryAuth) -> RegistryAuth | None:
-    """With ``auth`` (base64 of ``user:password``) taken apart; None for what holds no credential at all."""
+    """With ``auth`` (base64 of ``user:password``) taken apart; None for what holds no credential at all. Raises ``InvalidArgument``."""
     username, password = auth.username, auth.password
     if auth.auth and not (username and password):
         try:
             username, _, password = base64.b64decode(auth.auth, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError) as error:
-            raise MobyError("the stored login is not base64 of user:password; log in again") from error
+            raise InvalidArgument("the login is not base64 of user:password; log in again") from error
     password = password.rstrip("\0")
     if not (password or auth.identitytoken or auth.registrytoken):
         return None

@@ -197,7 +197,8 @@ def _teller(error: MobyError) -> str:
         return "moby"
     if error.message.startswith("No such object: "):
         return "Error"
-    return "docker" if isinstance(error, InvalidArgument | NotImplementedYet) else "Error response from daemon"
+    is_usage = isinstance(error, InvalidArgument | NotImplementedYet) and not error.answered
+    return "docker" if is_usage else "Error response from daemon"
 
 
 def call_each(refs: Iterable[str], work: Callable[[Client, str], Awaitable[object]], *, show: bool = True) -> int:

@@ -29,7 +29,7 @@ class SecretCreate(Wire, kw_only=True):
     data: bytes = b""
 
     def __repr__(self) -> str:
-        """Without the payload: a representation may reach a log."""
+        """The representation, without the payload: it may reach a log."""
         return f"SecretCreate(name={self.name!r}, labels={self.labels!r})"
 
 

@@ -21,6 +21,7 @@ from textual.filter import Monochrome
 from textual.markup import escape
 from textual.screen import Screen
 from textual.widgets import Input
+from textual.worker import WorkerFailed
 
 from moby_tui.screens import preferences
 from moby_tui.screens.actions.action import bindings
@@ -38,11 +39,11 @@ from moby_tui.screens.preferences import Preferences
 from moby_tui.screens.problems.watch import ProblemWatch
 from moby_tui.screens.reading import place
 from moby_tui.screens.session.engines import Engines, OneEngine
-from moby_tui.screens.session.session import ClientFactory, Connection, Session
+from moby_tui.screens.session.session import TROUBLE, ClientFactory, Connection, Session
 from moby_tui.screens.session.stats_feed import StatsFeed
 from moby_tui.screens.session.unfinished import Unfinished, left_over
 from moby_tui.screens.stylesheet import KeptStylesheet
-from moby_tui.screens.text import clean_lines
+from moby_tui.screens.text import clean, clean_lines
 from moby_tui.screens.theme import CONTRAST, DARK, DARK_ANSI, LIGHT, LIGHT_ANSI, WITHOUT_COLOUR, Colourless
 from moby_tui.screens.tty_driver import TtyDriver
 from moby_tui.screens.widgets.all_keys import AllKeys
@@ -287,6 +288,10 @@ class Dashboard(App[None]):
         """A page that was just being opened when the person left may fail; they have left in order all the same."""
         if self._exit and self._exception is None:
             self.log.error(f"while it ended: {error!r}")
+            return
+        if isinstance(error, WorkerFailed) and isinstance(error.error, TROUBLE):
+            # the engine was lost or has refused, where no part of a page shows that: what was asked for is not done, the rest goes on
+            self.notify(clean(str(error.error)), severity="error", timeout=10, markup=False)
             return
         super()._handle_exception(error)
 

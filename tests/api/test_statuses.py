@@ -176,7 +176,9 @@ async def test_what_is_nowhere(socket_path: Path) -> None:
     assert differing([(int(status), f"{method} {path}") for status, method, path in rows], answers) == []
     for answer, (_, method, path) in zip(answers, rows, strict=True):
         if answer.status >= 400 and method != "HEAD":
-            assert answer.message, path
+            # to a version that is too old dockerd answers in plain text
+            plain = answer.headers["content-type"].startswith("text/plain")
+            assert b"too old" in answer.body if plain else answer.message, path
     assert (await ask(socket_path, "GET", "/plugins/nosuch/json")).message == 'plugin "nosuch" not found'
 
 

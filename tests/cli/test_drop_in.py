@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from moby_tui.cli import app
+from moby_tui.api.client.failure import error_of
+from moby_tui.cli import app, session
+from moby_tui.errors import InvalidArgument
 from moby_tui.version import API_VERSION, MIN_API_VERSION
 
 Line = Callable[..., tuple[int, str, str]]
@@ -128,6 +130,18 @@ def test_what_version_info_and_df_show(line: Line) -> None:
     assert " Plugins: \n  Volume: local\n" in shown
     assert line("system", "df", "-v", "--format", "{{len .Images}} {{len .Volumes}}") == (0, "1 0\n", "")
     assert line("system", "df", "-v", "--format", "table {{.Images}}")[0] == 1
+
+
+def test_under_the_name_docker_what_a_daemon_refuses_is_its_response(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/local/bin/docker"])
+    for error in (error_of(400, "invalid IPC mode: x"), InvalidArgument("invalid IPC mode: x")):
+        session.tell(error)
+    assert capsys.readouterr().err.splitlines() == [
+        "Error response from daemon: invalid IPC mode: x",
+        "docker: invalid IPC mode: x",
+    ]
 
 
 def test_under_the_name_docker_errors_are_dockers(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,8 @@ from moby_tui.schema.exec import ExecCreate, ExecStart
 from moby_tui.schema.network import Ipam, IpamPool, NetworkCreate
 
 Cli = Callable[..., Any]
+#: From here on the first process runs, so that it may be the program already.
+LET_GO = "monitor.let go"
 #: What a monitor passes from the order to the execution of the program.
 POINTS = [
     "standby.order taken",
@@ -45,7 +47,7 @@ POINTS = [
     "monitor.listening",
     "monitor.streams open",
     "monitor.created written",
-    "monitor.let go",
+    LET_GO,
 ]
 
 
@@ -165,16 +167,22 @@ def test_killed_with_an_order(
     plan = tmp_path / "fault"
     plan.write_text(json.dumps({"point": point, "action": "kill", "victim": "moby-standby"}))
     env = {**os.environ, "MOBY_DATA_ROOT": str(roots[0]), "MOBY_EXEC_ROOT": str(roots[1]), fault.VARIABLE: str(plan)}
-    done = subprocess.run(
-        [sys.executable, "-m", "moby_tui", "run", *options, "--network", "none", "busybox", "sh", "-c", "echo hello; exit 3"],
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        stdin=subprocess.DEVNULL,
-    )
+    command = ["run", *options, "--network", "none", "busybox", "sh", "-c", "echo hello; exit 3"]
+    for _ in range(20):
+        done = subprocess.run(
+            [sys.executable, "-m", "moby_tui", *command],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+        )
+        assert (tmp_path / "fault.fired").exists()
+        if point != LET_GO or done.returncode != 128 + signal.SIGKILL:
+            break
+        # the process had become the program when the signal came, which is the program's end then, and no fault
+        os.rename(tmp_path / "fault.fired", plan)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (3, "hello", "")
-    assert (tmp_path / "fault.fired").exists()
     assert [name for name in os.listdir(roots[0] / "containers")] == []
 
 
@@ -332,7 +340,8 @@ async def test_monitor_stopped_in_the_middle(
 
 @pytest.mark.parametrize("which", [0, 1])
 async def test_frozen_while_it_waits(short_patience: None, engine: Engine, busybox: str, frozen: Freezer, which: int) -> None:
-    """The launcher, the process that stands by: others are taken, for several starts at a time, and the late one ends with the thaw."""
+    """The launcher, the process that stands by: others are taken, for several starts at a time. After the thaw the late one ends, or it
+    stands by again, if its launcher had made others for the starts that waited."""
     await _says(engine, "first")
     late = (await _launcher())[which]
     frozen.freeze(late)
@@ -340,8 +349,9 @@ async def test_frozen_while_it_waits(short_patience: None, engine: Engine, busyb
     async with asyncio.timeout(60):
         await asyncio.gather(*(_says(engine, f"after {number}") for number in range(3)))
     frozen.thaw()
-    assert await asyncio.to_thread(_has_ended, late)
     await _says(engine, "at last")
+    launcher, *_ = await _launcher()
+    assert late in _children(launcher, "moby-standby") or await asyncio.to_thread(_has_ended, late)
 
 
 async def test_frozen_in_the_middle(

@@ -19,7 +19,7 @@ _SUBNETS = [ip_network(f"10.251.{number}.0/24") for number in range(4)]
 
 def _make(name: str, subnet: object) -> None:
     with open_socket(NETLINK_ROUTE) as link:
-        request(link, rtnetlink.new_bridge(name, b"\x02\x42\x0a\xfb\x00\x01", 1500))
+        request(link, rtnetlink.new_bridge(name, b"\x02\x42\x0a\xfb\x00\x01"))
         index = socket.if_nametoindex(name)
         request(link, rtnetlink.new_address(index, ip_interface(str(subnet).replace(".0/", ".1/"))))
         request(link, rtnetlink.set_up(index))

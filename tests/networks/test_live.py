@@ -174,14 +174,14 @@ async def test_unknown_ones_are_named(engine: Engine) -> None:
         await engine.networks.connect("bridge", "web")
 
 
-async def test_a_container_that_does_not_run_is_connected_again_with_other_settings(engine: Engine) -> None:
-    """As with dockerd 28.5, which refuses it for one that runs."""
+async def test_a_container_that_does_not_run_keeps_its_settings_when_it_is_connected_again(engine: Engine) -> None:
+    """As with dockerd 28.5, which refuses it for one that runs: ``recorded/dockerd_live_cases.py``."""
     await engine.networks.create(NetworkCreate(name="back"))
     web = (await engine.containers.create(ContainerCreate(image="busybox", cmd=["sleep", "1000"]))).id
     for alias in ("old", "new"):
         await engine.networks.connect("back", web, EndpointSettings(aliases=[alias]))
     await engine.containers.start(web)
-    assert (await engine.containers.inspect(web)).network_settings.networks["back"].aliases == ["new"]
+    assert (await engine.containers.inspect(web)).network_settings.networks["back"].aliases == ["old"]
 
 
 async def test_a_stopped_monitor_is_told_of(engine: Engine, roots: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:

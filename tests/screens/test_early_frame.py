@@ -26,7 +26,7 @@ from moby_tui.screens.widgets.container_table import ContainerTable
 from screens.conftest import Open
 from screens.fake_client import FakeEngine, some_containers, summary
 
-SIZES = [(60, 20), (80, 24), (100, 30), (140, 40), (160, 45), (220, 60)]
+SIZES = [(60, 20), (80, 18), (80, 24), (100, 30), (140, 40), (160, 45), (220, 60)]
 Cell = tuple[str, Any, Any, bool, bool]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from textual.app import App, ComposeResult
 from textual.widgets import OptionList, Static
 
 from moby_tui.screens.app import Dashboard
@@ -14,14 +15,17 @@ from moby_tui.screens.dialogs.help import Help
 from moby_tui.screens.dialogs.picker import Chooser, Picker
 from moby_tui.screens.dialogs.preview import Preview
 from moby_tui.screens.dialogs.ticks import Tick, Ticks
+from moby_tui.screens.files.entry import Entry
 from moby_tui.screens.topology.drawing import draw
 from moby_tui.screens.topology.graph import Graph, Member, Net, Published
 from moby_tui.screens.usage.rows import UsageRow
 from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.figure_table import FigureTable
+from moby_tui.screens.widgets.files.tree import FileTreeView
 from moby_tui.screens.widgets.status_bar import StatusBar
 from screens.conftest import Eventually, Open
 from screens.fake_client import FakeEngine, summary
+from screens.typing_keys import typed
 
 
 async def test_states_and_questions_are_whole_however_small_the_screen_is(open_dashboard: Open, eventually: Eventually) -> None:
@@ -209,3 +213,52 @@ async def test_a_list_in_which_nothing_matches_says_so(open_dashboard: Open, eve
             await eventually(
                 pilot, lambda: any("no row has these words" in one.text for one in app.screen._compositor.render_strips())
             )
+
+
+async def test_keys_that_move_the_cursor_do_nothing_in_a_list_without_rows(open_dashboard: Open, eventually: Eventually) -> None:
+    """Page down in an empty list ended the dashboard."""
+    engine: Any = FakeEngine([])
+
+    async def nothing(**_: object) -> list[object]:
+        return []
+
+    engine.images.list = engine.volumes.list = engine.networks.list = nothing
+    async with open_dashboard(lambda: engine, size=(80, 24)) as (app, pilot):
+        for page in ("images", "volumes", "networks", "activity", "problems", "projects", "overview", "history", "events"):
+            app.go(page)
+            await eventually(pilot, lambda page=page: app.current_mode == page and app.screen.is_mounted)
+            await typed(app, pilot, "pagedown", "pageup", "end", "home", "down", "up", "enter", "space", "shift+down", "escape")
+            assert app.is_running and app.current_mode == page, page
+
+
+async def test_what_is_asked_of_a_lost_engine_is_refused_and_the_dashboard_goes_on(
+    open_dashboard: Open, eventually: Eventually
+) -> None:
+    """The command line of a container was asked for while the engine was lost: it ended the dashboard."""
+    engine = FakeEngine()
+    async with open_dashboard(lambda: engine, size=(80, 24)) as (app, pilot):
+        engine.down = True
+        engine.lose()
+        await eventually(pilot, lambda: not app.session.connection.up)
+        await typed(app, pilot, "Y")
+        await eventually(pilot, lambda: any("not connected" in note.message for note in app._notifications))
+        for key in ("C", "ctrl+e", "c", "X", "P", "W", "x"):
+            await typed(app, pilot, key, "enter", "escape", "escape")
+        assert app.is_running and app._exception is None
+
+
+async def test_a_tree_of_files_can_be_as_narrow_as_its_columns() -> None:
+    """Less room than the columns beside the name take ended the dashboard."""
+
+    class Shown(App[None]):
+        def compose(self) -> ComposeResult:
+            yield FileTreeView(id="tree")
+
+    app = Shown()
+    async with app.run_test(size=(40, 6)) as pilot:
+        view = app.query_one(FileTreeView)
+        view.tree_model.put("/", [Entry("/etc", "etc", "directory"), Entry("/passwd", "passwd", "file", 1000)])
+        for width in (12, 6, 3, 1):
+            await pilot.resize_terminal(width, 6)
+            await pilot.pause()
+            assert all(view._heading(one).cell_length == one for one in range(1, 60))

@@ -38,7 +38,7 @@ class Address(NamedTuple):
 
     @property
     def is_private(self) -> bool:
-        """Whether nobody can listen on the way, nor stand in the engine's place."""
+        """True if no third party can read what is sent, or answer in the place of the engine."""
         return bool(self.path) or self.ssh or self.host in ("127.0.0.1", "::1", "localhost") or bool(self.tls and self.tls.verify)
 
 

@@ -73,7 +73,7 @@ class Encrypted(asyncio.Protocol):
         self._flush()
 
     def finish(self) -> None:
-        """Says that nothing more will be written."""
+        """Tells the peer that nothing more will be written."""
         try:
             self.tls.unwrap()
         except (ssl.SSLError, OSError):
@@ -123,7 +123,7 @@ class Encrypted(asyncio.Protocol):
         self._flush()
 
     def _end(self) -> None:
-        """The other end writes no more."""
+        """Called when the peer has ended its output."""
         if not self._ended:
             self._ended = True
             if not self._protocol.eof_received():

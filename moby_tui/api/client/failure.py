@@ -25,6 +25,12 @@ _NOT_YET = " is not implemented yet"
 
 def error_of(status: int, message: str) -> MobyError:
     """The error that an answer's status stands for, with the far engine's own words."""
+    error = _error(status, message)
+    error.answered = True
+    return error
+
+
+def _error(status: int, message: str) -> MobyError:
     if status == NotImplementedYet.status and message.endswith(_NOT_YET):
         return NotImplementedYet(message.removesuffix(_NOT_YET))
     if status == NotSupported.status:

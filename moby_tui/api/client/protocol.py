@@ -46,7 +46,7 @@ class Readable(Protocol):
 
 
 class Archives(Readable, Protocol):
-    """What has files that ``cp`` reaches: the containers, or the volumes, of an engine."""
+    """The objects of an engine whose files ``cp`` copies: its containers, or its volumes."""
 
     async def inspect(self, ref: str, /) -> object: ...
     async def archive_put(

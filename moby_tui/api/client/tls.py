@@ -54,5 +54,5 @@ class Tls(NamedTuple):
 
 
 def _no_passphrase() -> bytes:
-    """OpenSSL would ask on the terminal."""
+    """Refuses a key with a passphrase, for which OpenSSL would ask on the terminal."""
     raise InvalidArgument("the TLS key is encrypted: take its passphrase away, as docker asks for too")

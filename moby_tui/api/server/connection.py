@@ -130,7 +130,7 @@ class Connection(RequestHandler):
         return finished
 
     def hijack(self) -> tuple[bytes, bool]:
-        """HTTP is over: what the client sent behind its request, and whether it sends nothing more."""
+        """Ends HTTP on this connection. Returns what the client has sent after its request, and true if it sends nothing more."""
         self._stop_watching()
         early, self._message_tail = self._message_tail, b""
         return early, self.half_closed

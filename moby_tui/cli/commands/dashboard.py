@@ -31,7 +31,7 @@ def check_terminal() -> None:
 
 
 def find(containers: Sequence[str]) -> list[str]:
-    """The ids of containers. Raises ``NotFound``, before the screen is taken."""
+    """Returns the ids of the named containers. Raises ``NotFound``, before the dashboard takes the screen."""
 
     async def inspect(client: Client) -> list[str]:
         return [(await client.containers.inspect(container)).id for container in containers]

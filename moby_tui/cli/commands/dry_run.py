@@ -50,7 +50,7 @@ def tell(refs: Iterable[str], ask: Callable[[Look, str], Awaitable[list[Removed]
 
 
 def show(removed: Iterable[Removed]) -> None:
-    """A line for each."""
+    """Prints a line for each object that would be removed."""
     from moby_tui.cli.values.units import human_size
 
     for one in removed:

@@ -116,7 +116,10 @@ def networks(specs: Sequence[str], **shared: Sequence[str]) -> tuple[str, dict[s
 
 
 def link(mode: str, endpoints: dict[str, EndpointSettings | None], links: Sequence[str]) -> None:
-    """Has ``--link`` be asked of the container's first network, where that is one of users; the default one has them of the container."""
+    """Adds the values of ``--link`` to the endpoint in the container's first network, if that is a network of users.
+
+    On the default bridge links belong to the container, not to an endpoint.
+    """
     if mode not in ("", "default", "bridge", "host", "none") and not mode.startswith("container:"):
         first = endpoints[mode] = endpoints.get(mode) or EndpointSettings()
         first.links = [*links]

@@ -90,7 +90,7 @@ def parse_port(spec: str) -> list[tuple[str, PortBinding]]:
 
 
 def port_bindings(specs: Iterable[str]) -> dict[str, list[PortBinding] | None]:
-    """All ``-p`` together, in the shape of ``HostConfig.PortBindings``."""
+    """The values of all ``-p`` together, in the shape of ``HostConfig.PortBindings``."""
     bindings: dict[str, list[PortBinding] | None] = {}
     for spec in specs:
         for port, binding in parse_port(spec):

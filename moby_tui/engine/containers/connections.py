@@ -7,9 +7,11 @@ its record: whoever is killed in between leaves a record that the next engine un
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+
+import msgspec
 
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault, namespaces
@@ -27,24 +29,27 @@ _PRIVATE = "container cannot be connected to multiple networks with one of the n
 
 
 async def connect(parts: Parts, ref: str, container: str, asked: EndpointSettings | None) -> None:
-    """Connects a container, running or not, to one more network. If it does not run and is in the network, it gets the new settings there.
+    """Connects a container, running or not, to one more network. If it does not run and is in the network, nothing is changed, as by dockerd.
 
     Raises ``NotFound``, ``MobyError``, and ``Forbidden`` if it runs in the network already or can be in no other one.
     """
     _check_named(container)
     network, settings = parts.networks.find(ref), asked or EndpointSettings()
     record = parts.get(container)
-    _check_connects(network, record)
     endpoints.check(Place(network, settings))
     async with changing(parts, record) as record:
         places = _places(record)
+        _check_connects(network, record, places)
         runs = parts.current_state(record).alive
         if runs and network.name in places:
             raise Forbidden(f"endpoint with name {record.name} already exists in network {network.name}")
-        places |= {network.name: settings}
         if not runs:
-            _keep(parts, record, places)
+            if network.name not in places:
+                names = endpoints.names_of(Place(network, settings), _names(record))
+                kept = msgspec.structs.replace(settings, dns_names=names or None)
+                _keep(parts, record, places | {network.name: kept})
             return
+        places |= {network.name: settings}
         if parts.networks.sandboxes.is_member(record.id, network.id):
             # a process that was killed while it connected the container had handed this place to the monitor, and had not noted it yet
             await _disconnect_running(parts, record, network, NetworkState.read(parts.files(record).network), force=False)
@@ -68,8 +73,8 @@ async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = Fa
         if force:
             raise NotFound(f"endpoint {container} not found") from None
         raise
-    if record.host_config.network_mode == "host":
-        raise Forbidden("container cannot be disconnected from host network or connected to host network")
+    if record.host_config.network_mode == "host" and network.name == "host":
+        raise InvalidArgument("cannot disconnect container from host network - container was created in host network mode")
     async with changing(parts, record) as record:
         places = _places(record)
         running = parts.current_state(record).alive
@@ -92,6 +97,10 @@ async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = Fa
             parts.networks.publish_connection("disconnect", network, record.id)
 
 
+def _names(record: ContainerRecord) -> ContainerNames:
+    return ContainerNames(record.id, record.name, record.config.hostname)
+
+
 def _check_named(container: str) -> None:
     if not container:
         raise InvalidArgument('invalid name or ID supplied: ""')
@@ -107,13 +116,14 @@ async def changing(parts: Parts, record: ContainerRecord) -> AsyncIterator[Conta
         lock.release()
 
 
-def _check_connects(network: NetworkRecord, record: ContainerRecord) -> None:
+def _check_connects(network: NetworkRecord, record: ContainerRecord, places: Container[str]) -> None:
+    """Raises ``InvalidArgument`` if a container with these places can have none in the network."""
     mode = record.host_config.network_mode
     if mode == "host" or mode.startswith("container:"):
         raise InvalidArgument(_SHARED)
     if network.name == "host":
         raise InvalidArgument("cannot connect container to host network - container must be created in host network mode")
-    if (mode == "none") != (network.name == "none"):
+    if places and ("none" in places) != (network.name == "none"):
         raise InvalidArgument(_PRIVATE)
 
 
@@ -132,7 +142,7 @@ async def _connect_running(
 ) -> NetworkState:
     """Makes the container's place, passes it to the monitor, and returns the container's networks as they are then."""
     files_of = parts.files(record)
-    container_names = ContainerNames(record.id, record.name, record.config.hostname)
+    container_names = _names(record)
     made = await parts.networks.sandboxes.connect(network, container_names, namespace, asked)
     fault.point("connect.wired")
     try:
@@ -187,7 +197,7 @@ async def _serve_names(parts: Parts, record: ContainerRecord, given: NetworkStat
 def rename(parts: Parts, record: ContainerRecord) -> None:
     """Gives a running container its new names in its networks, after a rename."""
     given = NetworkState.read(parts.files(record).network)
-    container_names = ContainerNames(record.id, record.name, record.config.hostname)
+    container_names = _names(record)
     for settings in given.endpoints.values():
         if settings.dns_names:
             settings.dns_names = parts.networks.sandboxes.rename(settings.network_id, container_names, settings)

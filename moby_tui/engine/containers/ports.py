@@ -152,6 +152,8 @@ async def _withdraw(parts: Parts, record: ContainerRecord, unwanted: list[_Unwan
 
 
 def _is_of(name: str, binding: PortBinding, told: HostPort) -> bool:
+    if not binding.host_port:  # it is reached at the container's own address
+        return name == told.name
     at = (name.partition("/")[2], binding.host_port)
     return at == (told.protocol, str(told.port)) and binding.host_ip in told.hosts
 

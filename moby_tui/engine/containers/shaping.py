@@ -19,7 +19,7 @@ def shapes(parts: Parts, container: str) -> list[api.Shape]:
 
 
 async def shape(parts: Parts, container: str, requested: api.Shape) -> None:
-    """Shapes one network of a running container, or each if none is named; what asks for nothing undoes it.
+    """Limits what a running container sends in one network, or in each if none is named. A shape without limits removes those there are.
 
     Raises ``NotFound``, ``Conflict`` if it does not run, ``InvalidArgument``, ``MobyError`` if the kernel cannot.
     """

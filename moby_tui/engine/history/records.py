@@ -1,6 +1,6 @@
 """What the history keeps, as MessagePack. A record begins with its kind; fields are only ever added at the end."""
 
-from __future__ import annotations
+# no annotations from __future__: msgspec would have each one compiled and evaluated, in every `moby run --rm` that keeps the end of a log
 
 from msgspec import Struct
 

@@ -226,6 +226,6 @@ def _enforceable_memory(asked: R, layout: Layout) -> tuple[R, list[str]]:
 
 
 def _without_windows_limits(asked: R) -> tuple[R, list[str]]:
-    """Without the limits for Windows: as the Docker Engine, with a warning for one of them, and none for the other."""
+    """The limits for Windows as the Docker Engine has them here: CPU percent is dropped with a warning, the CPU count kept without effect."""
     warnings = ["linux does not support CPU percent. Percent discarded."] if asked.cpu_percent else []
-    return replace(asked, cpu_count=0, cpu_percent=0), warnings
+    return replace(asked, cpu_percent=0), warnings

@@ -91,11 +91,12 @@ class NameService(Message):
 
 
 class HostPort(Message):
-    """A port of the host that is published, at all of its ``hosts``, which are addresses."""
+    """A port of the host that is published, at all of its ``hosts``, which are addresses. ``name`` is the container's port (``80/tcp``)."""
 
     protocol: str
     port: int
     hosts: list[str]
+    name: str = ""
 
 
 class SandboxRecord(Message):

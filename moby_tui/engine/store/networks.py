@@ -90,7 +90,7 @@ def insert(database: Database, make: Callable[[list[NetworkRecord]], NetworkReco
 
 
 def delete(database: Database, network_id: str, check: Callable[[list[NetworkRecord]], None] | None = None) -> bool:
-    """Removes a network's row; whether it was there. ``check`` is called before, with all networks; if it raises, the row stays."""
+    """Removes a network's row; returns true if it was there. ``check`` is called before, with all networks; if it raises, the row stays."""
     with database.transaction() as connection:
         if check is not None:
             check([_network(row) for row in connection.execute(_SELECT)])

@@ -65,7 +65,7 @@ class AlertRule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
     @property
     def is_for_all(self) -> bool:
-        """Whether it is for what belongs to no container, too."""
+        """True if the rule also applies to what belongs to no container."""
         return self.container == "*" and not self.project and not self.label
 
 

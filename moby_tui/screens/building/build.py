@@ -247,7 +247,7 @@ class Build:
             (self._classic or self._message()).say(f"{piece}\n", now)
 
     def _place(self, instruction: str) -> Lines:
-        """The line on which an instruction begins: the next one with its words. The classic builder goes from the top to the end."""
+        """The line on which an instruction begins: the next line with its words, since the classic builder goes from the top to the end."""
         last = max((step.lines[0] for step in self.steps), default=0)
         wanted = instruction.split()
         for number, line in enumerate(self.source[last:], last + 1):

@@ -96,7 +96,7 @@ def draft(made: list[str]) -> dict[str, str]:
 
 
 def line(made: list[str]) -> str:
-    """The command line, clean."""
+    """The command line, without control characters."""
     return text.clean(f"moby build {shlex.join(made)}")
 
 

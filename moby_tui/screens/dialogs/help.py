@@ -31,7 +31,7 @@ NARROW = 100
 
 
 class Help(Shown[None]):
-    """Made of the declarations of the actions, so it cannot be wrong. ``path`` is the file in which keys are changed.
+    """Lists the keys, made of the declarations of the actions. ``path`` is the file in which keys are changed.
 
     ``in_browser``: what is said below them is of ``moby tui --web``.
     """

@@ -14,6 +14,6 @@ class Shown(ModalScreen[T]):
     """A click beside it leaves it, as escape does."""
 
     def on_click(self, event: Click) -> None:
-        """The screen itself is what lies around the dialog."""
+        """Closes the dialog at a click beside it, which goes to the screen itself."""
         if event.widget is self:
             self.dismiss(None)

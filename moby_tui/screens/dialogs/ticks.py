@@ -16,7 +16,7 @@ class Tick(Checkbox):
 
     @property
     def _button(self) -> Content:
-        """What Textual draws before the label: there the same letter, on or off."""
+        """The box before the label. Textual draws the same letter in it whether the switch is on or off."""
         return Content(f"[{ON if self.value else OFF}]")
 
 

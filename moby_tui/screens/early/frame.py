@@ -101,14 +101,14 @@ class _Frame:
         muted = Style(color=self._ink("text-muted")) + self._ground
         if not self._edge:
             rest = [_filled(line, panel.width, self._ground) for line in _at_most(content, panel.height - 1)]
-            return [_titled(panel.width, "───", title, heading, border), *rest]
+            return [_titled(panel.width, "", title, heading, border), *rest]
         inner = panel.width - 2
         side = Segment("│", border)
         rest = [[side, *_filled(line, inner, self._ground), side] for line in _at_most(content, panel.height - 2)]
         return [
-            _titled(panel.width, "╭─╮", title, heading, border),
+            _titled(panel.width, "╭╮", title, heading, border),
             *rest,
-            _titled(panel.width, "╰─╯", below, muted, border, at_end=True),
+            _titled(panel.width, "╰╯", below, muted, border, at_end=True),
         ]
 
     # The list
@@ -144,15 +144,15 @@ def _row(cells: Cells, widths: dict[str, int], style: Style) -> Line:
     return line
 
 
-def _titled(width: int, edge: str, title: str, style: Style, border: Style, *, at_end: bool = False) -> Line:
-    """An upper or lower edge: ``edge`` has its corners, and between them what it is made of."""
-    first, middle, last = tuple(edge)
+def _titled(width: int, corners: str, title: str, style: Style, border: Style, *, at_end: bool = False) -> Line:
+    """An upper or lower edge. Without corners, which is that of a panel without sides, its title has no spaces beside it."""
+    first, last, space = (*corners, " ") if corners else ("", "", "")
     label = Text(title, no_wrap=True)
     label.truncate(max(width - 2 * GAP - 2, 0), overflow="ellipsis")
-    drawn = Segment(f" {label.plain} ", style)
-    spare = width - 4 - drawn.cell_length
+    drawn = Segment(f"{space}{label.plain}{space}", style)
+    spare = width - len(first + last) - 2 - drawn.cell_length
     left, right = (spare, 0) if at_end else (0, spare)
-    return [Segment(first + middle * (left + 1), border), drawn, Segment(middle * (right + 1) + last, border)]
+    return [Segment(first + "─" * (left + 1), border), drawn, Segment("─" * (right + 1) + last, border)]
 
 
 def _pieces(text: Text, base: Style) -> Line:

@@ -59,7 +59,7 @@ class Draft:
 
     @property
     def changed(self) -> bool:
-        """True if the editor has written something else."""
+        """True if the editor has changed the content."""
         return self._after() != self._before
 
     async def overtaken(self) -> bool:

@@ -51,7 +51,7 @@ class ActivityTable(ObjectTable[Deed]):
 
 
 class ActivityPage(ListPage[Deed]):
-    """The newest action first."""
+    """The page of what the person has done in this session, the newest action first."""
 
     mode = "activity"
     has_details = False

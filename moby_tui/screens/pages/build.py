@@ -144,7 +144,7 @@ class BuildPage(Page):
             self._pending = self.set_timer(GATHER, self._draw)
 
     def _tick(self) -> None:
-        """The times of what runs."""
+        """Draws the times of builds and steps that run anew, once a second."""
         if self.is_current and self.builds.running:
             for name in ("builds", "steps", "stages"):
                 self._view(name).refresh()

@@ -169,7 +169,7 @@ class ContainersPage(ListPage[Container], OffersPage, WiringPage):
         return self.session.model.rows()
 
     async def arrive(self, words: Sequence[str]) -> None:
-        """A container's name or id puts the cursor there; other words are a filter."""
+        """Puts the cursor on the container whose name or id is the only word; other words become the filter."""
         row = (
             next((one for one in self.session.model.rows() if words[0] in (one.name, one.id)), None) if len(words) == 1 else None
         )

@@ -40,7 +40,7 @@ class Guide(Protocol):
         ...
 
     def open_line(self, dialog: Screen[Any], answered: Callable[[Any], None]) -> None:
-        """Opens a dialog whose line gets what is typed from now on, before it stands too."""
+        """Opens a dialog with a line for input. What is typed before the dialog is on the screen goes into that line too."""
         ...
 
     def remember(self, change: Callable[[Preferences], None]) -> None:

@@ -41,13 +41,13 @@ def in_container(found: ContainerInspect, past: Past, now: float) -> list[Proble
     checks = (_out_of_memory, _loop, _health, _start, _exit)
     problems: list[Problem] = []
     for check in checks:
-        if (problem := check(found, past, now)) and not _is_said(problem, problems):
+        if (problem := check(found, past, now)) and not _is_explained(problem, problems):
             problems.append(problem)
     return problems
 
 
-def _is_said(problem: Problem, before: list[Problem]) -> bool:
-    """The end of a container in a loop, or for lack of memory, is no problem of its own."""
+def _is_explained(problem: Problem, before: list[Problem]) -> bool:
+    """True for an exit that a problem ``before`` explains: a lack of memory, a loop of restarts, a failed start."""
     return problem.kind == "exit" and any(one.kind in ("oom", "loop", "start") for one in before)
 
 

@@ -32,7 +32,7 @@ class StatsFeed:
         self._workers: dict[str, Worker[None]] = {}
 
     def want(self, identifiers: Iterable[str]) -> None:
-        """Opens streams for these, closes the others. The history of removed containers is dropped."""
+        """Opens the streams of figures of these containers, and closes all others. The history of removed containers is dropped."""
         wanted = set(list(identifiers)[:MOST])
         for identifier in self._workers.keys() - wanted:
             self._workers.pop(identifier).cancel()

@@ -41,6 +41,10 @@ class FactsTable(DataTable[Text]):
         return self._keys[self.cursor_row] if self.cursor_row < len(self._keys) else ""
 
     @property
+    def has_facts(self) -> bool:
+        return bool(self._facts)
+
+    @property
     def line_of_cursor(self) -> int:
         """The line of the row under the cursor, from the first line of the widget on."""
         return self._get_row_region(self.cursor_row).y - self.scroll_offset.y

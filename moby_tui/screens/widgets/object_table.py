@@ -137,9 +137,9 @@ class ObjectTable(DataTable[Text], Generic[R]):
         if self._order or not self._empty or y != self.header_height:
             return strip
         style = self.rich_style + Style.parse(ink(self.app.theme_variables, "text-muted") or "default")
-        said = Text(f" {self._empty}", style, no_wrap=True, overflow="ellipsis", end="")
-        said.truncate(self.size.width, overflow="ellipsis")
-        return Strip([Segment(said.plain, style)]).adjust_cell_length(self.size.width, self.rich_style)
+        message = Text(f" {self._empty}", style, no_wrap=True, overflow="ellipsis", end="")
+        message.truncate(self.size.width, overflow="ellipsis")
+        return Strip([Segment(message.plain, style)]).adjust_cell_length(self.size.width, self.rich_style)
 
     @property
     def chosen(self) -> str:
@@ -454,8 +454,10 @@ class ObjectTable(DataTable[Text], Generic[R]):
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         event.stop()
-        if event.row_key.value and event.row_key.value in self._shown:
-            self._choose(event.row_key.value)
+        # without a key in a table without rows, in which a key of a page moves the cursor all the same
+        key: RowKey | None = event.row_key
+        if key is not None and key.value and key.value in self._shown:
+            self._choose(key.value)
 
     def _choose(self, identifier: str) -> None:
         if identifier != self._chosen:

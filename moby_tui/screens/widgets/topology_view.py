@@ -79,7 +79,7 @@ class TopologyView(ScrollView, can_focus=True):
         return self.chosen.x + 1 - self.scroll_offset.x if self.chosen else 0
 
     def show(self, graph: Graph) -> None:
-        """Draws a graph; the cursor stays on what it was on."""
+        """Draws a graph; the cursor stays on the same object."""
         self._graph = graph
         self._redraw()
         self._tell()
@@ -91,11 +91,11 @@ class TopologyView(ScrollView, can_focus=True):
             self._go(place)
 
     def _redraw(self) -> None:
-        room = self.scrollable_content_region
-        self._drawing = draw(self._graph, max(room.width, 40), self._mark)
-        if len(self._drawing.lines) > room.height and not self.show_vertical_scrollbar:
-            # the scroll bar that comes takes room of the width
-            self._drawing = draw(self._graph, max(room.width - self.scrollbar_size_vertical, 40), self._mark)
+        # with the scroll bar, which comes and goes with the drawing that is made here
+        whole = self.content_region
+        self._drawing = draw(self._graph, max(whole.width, 40), self._mark)
+        if len(self._drawing.lines) > whole.height:
+            self._drawing = draw(self._graph, max(whole.width - self.styles.scrollbar_size_vertical, 40), self._mark)
         place = self._drawing.find(*self._chosen)
         self._place = min(self._place, max(len(self._drawing.spots) - 1, 0)) if place is None else place
         self._chosen = (self.chosen.network, self.chosen.container) if self.chosen else ("", "")

@@ -48,7 +48,7 @@ def test_the_routes_of_all_tables_are_seen() -> None:
     )
     found = _inside(*setup, *many, then=look)
     assert isinstance(found, list)
-    networks = {network for network, index in found if index}
+    networks = {route.destination for route in found if route.interface}
     assert {IPv4Network("0.0.0.0/0"), IPv4Network("10.77.0.0/24"), IPv4Network("10.0.2.0/24")} <= networks
     pool = IPv4Network("172.20.0.0/16")
     assert sum(network.version == 4 and network.prefixlen == 32 and network.subnet_of(pool) for network in networks) == 1200

@@ -18,6 +18,7 @@ from networks.recorded import (
     dockerd_cases,
     dockerd_configuration_cases,
     dockerd_link_cases,
+    dockerd_live_cases,
     dockerd_option_cases,
     dockerd_port_cases,
 )
@@ -31,6 +32,7 @@ GROUPS = {
     "options": (dockerd_option_cases.STEPS, _HERE / "dockerd_28_5_options.json"),
     "configurations": (dockerd_configuration_cases.STEPS, _HERE / "dockerd_28_5_configurations.json"),
     "links": (dockerd_link_cases.STEPS, _HERE / "dockerd_28_5_links.json"),
+    "live": (dockerd_live_cases.STEPS, _HERE / "dockerd_28_5_live.json"),
 }
 _ID = re.compile(r"\b[0-9a-f]{12}(?:[0-9a-f]{52})?\b")
 _MAC = re.compile(r"\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b")
@@ -90,7 +92,7 @@ def _with_chosen(ports: Any) -> Any:
     """Ports of the kernel's choice by their order: which they are no two starts have in common, that they are the same they have."""
     chosen: list[str] = []
     for binding in (binding for bindings in (ports or {}).values() for binding in bindings or []):
-        if int(binding["HostPort"]) >= _CHOSEN:
+        if int(binding["HostPort"] or 0) >= _CHOSEN:
             if binding["HostPort"] not in chosen:
                 chosen.append(binding["HostPort"])
             binding["HostPort"] = f"CHOSEN {chosen.index(binding['HostPort'])}"

@@ -53,6 +53,9 @@ OTHERWISE = {
     "restart what linked to it": "as above",
     "inspect verbose no boolean": "the line says what is expected, not which function failed",
     "prune until nothing": "the line says how to write one",
+    "connect aa orphan": "a network that the container has left does not keep it from others",
+    "exec orphan: ip -4 -o addr | awk '{print $2, $4}' | sort # in another one": "as above",
+    "create IPv4 written as IPv6": "the line says what to do",
     "exec two: nslookup one 127.0.0.11 2>&1 | tail -n +4": "the addresses of all networks that both are in, not of one of them",
 }
 

@@ -160,9 +160,9 @@ def test_what_cannot_be_meant_is_refused_in_docker_s_words() -> None:
             limits.settle(asked)
 
 
-def test_what_is_for_windows_is_discarded_with_a_warning() -> None:
+def test_cpu_percent_is_dropped_with_a_warning_and_the_cpu_count_kept() -> None:
     asked = Resources(cpu_percent=10, cpu_count=2)
-    assert limits.settle(asked) == (Resources(), ["linux does not support CPU percent. Percent discarded."])
+    assert limits.settle(asked) == (Resources(cpu_count=2), ["linux does not support CPU percent. Percent discarded."])
     assert asked == Resources(cpu_percent=10, cpu_count=2)
 
 

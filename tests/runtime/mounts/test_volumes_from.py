@@ -34,5 +34,16 @@ async def test_wrong_ones_are_refused(box: Box) -> None:
     with pytest.raises(InvalidArgument, match="No such container: nobody"):
         await box.create("true", host={"volumes_from": ["nobody"]})
     first = await box.create("true")
-    with pytest.raises(InvalidArgument, match="invalid mode for volumes-from"):
+    with pytest.raises(InvalidArgument, match=r"^invalid mode: "):
         await box.create("true", host={"volumes_from": [f"{first}:often"]})
+
+
+async def test_the_last_container_takes_an_anonymous_volume_along(box: Box) -> None:
+    first = await box.create("true", volumes={"/data": {}}, host={"binds": ["named:/named:ro"]})
+    second = await box.create("true", host={"volumes_from": [first]})
+    mounts = (await box.engine.containers.inspect(second)).mounts
+    assert {mount.destination: (mount.mode, mount.rw) for mount in mounts} == {"/data": ("", True), "/named": ("", False)}
+    await box.engine.containers.remove(first, volumes=True)
+    assert len(await box.engine.volumes.list()) == 2
+    await box.engine.containers.remove(second, volumes=True)
+    assert [volume.name for volume in await box.engine.volumes.list()] == ["named"]

@@ -129,3 +129,20 @@ async def test_on_the_real_engine(engine, busybox, open_dashboard, eventually) -
         await pilot.press("1", "enter")
         await eventually(pilot, lambda: created.id not in app.session.model)
         assert await engine.containers.list(all=True) == []
+
+
+async def test_another_engine_has_no_doctor_and_the_table_says_so(open_dashboard: Open, eventually: Eventually) -> None:
+    engine: Any = FakeEngine()
+
+    async def unknown() -> list[Check]:
+        raise MobyError("system doctor needs moby at the other end: that engine does not know it")
+
+    engine.system.examine = unknown
+    async with open_dashboard(lambda: engine, size=(80, 24)) as (app, pilot):
+        app.go("system", "doctor")
+        for _ in range(2):
+            await eventually(pilot, lambda: app.current_mode == "system" and app.screen.query("#doctor-facts"))
+            table = app.screen.query_one("#doctor-facts", FactsTable)
+            await eventually(pilot, lambda table=table: table.row_count and "needs moby" in table.get_row_at(0)[0].plain)
+            assert not app.screen.query_one("#detail").border_subtitle
+            await pilot.press("r")

@@ -202,6 +202,18 @@ async def test_the_page(open_dashboard: Open, eventually: Eventually) -> None:
         await eventually(pilot, lambda: view.chosen and view.chosen.container == some_members()[2].id)
 
 
+@pytest.mark.parametrize("size", [(80, 20), (60, 20), (140, 40)])
+async def test_frames_are_whole_beside_a_scroll_bar(open_dashboard: Open, eventually: Eventually, size: tuple[int, int]) -> None:
+    engine = FakeEngine(some_members())
+    engine.networks.list = lambda **_: _later(some_networks())  # type: ignore[method-assign]
+    async with open_dashboard(lambda: engine, size=size) as (app, pilot):
+        await pilot.press("T")
+        await eventually(pilot, lambda: app.screen.query(TopologyView) and app.screen.query_one(TopologyView).chosen)
+        view = app.screen.query_one(TopologyView)
+        await pilot.pause()
+        assert view._drawing.width <= view.scrollable_content_region.width and not view.show_horizontal_scrollbar
+
+
 def _rows(table: FactsTable) -> list[list[str]]:
     return [[str(cell) for cell in table.get_row_at(row)] for row in range(table.row_count)]
 

@@ -15,7 +15,7 @@ from moby_tui.errors import InvalidArgument
 
 
 class Control:
-    """Each method is one call; ``stream`` is grpclib's."""
+    """The service ``moby.buildkit.v1.Control``: each method answers one call; ``stream`` is grpclib's."""
 
     def __init__(self, client: Client, sessions: Sessions, builds: Builds, session: Callable[[Any], Awaitable[None]]) -> None:
         """``session`` carries a session inside the call ``Session``."""

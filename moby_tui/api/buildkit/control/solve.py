@@ -121,7 +121,7 @@ class Solve:
         return await self._begin(options, attributes.upload(asked))
 
     async def _one_source(self, graph: Definition) -> Definition:
-        """A graph that is one source: what another graph makes is made now."""
+        """Returns a graph that is one source: ``graph`` itself, or that of the image that ``graph`` makes, which is made now."""
         if sources.is_source(graph):
             return graph
         [made] = await (await self.graph(graph, ())).images()

@@ -15,7 +15,7 @@ _PROTOCOL = "h2c"
 
 @table.post("/grpc", abandoned=True, status=101)
 async def grpc(call: Call) -> web.StreamResponse:
-    """The client calls the build services."""
+    """Hands the connection over to the build services, which the client calls by gRPC."""
     protocol = call.build_daemon().server()
     switch(call.request, _PROTOCOL, protocol)
     await protocol.serve()

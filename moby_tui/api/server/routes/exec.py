@@ -17,7 +17,7 @@ table.shapes(Containers.exec_inspect, lambda process, _: shims.exec_inspect(proc
 
 
 class _Asked(ExecCreate, kw_only=True):
-    """What a client does not say it does not want."""
+    """The request as a client of the API sends it: output that it does not name is not attached."""
 
     attach_stdout: bool = False
     attach_stderr: bool = False

@@ -72,7 +72,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
             parts.volumes.guard() if has_mounts else nullcontext(),
             parts.secrets.guard() if host.secrets else nullcontext(),
         ):
-            shared = _inherited(parts, host.volumes_from or [])
+            shared, anonymous_of_others = _inherited(parts, host.volumes_from or [])
             if has_mounts:
                 own = {path: value for path, value in (config.volumes or {}).items() if _absolute(path) not in shared}
                 volumes = await parts.volumes.resolve(msgspec.structs.replace(config, volumes=own), host)
@@ -92,6 +92,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
                 from moby_tui.engine.containers import links
 
                 networking = links.settle(parts, host, networking)
+            inherited = [mount for path, mount in shared.items() if path not in taken]
             record = ContainerRecord(
                 id=ident,
                 name=name.removeprefix("/"),
@@ -104,8 +105,10 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
                 config=config,
                 host_config=host,
                 networking=networking,
-                mounts=[mount for path, mount in shared.items() if path not in taken] + mounts,
-                anonymous_volumes=anonymous,
+                mounts=inherited + mounts,
+                inherited_mounts=[mount.destination for mount in inherited],
+                # the last container that has one, removed with its volumes, takes it along
+                anonymous_volumes=anonymous + [mount.name for mount in inherited if mount.name in anonymous_of_others],
                 warnings=warnings,
             )
             stored = _write(parts, record, image.layers)
@@ -118,10 +121,10 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     return ContainerCreated(id=stored.id, warnings=warnings)
 
 
-def _inherited(parts: Parts, sources: list[str]) -> dict[str, MountPoint]:
-    """The mounts of ``--volumes-from``, by destination."""
+def _inherited(parts: Parts, sources: list[str]) -> tuple[dict[str, MountPoint], set[str]]:
+    """The mounts of ``--volumes-from``, by destination, and the names of the anonymous volumes among them."""
     if not sources:
-        return {}
+        return {}, set()
     # imported here, since few containers have any
     from moby_tui.engine.containers.creation.inheritance import inherited
 

@@ -177,7 +177,7 @@ async def _end(
 
 
 async def remove(parts: Parts, record: ContainerRecord, ref: str, *, force: bool, volumes: bool) -> None:
-    """Raises ``Conflict`` if the container runs and ``force`` is not given; the text has ``ref``, by which it was asked for."""
+    """Removes a container. Raises ``Conflict`` if it runs and ``force`` is not given; the text has ``ref``, the caller's name for it."""
     while not await _remove_unless_running(parts, record, force=force, volumes=volumes):
         if not force:
             status = parts.state(record).status

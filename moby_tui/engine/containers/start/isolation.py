@@ -145,7 +145,7 @@ def _running(parts: Parts, record: ContainerRecord, kind: str, ref: str) -> Cont
         raise Conflict(f"Container {target.id} is restarting, wait until the container is running")
     if not state.alive or parts.is_orphan(target, state):
         if kind == "network":
-            raise Conflict(f"cannot join network of a non running container: {target.id}")
+            raise Conflict(f"cannot join network namespace of a non running container: container {target.name} is {state.status}")
         raise Conflict(f"failed to join {kind.upper()} namespace: container {target.id} is not running")
     return target
 

@@ -106,16 +106,17 @@ def mounts(record: ContainerRecord) -> list[MountPoint]:
     plain = {"/" + target.strip("/") for target in record.host_config.tmpfs or ()}
     shown = [mount for mount in record.mounts if mount.type != "tmpfs" or mount.destination not in plain]
     unnamed = {"/" + posixpath.normpath(f"/{target}").strip("/") for target in record.config.volumes or ()}
-    return [_shown_mount(mount, unnamed) for mount in shown]
+    inherited = set(record.inherited_mounts)
+    return [_shown_mount(mount, unnamed, inherited) for mount in shown]
 
 
-def _shown_mount(mount: kept.MountPoint, unnamed: set[str]) -> MountPoint:
+def _shown_mount(mount: kept.MountPoint, unnamed: set[str], inherited: set[str]) -> MountPoint:
     from moby_tui.engine.containers import wire
 
     shown = wire.mount_to_show(mount)
     if mount.type == "image":
         return msgspec.structs.replace(shown, name=mount.source, source=mount.name, propagation="rprivate")
-    return msgspec.structs.replace(shown, mode=_mode(mount, unnamed))
+    return msgspec.structs.replace(shown, mode="" if mount.destination in inherited else _mode(mount, unnamed))
 
 
 def _mode(mount: kept.MountPoint, unnamed: set[str]) -> str:
@@ -140,7 +141,8 @@ def endpoints(
 def _requested_endpoints(record: ContainerRecord, state: State, network_ids: NetworkIds) -> dict[str, kept.EndpointSettings]:
     """The endpoints that the request has, without addresses. A container that joins the network of another container has none.
 
-    As with Docker, they have after a run the networks' ids, by which ``docker compose`` knows them again, and no requested hardware address.
+    As with Docker, they have after a run the networks' ids, by which ``docker compose`` knows them again, and their names, and no requested
+    hardware address.
     """
     mode = record.host_config.network_mode
     requested = record.networking.endpoints_config if record.networking else None
@@ -153,9 +155,20 @@ def _requested_endpoints(record: ContainerRecord, state: State, network_ids: Net
         return endpoints
     ids = network_ids()
     return {
-        name: msgspec.structs.replace(endpoint, mac_address="", network_id=ids.get(name, ""))
+        name: msgspec.structs.replace(
+            endpoint, mac_address="", network_id=ids.get(name, ""), dns_names=_dns_names(record, name, endpoint)
+        )
         for name, endpoint in endpoints.items()
     }
+
+
+def _dns_names(record: ContainerRecord, network: str, endpoint: kept.EndpointSettings) -> list[str] | None:
+    """The container's names on a user-defined network; None on another one."""
+    # imported here: containers that do not run are seldom shown
+    from moby_tui.engine.resources.networks import endpoints
+
+    names = endpoints.ContainerNames(record.id, record.name, record.config.hostname)
+    return endpoints.names_on(network, endpoint, names) or None
 
 
 def _ports(network: NetworkState) -> list[Port]:
@@ -172,7 +185,7 @@ def _ports(network: NetworkState) -> list[Port]:
                 Port(
                     ip=binding.host_ip or "0.0.0.0",
                     private_port=int(private),
-                    public_port=int(binding.host_port),
+                    public_port=int(binding.host_port or 0),
                     type=kind or "tcp",
                 )
             )

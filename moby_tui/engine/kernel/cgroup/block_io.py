@@ -37,7 +37,7 @@ def limit_v1(folder: str, asked: Section) -> None:
 
 
 def limit_v2(folder: str, asked: Section) -> None:
-    """As ``limit_v1``, in the files of version 2."""
+    """The limits of ``limit_v1``, as they are written to the files of version 2."""
     own = "io.bfq.weight" if os.path.exists(f"{folder}/io.bfq.weight") else ""
     _weigh(folder, asked, ("io.bfq.weight", "io.weight"), own or "io.weight", int if own else weight_of_blkio)
     for key, (_, word) in THROTTLES.items():

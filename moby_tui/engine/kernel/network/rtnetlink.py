@@ -76,7 +76,7 @@ def new_veth(name: str, mtu: int, *, peer: str, peer_mac: bytes, peer_netns: int
     )
 
 
-def new_bridge(name: str, mac: bytes, mtu: int) -> bytes:
+def new_bridge(name: str, mac: bytes) -> bytes:
     """A bridge, which is down. Answered with EEXIST where an interface has the name."""
     return message(
         _RTM_NEWLINK,
@@ -84,7 +84,6 @@ def new_bridge(name: str, mac: bytes, mtu: int) -> bytes:
         _link_header(),
         text(_IFLA_IFNAME, name),
         attribute(_IFLA_ADDRESS, mac),
-        attribute(_IFLA_MTU, struct.pack("=L", mtu)),
         nested(_IFLA_LINKINFO, text(_IFLA_INFO_KIND, "bridge")),
     )
 
@@ -105,6 +104,11 @@ def set_port_up(name: str, bridge: int) -> bytes:
 def set_up(index: int) -> bytes:
     """Brings an interface up."""
     return message(_RTM_NEWLINK, 0, _link_header(index, up=True))
+
+
+def set_mtu(index: int, mtu: int) -> bytes:
+    """Gives an interface its MTU. A bridge keeps one that it gets so; one that it was made with changes with its ports."""
+    return message(_RTM_NEWLINK, 0, _link_header(index), attribute(_IFLA_MTU, struct.pack("=L", mtu)))
 
 
 def delete_link(name: str) -> bytes:

@@ -17,7 +17,7 @@ from moby_tui.engine.kernel.network import netns
 from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER, NETLINK_ROUTE, send
 from moby_tui.engine.kernel.network.rtnetlink import delete_link
 from moby_tui.engine.protocol.network import Forward, HostPort, TeardownStep
-from moby_tui.engine.resources.networks import bridge_options, endpoints
+from moby_tui.engine.resources.networks import endpoints
 from moby_tui.engine.resources.networks.drivers.bridge import set_default_routes
 from moby_tui.engine.resources.networks.drivers.driver import Address, Driver, Endpoint
 from moby_tui.engine.resources.networks.endpoints import ContainerNames, Place
@@ -228,13 +228,14 @@ class Attaching:
         everything: list[Publication] = []
         for published in bound:
             holding, port = published.holding, published.port
-            publications = self.publications(network, endpoint, port)
+            publications = self.publications(endpoint, port)
             withdrawing = (
                 [TeardownStep(netlink=NETLINK_NETFILTER, data=self._firewall.withdrawing(publications).hex())]
                 if publications
                 else []
             )
-            holding.write([*withdrawing, _CLOSING], self._firewall.publishing(publications), _host_port(port))
+            closing = [_CLOSING] if holding.sockets else []
+            holding.write([*withdrawing, *closing], self._firewall.publishing(publications), _host_port(port))
             holding.forwards = _forwards(endpoint, port)
             everything += publications
         self._publish_over(everything)
@@ -261,18 +262,16 @@ class Attaching:
             raise
         return bound
 
-    def publications(self, network: NetworkRecord, endpoint: Endpoint, port: BoundPort) -> list[Publication]:
+    def publications(self, endpoint: Endpoint, port: BoundPort) -> list[Publication]:
         """The firewall's entries for a bound port of an endpoint of a bridge network."""
         # imported here, since many containers publish no ports
         from moby_tui.engine.resources.networks.firewall import Publication
 
-        options = bridge_options.read(network)
+        wanted = [(host.version, host) for host in port.hosts if not _is_loopback_of_ipv6(host)]
         publications = []
-        for host in port.hosts:
-            address = endpoint.address(host.version)
-            if address is not None and not _is_loopback_of_ipv6(host):
-                to = None if options.mode(address.version) == "routed" else host
-                publications.append(Publication(port.protocol, to, port.host_port, address.ip, port.container_port))
+        for version, host in [*wanted, *((version, None) for version in port.routed)]:
+            if (address := endpoint.address(version)) is not None:
+                publications.append(Publication(port.protocol, host, port.host_port, address.ip, port.container_port))
         return publications
 
     def _publish_over(self, publications: list[Publication]) -> None:
@@ -295,8 +294,9 @@ def _take_port(holding: Holding, container_names: ContainerNames, request: PortR
         holding.write([])
         port = _bind_for(container_names, request)
         fault.point("network.ports bound")
-        holding.sockets = [port.socket.detach()]
-        holding.write([_CLOSING], port=_host_port(port))
+        if port.socket is not None:
+            holding.sockets = [port.socket.detach()]
+        holding.write([_CLOSING] if holding.sockets else [], port=_host_port(port))
     except BaseException:
         holding.release()
         raise
@@ -305,7 +305,8 @@ def _take_port(holding: Holding, container_names: ContainerNames, request: PortR
 
 def _host_port(port: BoundPort) -> HostPort:
     """A bound port as its record has it."""
-    return HostPort(protocol=port.protocol, port=port.host_port, hosts=[str(host) for host in port.hosts])
+    hosts = [str(host) for host in port.hosts] or ["0.0.0.0" if version == 4 else "::" for version in port.routed]
+    return HostPort(protocol=port.protocol, port=port.host_port, hosts=hosts, name=port.name)
 
 
 def _bind_for(container_names: ContainerNames, request: PortRequest) -> BoundPort:
@@ -329,6 +330,8 @@ def _forwards(endpoint: Endpoint, port: BoundPort) -> list[Forward]:
 
     That is traffic from [::1], and traffic of one IP version to a container that has only the other.
     """
+    if not port.hosts:
+        return []
     last = port.hosts[-1]
     address = endpoint.address(last.version) or endpoint.address(10 - last.version)
     if address is None or port.protocol == "sctp" or (last.version == 4 and address.version == 4):

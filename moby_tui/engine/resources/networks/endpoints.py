@@ -21,11 +21,11 @@ from moby_tui.errors import Conflict, Forbidden, InvalidArgument
 #: The auxiliary address, with the IP version behind it, to which default routes lead in place of the bridge (dockerd's name).
 DEFAULT_GATEWAY = "DefaultGatewayIPv"
 _SYSCTLS, _IFNAME = "com.docker.network.endpoint.sysctls", "com.docker.network.endpoint.ifname"
-_DEFAULT_BRIDGE = "bridge"
+_PREDEFINED = ("bridge", "host", "none")
 _LOOPBACK = "lo"
 #: As Go's ``net.ParseMAC`` reads six bytes: 02:42:ac:11:00:02, 02-42-ac-11-00-02 or 0242.ac11.0002.
 _MAC = r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}|[0-9a-fA-F]{4}(\.[0-9a-fA-F]{4}){2}"
-_PARAMETER = r"net\.(ipv4|ipv6|mpls)\.[a-z0-9_]+\.IFNAME\.[a-z0-9_]+=.+"
+_PARAMETER = r"net\.(ipv4|ipv6|mpls)\.[a-z0-9_]+\.(IFNAME|ifname)\.[a-z0-9_]+=.+"
 
 
 class Place(NamedTuple):
@@ -45,7 +45,7 @@ class ContainerNames(Struct, frozen=True):
 
 def is_user_defined(network: NetworkRecord) -> bool:
     """False for the networks that every engine has."""
-    return network.name not in (_DEFAULT_BRIDGE, "host", "none")
+    return network.name not in _PREDEFINED
 
 
 def gateways_of(places: Iterable[Place]) -> dict[int, Place]:
@@ -264,10 +264,15 @@ def endpoint_of(container_id: str, given: EndpointSettings) -> Endpoint:
 
 
 def names_of(place: Place, container_names: ContainerNames) -> list[str]:
+    """As ``names_on``."""
+    return names_on(place.network.name, place.requested, container_names)
+
+
+def names_on(network: str, requested: EndpointSettings, container_names: ContainerNames) -> list[str]:
     """The container's names on a user-defined network: its name, its aliases, its short id and its host name. Empty on others."""
-    if not is_user_defined(place.network):
+    if network in _PREDEFINED:
         return []
-    aliases = place.requested.aliases or []
+    aliases = requested.aliases or []
     names = (container_names.name, *aliases, container_names.id[:12], container_names.hostname)
     return list(dict.fromkeys(name for name in names if name))
 
@@ -350,9 +355,9 @@ def _requested_sysctls(requested: EndpointSettings) -> list[str]:
 
 
 def _sysctls(requested: EndpointSettings, interface: str) -> dict[str, str]:
-    """The paths of the parameters below /proc/sys, with their values."""
+    """The paths of the parameters below /proc/sys, with their values. The docker command line sends IFNAME in lower case."""
     parameters = [parameter.partition("=") for parameter in _requested_sysctls(requested)]
-    return {name.replace(".", "/").replace("IFNAME", interface): value for name, _, value in parameters}
+    return {re.sub("IFNAME|ifname", interface, name.replace(".", "/"), count=1): value for name, _, value in parameters}
 
 
 def _subnet(pool: IpamPool) -> Subnet:

@@ -159,6 +159,10 @@ def _is_address(text: str) -> bool:
     return True
 
 
+#: The address in ``NAME:ADDRESS`` that stands for the host's.
+HOST_GATEWAY = "host-gateway"
+
+
 def extra_hosts(extra: Sequence[str], gateways: Sequence[IPv4Address | IPv6Address]) -> str:
     """Lines for ``NAME:ADDRESS``; ``gateways`` are what ``host-gateway`` stands for. Raises ``InvalidArgument``."""
     lines = []
@@ -166,9 +170,11 @@ def extra_hosts(extra: Sequence[str], gateways: Sequence[IPv4Address | IPv6Addre
         name, separator, address = entry.partition(":")
         if not separator or not name or any(character.isspace() for character in entry):
             raise InvalidArgument(f"invalid extra host {entry!r}; write it as NAME:ADDRESS")
-        if address == "host-gateway":
+        if address == HOST_GATEWAY:
             if not gateways:
-                raise InvalidArgument("host-gateway has no meaning without a network; give an address")
+                raise InvalidArgument(
+                    "the default bridge has no address for host-gateway; give an address, or set --host-gateway-ip"
+                )
             lines += [f"{gateway}\t{name}\n" for gateway in gateways]
             continue
         lines.append(f"{_parse_address(address.strip('[]'))}\t{name}\n")

@@ -37,21 +37,26 @@ class PortTaken(InUse):
 
 
 class BoundPort(msgspec.Struct, frozen=True):
-    """A port of the host that this process has bound for a port of a container: at one address, or at all of IPv4, of IPv6, or of both."""
+    """A port of the host that this process has bound for a port of a container: at one address, or at all of IPv4, of IPv6, or of both.
+
+    At the container's own address of the IP versions ``routed`` the port is reached as it is. If that is all, nothing is bound: ``hosts`` is
+    empty, ``socket`` None, and ``host_port`` what was asked for, or 0.
+    """
 
     name: str
     protocol: str
     container_port: int
     hosts: tuple[Address, ...]
     host_port: int
-    socket: socket.socket
+    socket: socket.socket | None
+    routed: tuple[int, ...] = ()
 
 
 class PortRequest(msgspec.Struct, frozen=True):
     """A port to publish. ``name`` is the container's port (``80/tcp``).
 
     ``hosts`` is one address, or the unspecified ones of IPv4, of IPv6, or of both. ``host_ports`` are the ports to try; if it is empty, the
-    kernel chooses one.
+    kernel chooses one. ``routed`` are the IP versions of which the container's own address is reached instead of the host's.
     """
 
     name: str
@@ -59,6 +64,7 @@ class PortRequest(msgspec.Struct, frozen=True):
     container_port: int
     hosts: tuple[Address, ...]
     host_ports: range
+    routed: tuple[int, ...] = ()
 
 
 def port_requests(
@@ -67,42 +73,45 @@ def port_requests(
     publish_all: bool,
     host: str = "",
     versions: Collection[int] = (4,),
+    routed: Collection[int] = (),
 ) -> tuple[list[PortRequest], list[str]]:
     """The ports to publish, and the names of the ports that are only exposed.
 
     ``host`` is the host's address for bindings that name none, and empty for all addresses. ``versions`` are the IP versions of the
-    container's addresses. Raises ``InvalidArgument``.
+    container's addresses, ``routed`` those in which they are reached themselves. Raises ``InvalidArgument``.
     """
     wanted: list[PortRequest] = []
     for port, choices in bindings.items():
-        wanted += [_request(port, choice, host, versions) for choice in choices or [PortBinding()]]
+        wanted += [_request(port, choice, host, versions, routed) for choice in choices or [PortBinding()]]
     published = {request.name for request in wanted}
     rest = sorted({_name(*_parse_port(port)) for port in exposed} - published, key=lambda name: _parse_port(name))
     if publish_all:
-        return wanted + [_request(port, PortBinding(), host, versions) for port in rest], []
+        return wanted + [_request(port, PortBinding(), host, versions, routed) for port in rest], []
     return wanted, rest
 
 
 def port_settings(bound: Iterable[BoundPort]) -> dict[str, list[PortBinding] | None]:
-    """The ports as ``NetworkSettings.Ports`` shows them."""
+    """The ports as ``NetworkSettings.Ports`` shows them: one that is reached at the container's own address without a port of the host."""
     settings: dict[str, list[PortBinding] | None] = {}
     for port in bound:
-        given = settings.get(port.name) or []
-        settings[port.name] = [
-            *given,
-            *(PortBinding(host_ip=str(host), host_port=str(port.host_port)) for host in port.hosts),
+        shown = [(str(host), str(port.host_port)) for host in port.hosts] + [
+            (str(_EVERY[version]), "") for version in port.routed
         ]
+        shown.sort(key=lambda one: ":" in one[0])
+        settings[port.name] = [*(settings.get(port.name) or []), *(PortBinding(host_ip=ip, host_port=n) for ip, n in shown)]
     return settings
 
 
-def _request(port: str, binding: PortBinding, host: str, versions: Collection[int]) -> PortRequest:
+def _request(port: str, binding: PortBinding, host: str, versions: Collection[int], routed: Collection[int]) -> PortRequest:
     number, protocol = _parse_port(port)
-    hosts = _hosts(_parse_host(binding.host_ip), _parse_host(host), versions, protocol)
+    all_hosts = _hosts(_parse_host(binding.host_ip), _parse_host(host), versions, protocol)
+    hosts = tuple(address for address in all_hosts if address.version not in routed)
     if protocol == "sctp" and not {address.version for address in hosts} <= set(versions):
         raise InvalidArgument(
             f"cannot publish {port} at {hosts[0]}: SCTP reaches a container at an address of the same IP version only"
         )
-    return PortRequest(_name(number, protocol), protocol, number, hosts, _parse_range(binding.host_port))
+    own = tuple(address.version for address in all_hosts if address.version in routed)
+    return PortRequest(_name(number, protocol), protocol, number, hosts, _parse_range(binding.host_port), own)
 
 
 def _hosts(requested: Address | None, default: Address | None, versions: Collection[int], protocol: str) -> tuple[Address, ...]:
@@ -165,10 +174,13 @@ def _parse_range(ports: str) -> range:
 
 def bind_port(request: PortRequest) -> BoundPort:
     """Binds the first of the request's ports that is free. Raises ``PortTaken`` and ``MobyError``, with Docker's texts."""
+    name, protocol, container_port, hosts, numbers, routed = msgspec.structs.astuple(request)
+    if not hosts:
+        return BoundPort(name, protocol, container_port, (), numbers.start, None, routed)
     for number in request.host_ports or (0,):
         held = _bind_one(request, number)
         if held is not None:
-            return BoundPort(request.name, request.protocol, request.container_port, request.hosts, held.getsockname()[1], held)
+            return BoundPort(name, protocol, container_port, hosts, held.getsockname()[1], held, routed)
     wish = (
         str(request.host_ports.start)
         if len(request.host_ports) == 1

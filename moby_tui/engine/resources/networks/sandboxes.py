@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-LOOPBACK = IPv4Address("127.0.0.1")
 #: How long the monitors of containers that have ended are waited for, and between looks.
 ENDING_SECONDS, LOOK_SECONDS = 10.0, 0.01
 
@@ -106,15 +105,16 @@ class Sandboxes:
         first = places[0].network if places else self._networks.find("none")
         namespace = self._pool.take if request.create is None else partial(_with_loopback, request.create)
         resolv_conf = _resolv_conf(request, places, first.name)
+        extra = files.extra_hosts(request.extra_hosts, await self._host_gateways(request.extra_hosts))
         made: builtins.list[Endpoint] = []
         if first.name == "host":
-            prepared = Sandbox(hosts=files.host_hosts() + files.extra_hosts(request.extra_hosts, self._host_gateways([LOOPBACK])))
+            prepared = Sandbox(hosts=files.host_hosts() + extra)
         elif first.name == "none":
-            hosts = files.hosts(files.extra_hosts(request.extra_hosts, self._host_gateways([])))
+            hosts = files.hosts(extra)
             at_once = request.create is None and self._pool.ready
             prepared = await _made(lambda: Sandbox(netns_fd=namespace(), hosts=hosts), at_once=at_once)
         else:
-            prepared, made = await self._wire(request, places, namespace)
+            prepared, made = await self._wire(request, places, namespace, extra)
         prepared.resolv_conf = resolv_conf
         for position, place in enumerate(places):
             prepared.endpoints[place.network.name] = _settings(place, made[position : position + 1], request.names)
@@ -122,18 +122,20 @@ class Sandboxes:
         return prepared
 
     async def _wire(
-        self, request: SandboxRequest, places: Sequence[Place], namespace: Callable[[], int]
+        self, request: SandboxRequest, places: Sequence[Place], namespace: Callable[[], int], extra: str
     ) -> tuple[Sandbox, builtins.list[Endpoint]]:
-        """The sandbox of a container with interfaces in the networks of ``places``, and its endpoints there. Raises as ``prepare``."""
+        """The sandbox of a container with interfaces in the networks of ``places``, and its endpoints there. Raises as ``prepare``.
+
+        ``extra`` are lines of its hosts file.
+        """
         for place in places:
             endpoints.check(place)
         wanted, unpublished = _ports(places, request.ports, request.exposed, publish_all=request.publish_all)
-        extra = files.extra_hosts(request.extra_hosts, self._host_gateways(_gateways(places))) + request.linked_hosts
         prepared, made = await self._attach(request.names, places, wanted, namespace)
         prepared.ports |= dict.fromkeys(unpublished)
         names = files.host_names(request.names.hostname, request.domainname)
         addresses = [str(address.ip) for endpoint in made for address in endpoint.addresses]
-        prepared.hosts = files.hosts(extra, names, addresses)
+        prepared.hosts = files.hosts(extra + request.linked_hosts, names, addresses)
         prepared.servers = files.forwarders(request.dns) if endpoints.gateway_of(places) else []
         prepared.interfaces = {place.network.name: endpoint.interface for place, endpoint in zip(places, made, strict=True)}
         return prepared, made
@@ -177,9 +179,15 @@ class Sandboxes:
         running = await self._networks.list_containers() if holders and self._networks.list_containers else []
         return self._networks.list_containers is not None and bool(holders - {container.id for container in running})
 
-    def _host_gateways(self, own: Sequence[IPv4Address]) -> builtins.list[IPv4Address | IPv6Address]:
-        """The addresses of ``host-gateway``: those of the engine's options, else the host's ``own`` addresses for this container."""
-        return [*map(ip_address, self._options().host_gateway_ips)] or [*own]
+    async def _host_gateways(self, extra_hosts: Sequence[str]) -> builtins.list[IPv4Address | IPv6Address]:
+        """The addresses of ``host-gateway``, if a line asks for it: the options', else the host's on the default bridge, which
+        is made for it. Raises ``MobyError``."""
+        if not any(line.endswith(f":{files.HOST_GATEWAY}") for line in extra_hosts):
+            return []
+        if configured := self._options().host_gateway_ips:
+            return [*map(ip_address, configured)]
+        bridge = await self._networks.ready(self._networks.find("bridge"))
+        return [ip_interface(pool.any_gateway).ip for pool in bridge.ipam.config or [] if pool.any_gateway]
 
     async def connect(
         self, network: NetworkRecord, container_names: ContainerNames, namespace: int, requested: EndpointSettings
@@ -281,13 +289,14 @@ class Sandboxes:
         """Checks the settings of a new container's places in those networks that exist. Raises ``InvalidArgument``."""
         for ref, settings in requested.items():
             try:
-                network = self._networks.find(ref)
+                network = self._networks.find_for(ref)
             except NotFound:
                 continue
             try:
                 endpoints.check(Place(network, settings or EndpointSettings()))
             except InvalidArgument as error:
-                raise InvalidArgument(f"invalid config for network {ref}: {error}") from error
+                named = network.name if ref == "default" else ref
+                raise InvalidArgument(f"invalid config for network {named}: {error}") from error
 
     def prepare_next(self) -> None:
         """Makes the namespace of the next start. To be called after each start."""
@@ -302,13 +311,28 @@ class Sandboxes:
         await in_thread(self._folders.reconcile)
 
     async def _places(self, mode: str, requested: Mapping[str, EndpointSettings | None] | None) -> builtins.list[Place]:
-        """The places of a container, sorted by priority, then that of ``mode`` first, then by the networks' names."""
-        first = self._networks.find_for(mode)
-        if requested is None or first.name in ("host", "none"):
+        """The places of a container, sorted by priority, then that of ``mode`` first, then by the networks' names.
+
+        The network of ``mode`` may be gone if the container was disconnected from it. Raises as ``prepare``.
+        """
+        first = self._first(mode, requested)
+        if first is not None and (requested is None or first.name == "host" or (first.name == "none" and mode in requested)):
             return [Place(await self._networks.ready(first), (requested or {}).get(mode) or EndpointSettings())]
+        assert requested is not None
         places = [Place(self._networks.find_for(ref), settings or EndpointSettings()) for ref, settings in requested.items()]
-        places.sort(key=lambda place: (-place.requested.gw_priority, place.network.id != first.id, place.network.name))
+        places.sort(
+            key=lambda place: (-place.requested.gw_priority, first is None or place.network.id != first.id, place.network.name)
+        )
         return [Place(await self._networks.ready(place.network), place.requested) for place in places]
+
+    def _first(self, mode: str, requested: Mapping[str, EndpointSettings | None] | None) -> NetworkRecord | None:
+        """The network of ``mode``; None if it is gone, but the container has places of its own. Raises ``NotFound``."""
+        try:
+            return self._networks.find_for(mode)
+        except NotFound:
+            if requested is None or mode in requested:
+                raise
+            return None
 
     def close(self) -> None:
         self._pool.close()
@@ -330,14 +354,6 @@ def _settings(place: Place, made: list[Endpoint], container_names: ContainerName
     return msgspec.structs.replace(requested, network_id=place.network.id, endpoint_id=os.urandom(32).hex())
 
 
-def _gateways(places: Sequence[Place]) -> list[IPv4Address]:
-    """The host's IPv4 address in the network of the default route; empty if it has none there."""
-    place = endpoints.gateway_of(places)
-    pools = place.network.ipam.config or [] if place else []
-    gateways = [ip_interface(pool.any_gateway).ip for pool in pools if pool.any_gateway]
-    return [address for address in gateways if isinstance(address, IPv4Address)][:1]
-
-
 def _ports(
     places: Sequence[Place], requested: Mapping[str, Sequence[PortBinding] | None], exposed: Sequence[str], *, publish_all: bool
 ) -> tuple[list[PortRequest], list[str]]:
@@ -351,7 +367,9 @@ def _ports(
 
     network = place.network
     versions = [version for version, has in ((4, network.enable_ipv4), (6, network.enable_ipv6)) if has]
-    return port_requests(requested, exposed, publish_all, bridge_options.read(network).host_binding, versions)
+    options = bridge_options.read(network)
+    routed = [version for version in versions if options.mode(version) == "routed"]
+    return port_requests(requested, exposed, publish_all, options.host_binding, versions, routed)
 
 
 async def _attached(make: Callable[[], tuple[Sandbox, list[Endpoint]]]) -> tuple[Sandbox, list[Endpoint]]:

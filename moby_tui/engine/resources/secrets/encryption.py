@@ -16,7 +16,7 @@ _NONCE_BYTES = 12
 
 
 def read_key(path: Path) -> bytes:
-    """Raises ``FileNotFoundError``, and ``MobyError`` if the file does not hold a key."""
+    """Reads the key that encrypts secrets. Raises ``FileNotFoundError``, and ``MobyError`` if the file does not hold a key."""
     key = path.read_bytes()
     if len(key) != _KEY_BYTES:
         raise MobyError(

@@ -88,7 +88,7 @@ class SecretStore:
             raise MobyError(f"secret {stored.name} cannot be decrypted: {error}; remove it and create it again") from None
 
     def remove(self, ident: str) -> None:
-        """Hold ``lock``. The blocks on disk are not overwritten: without the key they say nothing."""
+        """Removes a secret. The caller holds ``lock``. The blocks on disk are not overwritten: without the key they say nothing."""
         self._path(ident).unlink(missing_ok=True)
 
     def _ids(self) -> list[str]:

@@ -45,7 +45,7 @@ class Isolation(msgspec.Struct, kw_only=True):
 
     @property
     def user(self) -> int | None:
-        """The user namespace through which its files are seen; None if every id is what it is."""
+        """The user namespace through which its files are seen; None if ids are not mapped."""
         return None if is_identity(self.uids) and is_identity(self.gids) else self.joined["user"]
 
     @property

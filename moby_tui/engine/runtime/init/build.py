@@ -37,7 +37,7 @@ def version(machine: str) -> str:
 
 
 def build(machine: str, folder: Path) -> Path:
-    """Compiles; returns the program's path. Raises ``subprocess.CalledProcessError``."""
+    """Compiles the program; returns its path. Raises ``subprocess.CalledProcessError``."""
     target = folder / f"{machine}.elf"
     flags = [flag for flag in _FLAGS if machine == "x86_64" or flag != "-fcf-protection=none"]
     subprocess.run([compiler(machine), *flags, "-o", str(target), str(HERE / "init.c")], check=True)

@@ -348,6 +348,8 @@ class ContainerRecord(Struct, kw_only=True, omit_defaults=True):
     networking: NetworkingConfig | None = None
     mounts: list[MountPoint] = field(default_factory=list)
     anonymous_volumes: list[str] = field(default_factory=list)
+    #: the destinations of the mounts that it has by --volumes-from
+    inherited_mounts: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     @property

@@ -63,9 +63,10 @@ class SystemPage(PruningPage):
             self._fill()
 
     async def arrive(self, words: Sequence[str]) -> None:
-        """``disk``, ``prunes``, ``doctor`` or ``info``."""
+        """Shows the part that the word names: ``disk``, ``prunes``, ``doctor`` or ``info``."""
         if words[0] in ("disk", "prunes", "doctor", "info"):
-            self.action_tab(words[0])
+            # at the first visit the tabs turn to the first of them after the page has been mounted
+            self.call_after_refresh(self.action_tab, words[0])
 
     @property
     def _active(self) -> str:
@@ -79,9 +80,16 @@ class SystemPage(PruningPage):
         if shown:
             shown.first().focus()
 
+    def _refuse(self, reason: str) -> None:
+        """Says why there is nothing to see; in the table itself, if the part has one that is empty."""
+        tables = [table for table in self.query(f"#{self._active}-facts").results(FactsTable) if not table.has_facts]
+        for table in tables:
+            table.say(reason, "warn")
+        self.query_one("#detail").border_subtitle = "" if tables else Content(reason)
+
     @work(group="fill", exclusive=True)
     async def _fill(self) -> None:
-        """Asks the engine for what is seen."""
+        """Asks the engine for what the part on the screen shows, and draws it."""
         if not self.session.connection.up:
             return
         fill = {"disk": self._disk, "prunes": self._show_prunes, "doctor": self._doctor, "info": self._info}.get(self._active)
@@ -92,7 +100,7 @@ class SystemPage(PruningPage):
         try:
             await fill()
         except TROUBLE as error:
-            panel.border_subtitle = Content(text.clean(str(error)))
+            self._refuse(text.clean(str(error)))
             return
         panel.border_subtitle = ""
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class WiringPage(Page):
-    """The page's own actions say when a form is opened."""
+    """A page that opens the forms of networks and ports; its actions say when."""
 
     @cached_property
     def _wiring_forms(self) -> WiringForms:

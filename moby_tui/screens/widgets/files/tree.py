@@ -140,7 +140,7 @@ class FileTreeView(ScrollView, can_focus=True):
     def _heading(self, width: int) -> Strip:
         style = self.rich_style + self.get_component_rich_style("files--dim", partial=True)
         columns = self._shown_columns(width)
-        room = width - sum(size + 1 for _, size in columns)
+        room = max(width - sum(size + 1 for _, size in columns), 0)
         parts = [Segment(f"{'NAME':<{room}}", style)]
         for title, size in columns:
             shown = f"{title}↓" if title.lower() == self.tree_model.order else title
@@ -162,7 +162,7 @@ class FileTreeView(ScrollView, can_focus=True):
                 base += Style(bold=True)
         dim = base + self.get_component_rich_style("files--dim", partial=True)
         columns = self._shown_columns(width)
-        room = width - sum(size + 1 for _, size in columns)
+        room = max(width - sum(size + 1 for _, size in columns), 0)
         arrow = ("▾ " if row.opened else "▸ ") if entry.is_folder else "  "
         parts = [
             Segment(f"{entry.mark or ' '} ", base + self._mark_style(entry)),
@@ -175,7 +175,7 @@ class FileTreeView(ScrollView, can_focus=True):
             parts.append(Segment(f"  {row.note}", dim))
         name = Strip(parts).adjust_cell_length(room, base)
         if name.cell_length > room - 1 and sum(part.cell_length for part in parts) > room:
-            name = Strip([*name.crop(0, room - 1), Segment("…", dim)])
+            name = Strip([*name.crop(0, max(room - 1, 0)), Segment("…", dim)])
         cells = self._cells(entry)
         rest = [
             Segment(f" {cells[title]:>{size}}"[: size + 1] if title == "SIZE" else f" {cells[title]:<{size}}"[: size + 1], dim)

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 LOGIN = "login"
 DELETE = "delete"
 PIECE = 1 << 20
-#: aiohttp stops reading from a socket when it holds twice as many bytes, and hands them over in one piece.
-_READ_AHEAD = 256 << 10
+#: aiohttp stops reading from a socket when it holds twice as many bytes.
+_READ_AHEAD = 128 << 10
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 20.0
 #: The longest ``Retry-After`` that is waited for; a longer one fails the request.

@@ -29,6 +29,8 @@ _AT_ONCE = 3
 AHEAD = 4
 #: Bytes that a blob gathers before a thread writes them. Several blobs come at once: what each gathers is the memory that a pull takes.
 _WRITTEN_AT_ONCE = 512 << 10
+#: Smaller pieces are joined: a host may send them byte by byte.
+_SMALL = 16 << 10
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 
 
@@ -139,26 +141,38 @@ class Download:
         """Writes pieces of half a mebibyte, in a thread: a slow disk must not stop the event loop. What came before a break is kept."""
         from aiohttp import ClientError
 
-        piece = bytearray()
+        pieces: list[bytes | bytearray] = []
+        size = 0
         ingest = self._ingest
 
         async def flush() -> None:
-            nonlocal piece
-            full, piece = piece, bytearray()
-            await in_thread(ingest.write, full)
+            nonlocal pieces, size
+            full, pieces, size = pieces, [], 0
+            await in_thread(ingest.write, *full)
             self._progress(ingest.size)
 
         try:
             async for data in pace.body(response):
-                piece += data[skip:] if skip else data
+                wanted = data[skip:]
+                _gather(pieces, wanted)
+                size += len(wanted)
                 skip = max(0, skip - len(data))
-                if ingest.size + len(piece) > self._descriptor.size:
+                if ingest.size + size > self._descriptor.size:
                     raise InvalidArgument(
                         f"content {self._descriptor.digest} is larger than the {self._descriptor.size} bytes its manifest says"
                     )
-                if len(piece) >= _WRITTEN_AT_ONCE:
+                if size >= _WRITTEN_AT_ONCE:
                     await flush()
         except (ClientError, ConnectionError, asyncio.CancelledError, TimeoutError, Unavailable):
             await flush()
             raise
         await flush()
+
+
+def _gather(pieces: list[bytes | bytearray], data: bytes) -> None:
+    """Adds what has come to the pieces, or to the last one of them if that is small."""
+    last = pieces[-1] if pieces else b""
+    if isinstance(last, bytearray) and len(last) < _SMALL:
+        last += data
+    else:
+        pieces.append(bytearray(data) if len(data) < _SMALL else data)

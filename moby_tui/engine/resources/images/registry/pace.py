@@ -25,12 +25,14 @@ async def body(response: ClientResponse) -> AsyncIterator[bytes]:
     """
     patience, enough = limits.value(limits.PATIENCE), least()
     waited, came = 0.0, 0
-    pieces = response.content.iter_any()
+    # one by one as they were received: to join them would take as much memory again
+    pieces = response.content.iter_chunks()
     while True:
         begun = time.monotonic()
-        piece = await anext(pieces, None)
-        if piece is None:
+        chunk = await anext(pieces, None)
+        if chunk is None:
             return
+        piece = chunk[0]
         waited += time.monotonic() - begun
         came += len(piece)
         if waited >= patience:
@@ -40,4 +42,5 @@ async def body(response: ClientResponse) -> AsyncIterator[bytes]:
                     f"try again, or set {limits.LEAST_RATE[0]} to fewer bytes a second"
                 )
             waited, came = 0.0, 0
-        yield piece
+        if piece:  # the end of an HTTP chunk has none
+            yield piece

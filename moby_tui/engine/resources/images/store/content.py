@@ -121,18 +121,20 @@ class Ingest:
         while data := os.read(self._fd, _CHUNK):
             self._took(data)
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
+    def write(self, *pieces: bytes | bytearray | memoryview) -> None:
         """Appends; raises ``StorageFull``."""
-        view = memoryview(data)
         with refusals_told():
-            while view:
-                view = view[os.write(self._fd, view) :]
-        self._took(data)
+            for piece in pieces:
+                view = memoryview(piece)
+                while view:
+                    view = view[os.write(self._fd, view) :]
+        self._took(*pieces)
 
-    def _took(self, data: bytes | bytearray | memoryview) -> None:
-        self._hash.update(data)
+    def _took(self, *pieces: bytes | bytearray | memoryview) -> None:
+        for piece in pieces:
+            self._hash.update(piece)
         with self._changed:
-            self.size += len(data)
+            self.size += sum(map(len, pieces))
             self._changed.notify_all()
             if self._watcher:
                 self._watcher[0](self.size)

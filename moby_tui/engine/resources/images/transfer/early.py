@@ -97,10 +97,10 @@ class EarlyLayers:
         if early is None:
             return None
         try:
-            found = await asyncio.shield(early.unpacking)
+            digest = await asyncio.shield(early.unpacking)
         except (MobyError, OSError):
             return None
-        return early.folder / "layer" if found == diff_id else None
+        return early.folder / "layer" if digest == diff_id else None
 
 
 def _digests(name: str) -> Iterator[str]:

@@ -119,7 +119,7 @@ def give_subnets(
             subnet = pools.choose(version, source, [*used, *requested, *taken])
             config.append(IpamPool(subnet=str(subnet), is_chosen=True))
     for pool in config:
-        if not pool.gateway and not _has_no_gateway(network):
+        if not pool.gateway and not _has_no_gateway(network, pool):
             _choose_gateway(pool)
         if network.enable_ipv6 and network.driver == "bridge":
             _check_ipv6(pool)
@@ -127,8 +127,12 @@ def give_subnets(
     network.ipam.config = config
 
 
-def _has_no_gateway(network: NetworkRecord) -> bool:
-    return network.options.get("com.docker.network.bridge.gateway_mode_ipv4") == "isolated"
+def _has_no_gateway(network: NetworkRecord, pool: IpamPool) -> bool:
+    """True for a subnet in which only containers have addresses."""
+    if network.driver != "bridge":
+        return network.internal
+    version = ipaddress.ip_network(pool.subnet, strict=False).version
+    return network.options.get(f"com.docker.network.bridge.gateway_mode_ipv{version}") == "isolated"
 
 
 def _check_ipv6(pool: IpamPool) -> None:
@@ -209,6 +213,8 @@ def _block(text: str, kind: str) -> tuple[Subnet | None, str]:
         block = None
     if block is None or not re.fullmatch(_PREFIX_LENGTH, text.partition("/")[2]):
         return None, f"invalid {kind} {text}: invalid CIDR block notation"
+    if isinstance(block.network_address, ipaddress.IPv6Address) and block.network_address.ipv4_mapped:
+        return None, f"invalid {kind} {text}: an IPv4 block written as IPv6; write it as IPv4"
     if str(block.network_address) != str(ipaddress.ip_interface(text).ip):
         return block, f"invalid {kind} {text}: it should be {block}"
     return block, ""

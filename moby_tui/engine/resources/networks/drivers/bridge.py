@@ -219,9 +219,14 @@ class BridgeDriver:
         mac = b"\x02\x42" + own[0].ip.packed[-4:] if own else b"\x02\x42" + os.urandom(4)
         mtu = options.mtu or min([_ETHERNET_MTU, *host.sizes_to_the_world()])
         with open_socket(NETLINK_ROUTE) as link:
-            with _ignoring(errno.EEXIST):
-                request(link, rtnetlink.new_bridge(options.interface, mac, mtu))
+            is_new = True
+            try:
+                request(link, rtnetlink.new_bridge(options.interface, mac))
+            except FileExistsError:
+                is_new = False
             index = socket.if_nametoindex(options.interface)
+            if is_new:
+                request(link, rtnetlink.set_mtu(index, mtu))
             has_ipv6 = any(address.version == 6 for address in own)
             write_sysctl(f"ipv6/conf/{options.interface}/disable_ipv6", "0" if has_ipv6 else "1")
             write_sysctl(f"ipv4/conf/{options.interface}/route_localnet", "1")

@@ -17,6 +17,8 @@ from moby_tui.engine.resources.networks.names.zone import Address, Entry
 _TTL = 600
 #: The bytes of a datagram if the question has no larger size (RFC 1035), and the most that is sent.
 _PLAIN, _LARGEST = 512, 4096
+#: The types of records that are answered for a container's name.
+_ANSWERED = ("A", "AAAA", "MX", "SRV")
 _REVERSE = {".in-addr.arpa": 4, ".ip6.arpa": 6}
 
 
@@ -36,7 +38,8 @@ def parse(data: bytes) -> DNSRecord:
 
 
 def answer(question: DNSRecord, entries: Sequence[Entry], own: Sequence[Entry] = ()) -> DNSRecord | None:
-    """The answer from the names on the networks; None for a name that they do not have, which other name servers are asked for.
+    """The answer from the names on the networks; None for a name that they do not have, and for a type of record that no container can have:
+    other name servers are asked then.
 
     ``entries`` are those of all containers on the networks of the container that asks, ``own`` those of that container itself: its links are
     names for it alone.
@@ -45,6 +48,8 @@ def answer(question: DNSRecord, entries: Sequence[Entry], own: Sequence[Entry] =
     kind = QTYPE.get(question.q.qtype)
     if kind == "PTR":
         return _reverse(question, name, entries)
+    if kind not in _ANSWERED:
+        return None
     addresses = _linked(name, entries, own) or _addresses(name, entries, own)
     if not addresses:
         return None

@@ -14,9 +14,9 @@ MASKS, PROCFS = "masks", "procfs"
 
 
 def make_ahead(files: FileSystemPlan, devices: Devices, spec: Configuration) -> dict[str, Slot]:
-    """Made by the host's root, for the container's.
+    """Makes the mounts that only the host's root may make, before the process enters the container's user namespace.
 
-    The detached trees, by destination; those of the masks and of a procfs to write through are ``MASKS`` and ``PROCFS``.
+    Returns the detached trees, by destination; those of the masks and of a procfs to write through are ``MASKS`` and ``PROCFS``.
     """
     linux = spec.linux
     devices.give_to(linux.uid_mappings, linux.gid_mappings)

@@ -80,7 +80,7 @@ class Devices:
                 self._add_one(tree, path.removeprefix("/dev/"), device)
 
     def add_staged(self, devices: list[Device]) -> None:
-        """More nodes in the ``/dev`` that stands on the stage."""
+        """Adds nodes to the ``/dev`` that stands on the stage."""
         if devices:
             tree = self._program.open_slot()
             self._program.add(

@@ -91,7 +91,10 @@ def _open_image(layers: list[str], subpath: str, user_namespace: int, maps: Maps
 
 
 def _clone_part(tree: int, point: str, subpath: str) -> int:
-    """Only what is attached can be copied (before Linux 6.15), so it is, where nobody sees it."""
+    """A detached copy of a part of ``tree``, as a descriptor. Raises as ``_open_part``, and ``OSError``.
+
+    Before Linux 6.15 only an attached mount can be copied, so ``tree`` is attached at ``point`` in this process's own mount namespace.
+    """
     kernel.move_mount(tree, "", kernel.AT_FDCWD, point, kernel.MOVE_MOUNT_F_EMPTY_PATH)
     top = os.open(point, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     part = -1

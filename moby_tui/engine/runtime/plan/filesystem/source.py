@@ -87,9 +87,8 @@ def open_bind_source(
 ) -> tuple[int, bool]:
     """A detached copy of what lies at ``source`` on the host, ready to be attached, and whether it is a directory.
 
-    Where ``source`` is empty it is a copy of what ``directory`` is open for.
-
-    Made before the clone: host paths cannot be reached later. With option ``idmap`` its owners are seen through the map of
+    ``source`` is relative to the descriptor ``directory``; if it is empty, ``directory`` itself is copied. The monitor calls this before it
+    clones the first process, which cannot reach paths of the host any more. With the option ``idmap`` owners are mapped by
     ``user_namespace``. Raises ``OSError``.
     """
     flags = mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | (mounts.AT_RECURSIVE if options.recursive_bind else 0)

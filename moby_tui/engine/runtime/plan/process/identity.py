@@ -86,7 +86,10 @@ def set_apparmor(program: Program, proc: int | ctypes.c_int, profile: str) -> No
 
 
 def enter_profile(program: Program, profile: str) -> None:
-    """The same through the host's own /proc, while that is in reach: what is set for execve is handed on to children."""
+    """Sets the AppArmor profile for execve, as ``set_apparmor`` does, through the host's /proc while that is in reach.
+
+    Children of the process inherit the setting.
+    """
     if profile:
         proc = program.open_slot()
         program.add("open /proc", calls.openat, mounts.AT_FDCWD, b"/proc", os.O_PATH | os.O_CLOEXEC, 0, out=proc)
