@@ -148,3 +148,23 @@ def test_agents_at_the_command_line(
         cli("build", "--no-cache", "--ssh", option, str(tmp_path / "context"), env=environment)
     done = cli("build", "--ssh", "default", str(tmp_path / "context"), env={"SSH_AUTH_SOCK": ""}, check=False)
     assert done.returncode == 1 and "no agent is running" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "message"),
+    [
+        ("cache", "mode=9x", "invalid value '9x' of mode in --mount"),
+        ("cache", "mode=", "invalid value '' of mode in --mount"),
+        ("cache", "uid=-1", "invalid value '-1' of uid in --mount"),
+        ("cache", "gid=4294967296", "invalid value '4294967296' of gid in --mount"),
+        ("tmpfs", "size=xx", "invalid size 'xx' of a tmpfs mount"),
+    ],
+)
+async def test_a_wrong_number_of_a_mount_is_told_also_if_the_step_was_made_before(
+    engine: Engine, kind: str, wrong: str, message: str
+) -> None:
+    """The cache's key has neither: an owner and a mode are those of a folder that is made once."""
+    text = f"FROM busybox\nRUN --mount=type={kind},target=/c{{}} true\n"
+    await build(engine, text.format(""))
+    with pytest.raises(InvalidArgument, match=message):
+        await build(engine, text.format(f",{wrong}"))

@@ -48,6 +48,9 @@ _ALIASES = {"src": "source", "dst": "target", "destination": "target", "ro": "re
 _BOOLEAN = {"readonly", "required", "rw"}
 _SWITCH = {"true": "true", "1": "true", "t": "true", "false": "false", "0": "false", "f": "false"}
 _SHARING = ("shared", "private", "locked")
+#: The bases of numbers, and the greatest.
+_NUMBERS = {"mode": 8, "uid": 10, "gid": 10}
+_GREATEST = 2**32 - 1
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -69,11 +72,8 @@ class RunMount:
     def flag(self, name: str, default: str = "false") -> bool:
         return self.options.get(name, default) == "true"
 
-    def number(self, name: str, default: int, base: int = 10) -> int:
-        try:
-            return int(self.options.get(name, ""), base) if name in self.options else default
-        except ValueError:
-            raise InvalidArgument(f"invalid value {self.options[name][:40]!r} of {name} in --mount") from None
+    def number(self, name: str, default: int) -> int:
+        return int(self.options[name], _NUMBERS[name]) if name in self.options else default
 
 
 def read(text: str, working_dir: str) -> RunMount:
@@ -89,6 +89,8 @@ def read(text: str, working_dir: str) -> RunMount:
             if options[name].lower() not in _SWITCH:
                 raise InvalidArgument(f"invalid value {value[:40]!r} of {name} in --mount: it is true or false")
             options[name] = _SWITCH[options[name].lower()]
+        if name in _NUMBERS:
+            _check_number(name, value)
         if name == "readonly":
             options["rw"] = "false" if options.pop(name) == "true" else "true"
     kind = options.pop("type", "bind")
@@ -97,7 +99,16 @@ def read(text: str, working_dir: str) -> RunMount:
     for name in options:
         if name not in _KINDS[kind]:
             raise InvalidArgument(f"unexpected key {name[:40]!r} in --mount=type={kind}{nearest(name, list(_KINDS[kind]))}")
-    return RunMount(kind, _completed(kind, options, working_dir))
+    mount = RunMount(kind, _completed(kind, options, working_dir))
+    _size(mount)
+    return mount
+
+
+def _check_number(name: str, text: str) -> None:
+    """Raises ``InvalidArgument``. It comes before the cache is asked: a step that is wrong is none that was made already."""
+    digits = "01234567" if _NUMBERS[name] == 8 else "0123456789"
+    if not text or text.strip(digits) or int(text, _NUMBERS[name]) > _GREATEST:
+        raise InvalidArgument(f"invalid value {text[:40]!r} of {name} in --mount")
 
 
 def _completed(kind: str, options: dict[str, str], working_dir: str) -> dict[str, str]:
@@ -176,7 +187,7 @@ async def named(shop: Workshop, wanted: list[RunMount], scripts: list[Document])
                 operations.Given(
                     ident=mount.options.get("id", ""),
                     target=mount.target,
-                    mode=mount.number("mode", 0o600 if is_agent else 0o400, 8),
+                    mode=mount.number("mode", 0o600 if is_agent else 0o400),
                     uid=mount.number("uid", 0),
                     gid=mount.number("gid", 0),
                     is_optional=not mount.flag("required"),
@@ -233,7 +244,7 @@ async def _add_secret(stack: AsyncExitStack, shop: Workshop, mount: RunMount, re
         result.environment.append(f"{name}={secret.decode('utf-8', 'surrogateescape')}")
     if mount.target:
         owner = mount.number("uid", 0), mount.number("gid", 0)
-        tree = _file(stack, shop.private, secret, mount.number("mode", 0o400, 8), *owner)
+        tree = _file(stack, shop.private, secret, mount.number("mode", 0o400), *owner)
         result.trees[mount.target] = _closing(stack, tree)
 
 
@@ -245,7 +256,7 @@ async def _add_agent(stack: AsyncExitStack, shop: Workshop, mount: RunMount, res
             raise NotFound(f"ssh agent {ident}: not found; forward it with --ssh {ident}")
         return
     owner = mount.number("uid", 0), mount.number("gid", 0)
-    socket = await stack.enter_async_context(agents.forwarded(agent, shop.private, mount.number("mode", 0o600, 8), owner))
+    socket = await stack.enter_async_context(agents.forwarded(agent, shop.private, mount.number("mode", 0o600), owner))
     others = sum(target.startswith(_AGENT) for target in result.trees)
     target = mount.target or f"{_AGENT}{others}"
     result.trees[target] = _closing(
@@ -361,7 +372,7 @@ def _fill(content: Path, mount: RunMount, base: int | None) -> None:
             with trees.closing(os.open(new, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as target:
                 copying.copy(base, [mount.source], target, b"/", copying.Attributes())
         os.chown(new, mount.number("uid", 0), mount.number("gid", 0))
-        new.chmod(mount.number("mode", 0o755, 8))
+        new.chmod(mount.number("mode", 0o755))
         new.rename(content)
     except BaseException as error:
         trees.remove(new)
@@ -370,7 +381,7 @@ def _fill(content: Path, mount: RunMount, base: int | None) -> None:
 
 
 def _size(mount: RunMount) -> int:
-    """The size of a tmpfs in bytes; 0 if none is given."""
+    """The size of a tmpfs in bytes; 0 if none is given. Raises ``InvalidArgument``."""
     text = mount.options.get("size", "").lower()
     number, unit = text.rstrip("bkmg"), text[len(text.rstrip("bkmg")) :]
     if text and (not number.isdecimal() or unit.removesuffix("b") not in _UNITS):
