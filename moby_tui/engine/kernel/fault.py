@@ -61,24 +61,21 @@ def _act(plan: dict[str, object]) -> None:
 
 
 def _kill(victim: object) -> None:
-    """Leaves ``<file>.killed`` before this process is killed itself, if it is: a process that a test begins behind that is none of them."""
+    """Leaves ``<file>.killed`` before the first is killed: with its launcher this process may end too, and leave nothing.
+
+    A process that a test begins behind that is none of those to kill.
+    """
     import signal
 
     own = os.getpid()
     pids = [own] if victim is None else [victim] if isinstance(victim, int) else _stopped(str(victim))
+    with open(f"{_file}.killed", "w"):
+        pass
     for pid in [*(pid for pid in pids if pid != own), *({own} & {*pids})]:
-        if pid == own:
-            _tell_killed()
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             continue
-    _tell_killed()
-
-
-def _tell_killed() -> None:
-    with open(f"{_file}.killed", "w"):
-        pass
 
 
 def _stopped(name: str) -> list[int]:
