@@ -280,7 +280,7 @@ def _instruction(line: _Line, escape: str) -> Instruction:
         # the flags belong to the trigger
         value = "\n".join([value, *(document.raw.removesuffix("\n") for document in documents)])
         documents = []
-    text = f"{name} {rest}"
+    text = f"{name}{line.text[len(word) :]}"
     return Instruction(line.start, name, value, text, flags, repeated, documents, word, line.comment, line.empty, line.end)
 
 
