@@ -120,7 +120,7 @@ def test_triggers() -> None:
     read = parse_trigger(7, trigger.value)
     assert (read.line, read.name, read.value, read.documents[0].text) == (7, "RUN", "<<E && b", "x\n")
     for text, said in (
-        ("ONBUILD RUN x", "cannot be chained"),
+        ("ONBUILD RUN x", "Chaining ONBUILD"),
         ("FROM a", "FROM isn't allowed as an ONBUILD trigger"),
         ("maintainer a", "MAINTAINER isn't allowed as an ONBUILD trigger"),
         ("RUN a\nRUN b", "one instruction"),

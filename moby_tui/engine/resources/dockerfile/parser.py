@@ -132,7 +132,7 @@ def parse_trigger(line: int, text: str, escape: str = "\\") -> Instruction:
         raise wrong(line, "ONBUILD requires one instruction")
     instruction = replace(_instruction(replace(lines[0], start=line), escape), line=line)
     if instruction.name == "ONBUILD":
-        raise wrong(line, "ONBUILD isn't allowed as an ONBUILD trigger: it cannot be chained")
+        raise wrong(line, "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")
     if instruction.name in ("FROM", "MAINTAINER"):
         raise wrong(line, f"{instruction.name} isn't allowed as an ONBUILD trigger")
     return instruction

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from moby_tui.engine.resources.builder.checks import directive, writing
 from moby_tui.engine.resources.builder.checks.finding import Finding
 from moby_tui.engine.resources.builder.checks.scope import Scopes
+from moby_tui.engine.resources.builder.graph import literals
 from moby_tui.engine.resources.builder.graph import outline as outlines
 from moby_tui.engine.resources.builder.graph.stage import PROXIES, Stage
 from moby_tui.engine.resources.builder.graph.stages import (
@@ -28,8 +29,8 @@ from moby_tui.engine.resources.builder.graph.workshop import Workshop
 from moby_tui.engine.resources.builder.image import DEFAULT_PATH, BuiltImage
 from moby_tui.engine.resources.builder.narration import Place
 from moby_tui.engine.resources.builder.step import StepFailed
-from moby_tui.engine.resources.dockerfile import shell_words
-from moby_tui.engine.resources.dockerfile.parser import Instruction, nearest, parse, parse_trigger, wrong
+from moby_tui.engine.resources.dockerfile import forms, shell_words
+from moby_tui.engine.resources.dockerfile.parser import Dockerfile, Instruction, nearest, parse, parse_trigger, wrong
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.store.content import digest_of
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
@@ -61,6 +62,7 @@ class Build:
     def __init__(self, text: bytes, request: BuildOptions) -> None:
         """Raises ``InvalidArgument`` with the line that is wrong."""
         self.dockerfile = parse(text)
+        _check_forms(self.dockerfile)
         self._request = request
         self._before: list[Instruction] = []
         self._stages: list[list[Instruction]] = []
@@ -163,6 +165,8 @@ class Build:
         self._names = ["" if name and shop.named.find(name) else name for name in self._names]
         wanted = needed(self._names, self._stages, target, outer, shop.escape)
         self._count(wanted)
+        if not self._request.classic:
+            self._check_literals(wanted, shop)
         for number, instruction in enumerate(self._before, 1):
             self._announce(shop, number, _written(instruction))
         await self._run_stages(shop, wanted, outer)
@@ -174,6 +178,11 @@ class Build:
         if unused := sorted(self._request.build_args.keys() - self._consumed - UNTOLD):
             shop.say(f"[Warning] One or more build-args [{' '.join(unused)}] were not consumed\n")
         return stage.image
+
+    def _check_literals(self, wanted: list[int], shop: Workshop) -> None:
+        for instruction in (each for number in wanted for each in self._stages[number]):
+            with _with_line(instruction):
+                literals.check(instruction, shop.escape, shop.allowed)
 
     async def _run_stages(self, shop: Workshop, wanted: list[int], outer: dict[str, str]) -> None:
         """Runs stages in parallel; each waits for those that it needs. Output comes in order. Raises the error of the first that fails."""
@@ -286,7 +295,7 @@ class Build:
         ):
             image = await _base(shop, first, outer)
             below = find(self._names, _base_name(first, outer, shop.escape), shop.position)
-        triggers = self._triggers[shop.position] = [parse_trigger(first.line, text) for text in image.execution.on_build or ()]
+        triggers = self._triggers[shop.position] = _triggers(image, first, shop.escape)
         prepared = _prepared_base(image)
         if (names := shop.cache.names.get(image.key)) is not None:
             shop.cache.names[prepared.key] = names
@@ -383,6 +392,32 @@ def _platform_arguments(target: oci.Platform) -> dict[str, str]:
             ("VARIANT", platform.variant),
         )
     }
+
+
+def _triggers(image: BuiltImage, first: Instruction, escape: str) -> list[Instruction]:
+    """The ONBUILD instructions of the base image. Raises ``InvalidArgument`` before one of them is carried out."""
+    triggers = [parse_trigger(first.line, text) for text in image.execution.on_build or ()]
+    with _with_line(first):
+        for trigger in triggers:
+            forms.check_syntax(trigger, escape)
+            forms.check(trigger, escape)
+    return triggers
+
+
+def _check_forms(dockerfile: Dockerfile) -> None:
+    """Raises ``InvalidArgument``; what is found after the text was read has the words "parse error", as in Docker."""
+    for instruction in dockerfile.instructions:
+        with _with_line(instruction):
+            forms.check_syntax(instruction, dockerfile.escape)
+    for instruction in dockerfile.instructions:
+        try:
+            forms.check(instruction, dockerfile.escape)
+        except InvalidArgument as error:
+            if error.line:
+                raise
+            unreadable = wrong(instruction.line, error.message)
+            unreadable.end = instruction.end
+            raise unreadable from error
 
 
 def _check_numbers(stages: list[list[Instruction]]) -> None:
