@@ -100,3 +100,17 @@ async def test_no_health_check_takes_flags(engine: Engine, busybox: str) -> None
     await build(engine, "FROM busybox\nHEALTHCHECK --interval=x NONE\n", tags=["t"])
     health = (await engine.images.inspect("t")).config.healthcheck
     assert health is not None and health.test == ["NONE"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "line"),
+    [
+        ("# escape=`\n# escape=`\n", "only one escape parser directive can be used", 2),
+        ("# escape=`\n# check=skip=all\n# check=skip=all\n", "only one check parser directive can be used", 3),
+        ("# escape=x\n", "invalid escape token 'x' does not match ` or \\", 1),
+    ],
+)
+async def test_a_wrong_directive_is_told_at_its_line(engine: Engine, text: str, expected: str, line: int) -> None:
+    error, _ = await refused(engine, f"{text}FROM busybox\n")
+    assert (error.buildkit, error.line) == (expected, line)
+    assert error.message == f"{expected} (Dockerfile line {line})"

@@ -60,9 +60,9 @@ def test_lines(text: str, expected: list[tuple[int, str, str]]) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("# escape=\\\n# escape=\\\nFROM a", "line 2: only one escape parser directive"),
-        ("# syntax=docker/dockerfile:1\n# SYNTAX=docker/dockerfile:1\n", "line 2: only one syntax parser directive"),
-        ("# escape=x", "line 1: invalid escape token"),
+        ("# escape=\\\n# escape=\\\nFROM a", r"only one escape parser directive .*line 2"),
+        ("# syntax=docker/dockerfile:1\n# SYNTAX=docker/dockerfile:1\n", r"only one syntax parser directive .*line 2"),
+        ("# escape=x", r"invalid escape token .*line 1"),
         ("FROM a\n" + "RUN b\n" * 5000, "line 5001: more than 5000 instructions"),
         ("# syntax=ghcr.io/x/y\nFROM a", "syntax ghcr.io/x/y .* is not implemented yet"),
         ("FROM a\nRUN \\\n\\\n", "line 2: RUN requires at least one argument"),

@@ -188,13 +188,20 @@ def _directives(lines: list[str]) -> dict[str, str]:
         if directive is None or (name := directive[1].lower()) not in ("escape", "syntax", "check"):
             break
         if name in directives:
-            raise wrong(number, f"only one {name} parser directive can be used")
+            raise _wrong_directive(number, f"only one {name} parser directive can be used")
         directives[name] = directive[2]
         if name == "escape" and directive[2] not in ("\\", "`"):
-            raise wrong(number, f"invalid escape token '{directive[2][:20]}'; it must be \\ or `")
+            raise _wrong_directive(number, f"invalid escape token '{directive[2][:20]}' does not match ` or \\")
         if name == "syntax" and not is_our_frontend(directive[2]):
             raise NotImplementedYet(f"syntax {directive[2][:80]} (Dockerfile line {number})")
     return directives
+
+
+def _wrong_directive(line: int, message: str) -> InvalidArgument:
+    """An error of a directive, which Docker gives without the words "parse error"."""
+    error = InvalidArgument(f"{message} (Dockerfile line {line})")
+    error.line, error.buildkit = line, message
+    return error
 
 
 def _logical_lines(lines: list[str], escape: str) -> list[_Line]:
