@@ -86,3 +86,16 @@ async def test_an_image_from_elsewhere_is_a_cache_by_its_history(socket_path: Pa
     assert await run(engine, "again", ["sh", "-c", "ls /ba? /a; echo $FOO"]) == (0, "/a\n/bax\n/baz\nbar\n")
     changed = STEPS.replace("touch baz", "touch other")
     assert await count_cached(socket_path, "first", text=changed) == 1
+
+
+async def test_triggers_run_before_the_id_of_their_base(socket_path: Path, engine: Engine) -> None:
+    """As dockerd 28.5.2 does: no step and no id of their own. The name of an instruction is shown as it is written."""
+    await built(socket_path, "FROM busybox\nONBUILD RUN   echo ran\nONBUILD ENV A=b\n", "t=base")
+    text = "from   base\nrun   echo own\n"
+    for between in (["ran\n"], []):
+        lines = [line for line in streams(await built(socket_path, text)) if not line.startswith((" ---> R", " ---> Using"))]
+        first, executing, *told = [f"{line.strip()}\n" for line in lines if line.strip()]
+        assert [first, executing] == ["Step 1/2 : from   base\n", "# Executing 2 build triggers\n"]
+        assert told[: len(between)] == between
+        base, second, *_ = told[len(between) :]
+        assert base.startswith("---> ") and second == "Step 2/2 : run   echo own\n"

@@ -123,7 +123,7 @@ async def test_temporary_memory_and_no_network(engine: Engine) -> None:
     await build(engine, text, tags=["t"])
     _, out = await run(engine, "t", ["cat", "/size", "/links"])
     assert "1024" in out.splitlines()[0] and out.splitlines()[1] == "0"
-    with pytest.raises(InvalidArgument, match=r"unsupported network mode 'nown' \(did you mean none\?\)"):
+    with pytest.raises(InvalidArgument, match=r'line 2: invalid network mode "nown" \(did you mean none\?\)'):
         await build(engine, "FROM busybox\nRUN --network=nown true\n")
 
 
@@ -191,7 +191,7 @@ async def test_triggers_run_in_the_next_build_and_only_there(engine: Engine) -> 
     assert (await run(engine, "t", ["cat", "/b"]))[1] == "word yes\n"
     assert not (await engine.images.inspect("t")).config.on_build
     for wrong in ("FROM x", "ONBUILD RUN true", "MAINTAINER me", "NONSENSE"):
-        with pytest.raises(InvalidArgument, match=r"isn't allowed as an ONBUILD trigger|unknown instruction"):
+        with pytest.raises(InvalidArgument, match=r"Chaining|isn't allowed as an ONBUILD trigger|unknown instruction"):
             await build(engine, f"FROM busybox\nONBUILD {wrong}\n")
 
 
@@ -215,9 +215,9 @@ async def test_health_checks(engine: Engine) -> None:
         ("NONE x", "takes no arguments"),
         ("RUN x", "try CMD"),
         ("CMD", "Missing command"),
-        ("--interval=1 CMD x", "invalid duration"),
+        ("--interval=1 CMD x", "missing unit in duration"),
         ("--interval=1us CMD x", "less than 1ms"),
-        ("--retries=x CMD x", "number of retries"),
+        ("--retries=x CMD x", "is a number"),
     ],
 )
 async def test_health_checks_that_cannot_be(engine: Engine, text: str, said: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import partial
 
 import pytest
 
@@ -112,3 +113,40 @@ async def test_where_a_dockerfile_is_wrong(engine: Engine, busybox: str, text: s
     assert error is not None
     assert plan_of(found).source == text.encode()
     assert [line.fault.lines for line in found if line.fault] == [lines]
+
+
+TRIGGERS = "FROM busybox\nONBUILD COPY a /a\nONBUILD ENV A=b\nonbuild   run   echo ran $A\nONBUILD RUN   echo ran $A\nONBUILD WORKDIR /w\n"
+
+
+async def test_each_trigger_is_a_step(engine: Engine, busybox: str) -> None:
+    """The names are those of dockerd 28.5.2: a trigger without a step of its own counts in the total, but not before FROM is done."""
+    await build(engine, TRIGGERS, tags=["base"])
+    build_of = partial(Build, engine, "FROM base\nRUN echo own\n", {"a": b""})
+    lines, error = await told(build_of(live=True).lines())
+    assert error is None
+    steps = {line.step.id: line.step for line in lines if line.step and line.step.state == "begun" and line.step.lines != (0, 0)}
+    assert [(step.name, step.lines) for step in steps.values()] == [
+        ("[1/2] FROM docker.io/library/base:latest", (1, 1)),
+        ("[2/7] ONBUILD COPY a /a", (1, 1)),
+        ("[3/7] ONBUILD RUN   echo ran b", (1, 1)),
+        ("[4/7] ONBUILD RUN   echo ran b", (1, 1)),
+        ("[5/7] ONBUILD WORKDIR /w", (1, 1)),
+        ("[6/7] RUN echo own", (2, 2)),
+    ]
+    output = [(line.stream, steps[line.step.id].name) for line in lines if line.stream and line.step and line.step.id in steps]
+    assert [text for text, name in output if "ONBUILD RUN" in name] == ["ran b\n", "ran b\n"]
+    cached, _ = await told(build_of(live=True).lines())
+    assert sum(line.step.state == "cached" for line in cached if line.step) == 5
+
+
+async def test_a_trigger_that_fails(engine: Engine, busybox: str) -> None:
+    await build(engine, "FROM busybox AS z\nONBUILD RUN exit 4\n", tags=["base"])
+    for text, name in (
+        ("FROM base\nRUN true\n", "[2/3] ONBUILD RUN exit 4"),
+        ("FROM busybox AS z\nONBUILD RUN exit 4\nFROM z AS y\nRUN true\n", "[y 1/2] ONBUILD RUN exit 4"),
+    ):
+        lines, error = await told(Build(engine, text, {}, live=True).lines())
+        assert error is not None
+        (failed,) = [line.step for line in lines if line.step and line.step.state == "failed"]
+        assert next(line.step.name for line in lines if line.step and line.step.id == failed.id) == name
+        assert [line.fault.lines for line in lines if line.fault] == [(1, 1) if name[1] == "2" else (3, 3)]

@@ -127,12 +127,12 @@ async def test_rights_and_networks_are_asked_for(engine: Engine) -> None:
     assert capabilities[0] < capabilities[1]
     host = await build(engine, "FROM busybox\nRUN --network=host ls /sys/class/net; true\n", allow=["network.host"])
     assert host.id
-    for line, kind, said in (
-        ("--security=insecure true", Forbidden, "build with --allow security.insecure"),
-        ("--network=host true", Forbidden, "build with --allow network.host"),
-        ("--security=insecur true", InvalidArgument, r"did you mean insecure\?"),
+    for line, kind, expected in (
+        ("--security=insecure true", Forbidden, r"build with --allow security.insecure.*\(Dockerfile line 2\)"),
+        ("--network=host true", Forbidden, r"build with --allow network.host.*\(Dockerfile line 2\)"),
+        ("--security=insecur true", InvalidArgument, r"line 2: .*did you mean insecure\?"),
     ):
-        with pytest.raises(kind, match=rf"{said}.*\(Dockerfile line 2\)"):
+        with pytest.raises(kind, match=expected):
             await build(engine, f"FROM busybox\nRUN {line}\n")
     with pytest.raises(InvalidArgument, match=r"unknown entitlement 'network.hots' \(did you mean network.host\?\)"):
         await build(engine, "FROM busybox\n", allow=["network.hots"])

@@ -45,7 +45,7 @@ def test_what_changes_make(changes: list[str], expected: dict[str, Any]) -> None
         ("VOLUME []", "VOLUME requires at least one argument"),
         ("STOPSIGNAL foo", "invalid signal: foo"),
         ("ONBUILD FROM x", "FROM isn't allowed as an ONBUILD trigger"),
-        ("ONBUILD ONBUILD RUN x", "ONBUILD isn't allowed as an ONBUILD trigger"),
+        ("ONBUILD ONBUILD RUN x", "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"),
         ("HEALTHCHECK CMD", "Missing command after HEALTHCHECK CMD"),
         ("ENV", "ENV requires at least one argument"),
         ("ENV A=\udcff", "not UTF-8"),

@@ -60,9 +60,9 @@ def test_lines(text: str, expected: list[tuple[int, str, str]]) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("# escape=\\\n# escape=\\\nFROM a", "line 2: only one escape parser directive"),
-        ("# syntax=docker/dockerfile:1\n# SYNTAX=docker/dockerfile:1\n", "line 2: only one syntax parser directive"),
-        ("# escape=x", "line 1: invalid escape token"),
+        ("# escape=\\\n# escape=\\\nFROM a", r"only one escape parser directive .*line 2"),
+        ("# syntax=docker/dockerfile:1\n# SYNTAX=docker/dockerfile:1\n", r"only one syntax parser directive .*line 2"),
+        ("# escape=x", r"invalid escape token .*line 1"),
         ("FROM a\n" + "RUN b\n" * 5000, "line 5001: more than 5000 instructions"),
         ("# syntax=ghcr.io/x/y\nFROM a", "syntax ghcr.io/x/y .* is not implemented yet"),
         ("FROM a\nRUN \\\n\\\n", "line 2: RUN requires at least one argument"),
@@ -120,7 +120,7 @@ def test_triggers() -> None:
     read = parse_trigger(7, trigger.value)
     assert (read.line, read.name, read.value, read.documents[0].text) == (7, "RUN", "<<E && b", "x\n")
     for text, said in (
-        ("ONBUILD RUN x", "cannot be chained"),
+        ("ONBUILD RUN x", "Chaining ONBUILD"),
         ("FROM a", "FROM isn't allowed as an ONBUILD trigger"),
         ("maintainer a", "MAINTAINER isn't allowed as an ONBUILD trigger"),
         ("RUN a\nRUN b", "one instruction"),

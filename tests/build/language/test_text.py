@@ -32,7 +32,7 @@ def test_lines() -> None:
 def test_directives() -> None:
     assert values("# syntax=docker/dockerfile:1\n# escape=`\nRUN a `\nb\\\n") == [(3, "RUN", "a b\\")]
     assert values("# a comment ends them\n# escape=`\nRUN a \\\nb\n") == [(3, "RUN", "a b")]
-    with pytest.raises(InvalidArgument, match="line 1: invalid escape token"):
+    with pytest.raises(InvalidArgument, match=r"invalid escape token .*line 1"):
         parse(b"# escape=x\n")
     with pytest.raises(NotImplementedYet, match="syntax example/frontend"):
         parse(b"# syntax=example/frontend\nFROM a\n")

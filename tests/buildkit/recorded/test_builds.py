@@ -17,11 +17,11 @@ from moby_tui.schema.container import ContainerCreate, HostConfig
 
 #: Fields of cases in which this engine means to answer otherwise, and why.
 OTHERWISE = {
-    ("a mount of no kind", "steps"): "a mount is read when its step begins",
-    ("a port out of range", "steps"): "a port is read when its step begins",
-    ("a signal that is none", "steps"): "a signal is read when its step begins",
+    ("a mount of no kind", "steps"): "values are read before the base image is looked for",
+    ("a port out of range", "steps"): "the same",
+    ("a signal that is none", "steps"): "the same",
     ("checks that fail the build", "steps"): "the checks come before the base image is looked for",
-    ("the host's network without leave", "steps"): "what a step may do is looked at when it begins",
+    ("the host's network without leave", "steps"): "what a step may do is looked at before the base image is looked for",
     ("the host's network without leave", "error"): "the same; and it says what to do",
     ("a stage of itself", "steps"): "a named context has its own name in FROM",
     ("a stage of itself", "error"): "another client of registries has other words",
@@ -41,7 +41,7 @@ OTHERWISE = {
     ("an ignore file that is a folder", "configuration"): "the same",
     ("an ignore file that is a folder", "files"): "the same",
     ("a wrong pattern in the ignore file", "error"): "the pattern is named",
-    ("a mount on the root", "steps"): "a mount is read when its step begins",
+    ("a mount on the root", "steps"): "values are read before the base image is looked for",
     ("variables without an end", "steps"): "a variable is read when its step begins",
     ("variables without an end", "error"): "it says how to write it",
     ("a base without a name", "steps"): "the base's name is read after the ignore file",

@@ -13,6 +13,7 @@ from moby_tui.schema.container import HealthConfig
 
 _PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
+_WITHOUT_UNIT = re.compile(r"\d*\.?\d*[1-9]\d*\.?\d*")
 _NANOSECONDS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 _HOST_PORT = re.compile(r"\d{1,5}(?:-\d{1,5})?")
 
@@ -45,23 +46,75 @@ def command(value: str, shell: list[str]) -> list[str]:
     return [*shell, value] if items is None else items
 
 
+def shell(value: str) -> list[str]:
+    """The list of SHELL. Raises ``InvalidArgument``."""
+    items = listed(value)
+    if items is None:
+        raise InvalidArgument('SHELL requires the arguments to be in JSON form; write it as ["/bin/sh", "-c"]')
+    if not items:
+        raise InvalidArgument("SHELL requires at least one argument")
+    return items
+
+
+def volumes(value: str) -> list[str]:
+    """The paths of VOLUME; quotes and variables are still in them. Raises ``InvalidArgument``."""
+    items = listed(value)
+    paths = value.split() if items is None else items
+    if not paths:
+        raise InvalidArgument("VOLUME requires at least one argument")
+    for path in paths:
+        check_volume(path)
+    return paths
+
+
+def check_volume(path: str) -> None:
+    """Raises ``InvalidArgument`` for a path that is blank."""
+    if not path.strip():
+        raise InvalidArgument("VOLUME specified can not be an empty string")
+
+
+def sources_and_destination(name: str, value: str) -> list[str]:
+    """The words of COPY or ADD, the destination last; quotes and variables are still in them. Raises ``InvalidArgument``."""
+    items = listed(value)
+    words = value.split() if items is None else items
+    if len(words) < 2:
+        raise InvalidArgument(
+            f"{name} requires at least two arguments, but only one was provided. Destination could not be determined"
+        )
+    return words
+
+
+def argument(word: str) -> tuple[str, str | None]:
+    """Name and default of an ARG, None without a default. Raises ``InvalidArgument``."""
+    name, equals, default = word.partition("=")
+    if not name:
+        raise InvalidArgument("ARG names can not be blank")
+    return name, default if equals else None
+
+
 def pairs(name: str, value: str, escape: str) -> list[tuple[str, str]]:
     """``a=1 b="2 3"``, or the older ``a 1 2``; quotes and variables are still in them. Raises ``InvalidArgument``."""
+    found = assignments(name, value, escape)
+    if not all(key for key, _ in found):
+        raise InvalidArgument(f"{name} names can not be blank")
+    return found
+
+
+def assignments(name: str, value: str, escape: str) -> list[tuple[str, str]]:
+    """The same; names may be blank."""
     words = shell_words.raw_words(value, escape)
     if "=" not in words[0]:
         key, _, rest = (value.split(None, 1)[0], "", value[len(words[0]) :].strip())
         if not rest:
-            raise InvalidArgument(f"{name} must have two arguments: write {name} name=value")
+            raise InvalidArgument(f"{name} must have two arguments; write {name} name=value")
         return [(key, rest)]
-    assignments = []
+    assigned = []
     for word in words:
         key, equals, text = word.partition("=")
         if not equals:
-            raise InvalidArgument(f"Syntax error - can't find = in {word[:80]!r}. Must be of the form: name=value")
-        if not key:
-            raise InvalidArgument(f"{name} names can not be blank")
-        assignments.append((key, text))
-    return assignments
+            raise InvalidArgument(f'Syntax error - can\'t find = in "{word[:80]}". Must be of the form: name=value')
+        assigned.append((key, text))
+    return assigned
 
 
 def ports(words: list[str]) -> list[str]:
@@ -101,11 +154,14 @@ def check_signal(text: str) -> None:
 
 def duration(name: str, text: str) -> int:
     """``1m30s`` in nanoseconds, as Go writes durations. Raises ``InvalidArgument``; less than a millisecond is too short, 0 inherits."""
-    parts = _DURATION.findall(text)
-    if text != "0" and (not parts or "".join(number + unit for number, unit in parts) != text):
-        raise InvalidArgument(f"invalid duration {text[:40]!r} of --{name}; write it as 30s or 1m30s")
+    sign, amount = re.fullmatch(r"([-+]?)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    if _WITHOUT_UNIT.fullmatch(amount):
+        raise InvalidArgument(f'time: missing unit in duration "{text[:40]}"; write --{name} as 30s or 1m30s')
+    parts = _DURATION.findall(amount)
+    if amount != "0" and (not parts or "".join(number + unit for number, unit in parts) != amount):
+        raise InvalidArgument(f'time: invalid duration "{text[:40]}"; write --{name} as 30s or 1m30s')
     nanoseconds = round(sum(float(number) * _NANOSECONDS[unit] for number, unit in parts))
-    if 0 < nanoseconds < 10**6:
+    if nanoseconds and (sign == "-" or nanoseconds < 10**6):
         raise InvalidArgument(f'Interval "{name}" cannot be less than 1ms')
     return nanoseconds
 
@@ -115,17 +171,19 @@ def health(value: str, flags: dict[str, str]) -> HealthConfig:
     kind, _, rest = value.partition(" ")
     rest = rest.strip()
     if kind.upper() == "NONE":
-        if rest or flags:
+        if rest:
             raise InvalidArgument("HEALTHCHECK NONE takes no arguments")
         return HealthConfig(test=["NONE"])
     if kind.upper() != "CMD":
-        raise InvalidArgument(f"Unknown type {kind[:40]!r} in HEALTHCHECK (try CMD)")
+        raise InvalidArgument(f'Unknown type "{kind[:40]}" in HEALTHCHECK (try CMD)')
     items = listed(rest)
     if not rest or items == []:
         raise InvalidArgument("Missing command after HEALTHCHECK CMD")
     retries = flags.get("retries", "0")
-    if not retries.isdecimal():
-        raise InvalidArgument(f"invalid number of retries {retries[:40]!r}")
+    if not re.fullmatch(r"[-+]?[0-9]{1,9}", retries):
+        raise InvalidArgument(f'strconv.ParseInt: parsing "{retries[:40]}": invalid syntax; --retries is a number')
+    if int(retries) < 0:
+        raise InvalidArgument(f"--retries cannot be negative ({retries})")
     times = {name: duration(name, flags[name]) for name in flags if name != "retries"}
     return HealthConfig(
         test=["CMD-SHELL", rest] if items is None else ["CMD", *items],

@@ -132,7 +132,7 @@ def parse_trigger(line: int, text: str, escape: str = "\\") -> Instruction:
         raise wrong(line, "ONBUILD requires one instruction")
     instruction = replace(_instruction(replace(lines[0], start=line), escape), line=line)
     if instruction.name == "ONBUILD":
-        raise wrong(line, "ONBUILD isn't allowed as an ONBUILD trigger: it cannot be chained")
+        raise wrong(line, "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")
     if instruction.name in ("FROM", "MAINTAINER"):
         raise wrong(line, f"{instruction.name} isn't allowed as an ONBUILD trigger")
     return instruction
@@ -188,13 +188,20 @@ def _directives(lines: list[str]) -> dict[str, str]:
         if directive is None or (name := directive[1].lower()) not in ("escape", "syntax", "check"):
             break
         if name in directives:
-            raise wrong(number, f"only one {name} parser directive can be used")
+            raise _wrong_directive(number, f"only one {name} parser directive can be used")
         directives[name] = directive[2]
         if name == "escape" and directive[2] not in ("\\", "`"):
-            raise wrong(number, f"invalid escape token '{directive[2][:20]}'; it must be \\ or `")
+            raise _wrong_directive(number, f"invalid escape token '{directive[2][:20]}' does not match ` or \\")
         if name == "syntax" and not is_our_frontend(directive[2]):
             raise NotImplementedYet(f"syntax {directive[2][:80]} (Dockerfile line {number})")
     return directives
+
+
+def _wrong_directive(line: int, message: str) -> InvalidArgument:
+    """An error of a directive, which Docker gives without the words "parse error"."""
+    error = InvalidArgument(f"{message} (Dockerfile line {line})")
+    error.line, error.buildkit = line, message
+    return error
 
 
 def _logical_lines(lines: list[str], escape: str) -> list[_Line]:
@@ -280,7 +287,7 @@ def _instruction(line: _Line, escape: str) -> Instruction:
         # the flags belong to the trigger
         value = "\n".join([value, *(document.raw.removesuffix("\n") for document in documents)])
         documents = []
-    text = f"{name} {rest}"
+    text = f"{name}{line.text[len(word) :]}"
     return Instruction(line.start, name, value, text, flags, repeated, documents, word, line.comment, line.empty, line.end)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from moby_tui.engine.resources.dockerfile import arguments, parser, shell_words
 from moby_tui.engine.resources.dockerfile.parser import Instruction
-from moby_tui.errors import InvalidArgument
 from moby_tui.schema.oci import ExecutionConfig
 
 _SHELL = ["/bin/sh", "-c"]
@@ -68,10 +67,7 @@ def _apply(config: ExecutionConfig, instruction: Instruction, escape: str) -> No
 
 
 def _volumes(value: str, known: dict[str, str], escape: str) -> list[str]:
-    items = arguments.listed(value)
-    paths = [shell_words.expand(item, known, escape).strip() for item in (value.split() if items is None else items)]
-    if not paths:
-        raise InvalidArgument("VOLUME requires at least one argument")
-    if not all(paths):
-        raise InvalidArgument("VOLUME specified can not be an empty string")
+    paths = [shell_words.expand(item, known, escape).strip() for item in arguments.volumes(value)]
+    for path in paths:
+        arguments.check_volume(path)
     return paths

@@ -76,8 +76,8 @@ class RunMount:
         return int(self.options[name], _NUMBERS[name]) if name in self.options else default
 
 
-def read(text: str, working_dir: str) -> RunMount:
-    """``type=cache,target=/root/.cache``. Raises ``InvalidArgument``."""
+def read(text: str, working_dir: str | None) -> RunMount:
+    """``type=cache,target=/root/.cache``; without ``working_dir`` a relative target is not resolved. Raises ``InvalidArgument``."""
     options: dict[str, str] = {}
     for entry in text.split(","):
         name, equals, value = entry.partition("=")
@@ -111,7 +111,7 @@ def _check_number(name: str, text: str) -> None:
         raise InvalidArgument(f"invalid value {text[:40]!r} of {name} in --mount")
 
 
-def _completed(kind: str, options: dict[str, str], working_dir: str) -> dict[str, str]:
+def _completed(kind: str, options: dict[str, str], working_dir: str | None) -> dict[str, str]:
     if kind == "secret":
         ident = options.get("id") or posixpath.basename(options.get("target", ""))
         if not ident:
@@ -123,8 +123,9 @@ def _completed(kind: str, options: dict[str, str], working_dir: str) -> dict[str
         raise InvalidArgument(f"target is required for --mount=type={kind}")
     if options.get("sharing", "shared") not in _SHARING:
         raise InvalidArgument(f"invalid sharing value {options['sharing'][:40]!r}: it is {', '.join(_SHARING)}")
-    if target := options.get("target"):
-        options["target"] = posixpath.normpath(posixpath.join("/", working_dir, target))
+    target = options.get("target")
+    if target and (working_dir is not None or target.startswith("/")):
+        options["target"] = posixpath.normpath(posixpath.join("/", working_dir or "", target))
         if options["target"] == "/" or options["target"].split("/")[1] in ("proc", "sys"):
             raise InvalidArgument(f'invalid mount target "{options["target"][:200]}"')
     return options

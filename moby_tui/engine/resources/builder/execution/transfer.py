@@ -175,14 +175,8 @@ class Transfer:
 
     def _words(self) -> list[str]:
         instruction = self.instruction
-        items = arguments.listed(instruction.value)
         markers = {document.marker for document in instruction.documents}
-        given = instruction.value.split() if items is None else items
-        if len(given) < 2:
-            raise InvalidArgument(
-                f"{instruction.name} requires at least two arguments, but only one was provided. "
-                "Destination could not be determined."
-            )
+        given = arguments.sources_and_destination(instruction.name, instruction.value)
         if given[-1] in markers:
             raise InvalidArgument(f"{instruction.name} cannot have a here-document as its destination")
         return [word if word in markers else self.expand(word) for word in given]

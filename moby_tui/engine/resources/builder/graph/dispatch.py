@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from moby_tui.engine.resources.builder.checks import directive, writing
 from moby_tui.engine.resources.builder.checks.finding import Finding
 from moby_tui.engine.resources.builder.checks.scope import Scopes
+from moby_tui.engine.resources.builder.graph import literals
 from moby_tui.engine.resources.builder.graph import outline as outlines
 from moby_tui.engine.resources.builder.graph.stage import PROXIES, Stage
 from moby_tui.engine.resources.builder.graph.stages import (
@@ -28,8 +29,8 @@ from moby_tui.engine.resources.builder.graph.workshop import Workshop
 from moby_tui.engine.resources.builder.image import DEFAULT_PATH, BuiltImage
 from moby_tui.engine.resources.builder.narration import Place
 from moby_tui.engine.resources.builder.step import StepFailed
-from moby_tui.engine.resources.dockerfile import shell_words
-from moby_tui.engine.resources.dockerfile.parser import Instruction, nearest, parse, parse_trigger, wrong
+from moby_tui.engine.resources.dockerfile import forms, shell_words
+from moby_tui.engine.resources.dockerfile.parser import Dockerfile, Instruction, nearest, parse, parse_trigger, wrong
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.store.content import digest_of
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
@@ -61,6 +62,7 @@ class Build:
     def __init__(self, text: bytes, request: BuildOptions) -> None:
         """Raises ``InvalidArgument`` with the line that is wrong."""
         self.dockerfile = parse(text)
+        _check_forms(self.dockerfile)
         self._request = request
         self._before: list[Instruction] = []
         self._stages: list[list[Instruction]] = []
@@ -91,6 +93,8 @@ class Build:
         self._total = 0
         #: what FROM names, of the stages that are being made
         self._base_names: dict[int, str] = {}
+        #: the ONBUILD instructions of their base images
+        self._triggers: dict[int, list[Instruction]] = {}
         self._made: dict[int, Stage] = {}
         self._turns: dict[int, Turn] = {}
 
@@ -161,16 +165,24 @@ class Build:
         self._names = ["" if name and shop.named.find(name) else name for name in self._names]
         wanted = needed(self._names, self._stages, target, outer, shop.escape)
         self._count(wanted)
+        if not self._request.classic:
+            self._check_literals(wanted, shop)
         for number, instruction in enumerate(self._before, 1):
-            self._announce(shop, number, instruction.text)
+            self._announce(shop, number, _written(instruction))
         await self._run_stages(shop, wanted, outer)
         stage = self._made[target]
         if labels := sorted(self._request.labels.items()):
             self._announce(shop, self._total, "LABEL " + " ".join(f"{key}={value}" for key, value in labels))
             await stage.label(labels)
+            shop.note(f" ---> {stage.image.short}\n")
         if unused := sorted(self._request.build_args.keys() - self._consumed - UNTOLD):
             shop.say(f"[Warning] One or more build-args [{' '.join(unused)}] were not consumed\n")
         return stage.image
+
+    def _check_literals(self, wanted: list[int], shop: Workshop) -> None:
+        for instruction in (each for number in wanted for each in self._stages[number]):
+            with _with_line(instruction):
+                literals.check(instruction, shop.escape, shop.allowed)
 
     async def _run_stages(self, shop: Workshop, wanted: list[int], outer: dict[str, str]) -> None:
         """Runs stages in parallel; each waits for those that it needs. Output comes in order. Raises the error of the first that fails."""
@@ -225,13 +237,20 @@ class Build:
         if instruction.name == "FROM" and named is not None:
             return f"[context {name}] {named.reference}" if named.reference else ""
         below = self._below(shop) or named
-        shown = [each for each in self._stages[shop.position] if each.name in _TOLD and (each.name != "FROM" or below)]
-        if instruction not in shown:
+        first, *rest = self._stages[shop.position]
+        triggers = self._triggers.get(shop.position, [])
+        shown = [each for each in (first, *triggers, *rest) if each.name in _TOLD and (each.name != "FROM" or below)]
+        index = next((index for index, each in enumerate(shown) if each is instruction), None)
+        if index is None:
             return ""
+        # BuildKit counts the triggers that have no step too
+        total = len(shown) + sum(each.name not in _TOLD for each in triggers)
         stage = self._names[shop.position] or (f"stage-{shop.position}" if self._has_other_sources() else "")
-        where = f"{shown.index(instruction) + (1 if named is None else 0)}/{len(shown)}"
+        where = f"{index + (1 if named is None else 0)}/{total}"
         platform = f"{platforms.text(shop.platform)} " if len(self._request.platforms) > 1 else ""
         text = f"FROM {below}" if made is None else made.shown(instruction)
+        if any(each is instruction for each in triggers):
+            text = f"ONBUILD {text}"
         return f"[{platform}{f'{stage} ' if stage else ''}{where}] {text}"
 
     def _has_other_sources(self) -> bool:
@@ -270,14 +289,13 @@ class Build:
             self._base_names[shop.position] = _base_name(first, outer, shop.escape)
         self._look_for_base(shop)
         with (
-            shop.report.step(self._live(shop, first), self._classic(start, first.text), _place(shop, first)),
+            shop.report.step(self._live(shop, first), self._classic(start, _written(first)), _place(shop, first)),
             _with_line(first),
             self._with_suggestion(first),
         ):
             image = await _base(shop, first, outer)
             below = find(self._names, _base_name(first, outer, shop.escape), shop.position)
-        shop.note(f" ---> {image.short}\n" if image.id else " --->\n")
-        triggers = [parse_trigger(first.line, text) for text in image.execution.on_build or ()]
+        triggers = self._triggers[shop.position] = _triggers(image, first, shop.escape)
         prepared = _prepared_base(image)
         if (names := shop.cache.names.get(image.key)) is not None:
             shop.cache.names[prepared.key] = names
@@ -287,21 +305,26 @@ class Build:
         if triggers:
             shop.note(f"# Executing {len(triggers)} build trigger{'s' if len(triggers) > 1 else ''}\n")
         for trigger in triggers:
-            with _with_line(first):
-                await stage.carry_out(trigger)
+            await self._carry_out(shop, stage, trigger, "", first)
+        shop.note(f" ---> {stage.image.short}\n" if stage.image.id else " --->\n")
         for number, instruction in enumerate(rest, start + 1):
-            if needs_context(instruction):
-                # before the step begins: the progress shows one after the other
-                await shop.context()
-            with (
-                shop.report.step(
-                    self._live(shop, instruction, stage), self._classic(number, instruction.text), _place(shop, instruction)
-                ),
-                _with_line(instruction),
-                self._with_suggestion(instruction),
-            ):
-                await stage.carry_out(instruction)
+            await self._carry_out(shop, stage, instruction, self._classic(number, _written(instruction)), instruction)
+            shop.note(f" ---> {stage.image.short}\n")
         return stage
+
+    async def _carry_out(
+        self, shop: Workshop, stage: Stage, instruction: Instruction, classic: str, written: Instruction
+    ) -> None:
+        """Carries out a step. ``written`` is its instruction in the Dockerfile: FROM, if it is a trigger of the base image."""
+        if needs_context(instruction):
+            # before the step begins: the progress shows one after the other
+            await shop.context()
+        with (
+            shop.report.step(self._live(shop, instruction, stage), classic, _place(shop, written)),
+            _with_line(written),
+            self._with_suggestion(instruction),
+        ):
+            await stage.carry_out(instruction)
 
     def _look_for_base(self, shop: Workshop) -> None:
         """Tells a step of its own, as BuildKit does, before the one that may pull the image."""
@@ -326,6 +349,11 @@ class Build:
             if instruction.name == "FROM" and not error.buildkit and not error.line:
                 error.buildkit = _unresolved(instruction.value.split()[0], error.message)
             raise
+
+
+def _written(instruction: Instruction) -> str:
+    """The instruction with its name in the case that the Dockerfile has, as the classic builder shows it."""
+    return f"{instruction.written}{instruction.text[len(instruction.name) :]}"
 
 
 def _place(shop: Workshop, instruction: Instruction) -> Place:
@@ -364,6 +392,32 @@ def _platform_arguments(target: oci.Platform) -> dict[str, str]:
             ("VARIANT", platform.variant),
         )
     }
+
+
+def _triggers(image: BuiltImage, first: Instruction, escape: str) -> list[Instruction]:
+    """The ONBUILD instructions of the base image. Raises ``InvalidArgument`` before one of them is carried out."""
+    triggers = [parse_trigger(first.line, text) for text in image.execution.on_build or ()]
+    with _with_line(first):
+        for trigger in triggers:
+            forms.check_syntax(trigger, escape)
+            forms.check(trigger, escape)
+    return triggers
+
+
+def _check_forms(dockerfile: Dockerfile) -> None:
+    """Raises ``InvalidArgument``; what is found after the text was read has the words "parse error", as in Docker."""
+    for instruction in dockerfile.instructions:
+        with _with_line(instruction):
+            forms.check_syntax(instruction, dockerfile.escape)
+    for instruction in dockerfile.instructions:
+        try:
+            forms.check(instruction, dockerfile.escape)
+        except InvalidArgument as error:
+            if error.line:
+                raise
+            unreadable = wrong(instruction.line, error.message)
+            unreadable.end = instruction.end
+            raise unreadable from error
 
 
 def _check_numbers(stages: list[list[Instruction]]) -> None:

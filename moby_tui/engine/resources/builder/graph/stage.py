@@ -14,16 +14,16 @@ from dataclasses import replace
 from functools import partial
 
 from moby_tui.engine.kernel import trees
-from moby_tui.engine.resources.builder import entitlements
 from moby_tui.engine.resources.builder.execution import copying, difference, mounts
 from moby_tui.engine.resources.builder.execution.transfer import Transfer
+from moby_tui.engine.resources.builder.graph import literals
 from moby_tui.engine.resources.builder.graph.workshop import Change, Naming, Workshop
 from moby_tui.engine.resources.builder.image import BuiltImage, Layer
 from moby_tui.engine.resources.builder.llb import operations
 from moby_tui.engine.resources.builder.llb.vertices import Names, Unknown
 from moby_tui.engine.resources.builder.step import Step, StepFailed
-from moby_tui.engine.resources.dockerfile import arguments, shell_words
-from moby_tui.engine.resources.dockerfile.parser import Document, Instruction, nearest, parse_trigger
+from moby_tui.engine.resources.dockerfile import arguments, forms, shell_words
+from moby_tui.engine.resources.dockerfile.parser import Document, Instruction
 from moby_tui.engine.resources.images import wire
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.errors import InvalidArgument
@@ -36,8 +36,6 @@ _SHOWN = 32
 PROXIES = frozenset(
     name for upper in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY") for name in (upper, upper.lower())
 )
-_NETWORKS = ("default", "none", "host")
-_SECURITY = ("sandbox", "insecure")
 
 
 class Stage:
@@ -129,20 +127,18 @@ class Stage:
     async def _arg(self, instruction: Instruction) -> None:
         notes = []
         for word in shell_words.raw_words(instruction.value, self._shop.escape):
-            name, equals, default = word.partition("=")
-            if not name:
-                raise InvalidArgument("ARG names can not be blank")
-            default = self._expand(default)
+            name, written = arguments.argument(word)
+            default = self._expand(written or "")
             self._consumed.add(name)
             if name in self._build_args:
                 self.arguments[name] = self._build_args[name]
-            elif equals:
+            elif written is not None:
                 self.arguments[name] = default
             elif name in self._outer:
                 self.arguments[name] = self._outer[name]
             if name in self.arguments:
                 self._assign({name: self.arguments[name]})
-            notes.append(name + (f"={default}" if equals else ""))
+            notes.append(name + ("" if written is None else f"={default}"))
         await self._note(f"ARG {' '.join(notes)}", lambda config, execution: None)
 
     async def _env(self, instruction: Instruction) -> None:
@@ -193,10 +189,9 @@ class Stage:
         await self._note(f"EXPOSE {' '.join(ports)}", change)
 
     async def _volume(self, instruction: Instruction) -> None:
-        items = arguments.listed(instruction.value)
-        paths = [self._expand(item).strip() for item in (instruction.value.split() if items is None else items)]
-        if not paths or not all(paths):
-            raise InvalidArgument("VOLUME specified can not be an empty string")
+        paths = [self._expand(item).strip() for item in arguments.volumes(instruction.value)]
+        for path in paths:
+            arguments.check_volume(path)
 
         def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
             execution.volumes = {**(execution.volumes or {}), **{path: {} for path in paths}}
@@ -221,10 +216,7 @@ class Stage:
         await self._note(f"STOPSIGNAL {signal}", change)
 
     async def _health_check(self, instruction: Instruction) -> None:
-        health = arguments.health(
-            instruction.value,
-            {name: shell_words.expand(value, {}, self._shop.escape) for name, value in instruction.flags.items()},
-        )
+        health = arguments.health(instruction.value, forms.health_flags(instruction, self._shop.escape))
 
         def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
             execution.healthcheck = health
@@ -232,17 +224,13 @@ class Stage:
         await self._note(instruction.text, change)
 
     async def _on_build(self, instruction: Instruction) -> None:
-        parse_trigger(instruction.line, instruction.value)
-
         def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
             execution.on_build = [*(execution.on_build or []), instruction.value]
 
         await self._note(f"ONBUILD {instruction.value}", change)
 
     async def _shell(self, instruction: Instruction) -> None:
-        shell = arguments.listed(instruction.value)
-        if not shell:
-            raise InvalidArgument('SHELL requires the arguments to be in JSON form, such as ["/bin/sh", "-c"]')
+        shell = arguments.shell(instruction.value)
 
         def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
             execution.shell = shell
@@ -301,12 +289,8 @@ class Stage:
         wanted = [
             mounts.read(self._expand(text), self.image.execution.working_dir) for text in instruction.repeated.get("mount", ())
         ]
-        network = _one_of(instruction, "network", _NETWORKS)
-        security = _one_of(instruction, "security", _SECURITY)
-        if network == "host":
-            entitlements.require(self._shop.allowed, entitlements.HOST_NETWORK, "RUN --network=host")
-        if security == "insecure":
-            entitlements.require(self._shop.allowed, entitlements.INSECURE, "RUN --security=insecure")
+        network, security = forms.mode(instruction, "network"), forms.mode(instruction, "security")
+        literals.require(instruction, self._shop.allowed)
         present = self._environment()
         proxies = {name: value for name, value in self._build_args.items() if name in PROXIES and name not in present}
         traced = {name: self._assigned[name] for name in self.arguments if self._assigned[name] != present.get(name)}
@@ -400,13 +384,6 @@ class Stage:
     def _below_working_directory(self, path: str) -> str:
         joined = posixpath.normpath(posixpath.join("/", self.image.execution.working_dir, path))
         return "/" + joined.lstrip("/")
-
-
-def _one_of(instruction: Instruction, flag: str, known: tuple[str, ...]) -> str:
-    value = instruction.flags.get(flag, known[0])
-    if value not in known:
-        raise InvalidArgument(f"unsupported {flag} mode {value[:40]!r}{nearest(value, known)}: it is {', '.join(known)}")
-    return value
 
 
 def _quoted(command: list[str]) -> str:

@@ -219,7 +219,6 @@ class Workshop:
             layer = layers[0] if layers else await produce() if produce and layers is None else None
             made = image.followed_by(created_by, layer, change, chain=key)
             self.cache.put(key, made, image.key, is_borrowed=layers is not None)
-        self.note(f" ---> {made.short}\n")
         return made
 
     async def _name(self, below: str, key: str, naming: Naming | None) -> None:
