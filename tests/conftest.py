@@ -52,6 +52,25 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
 
 
 @pytest.fixture
+def own_network() -> Iterator[None]:
+    """A network namespace of the test's own: other workers' interfaces, tables and ports come and go in the session's.
+
+    An engine that is to be in it is made after it.
+    """
+    # imported here: most tests' workers share the session's
+    from moby_tui.engine.kernel import namespaces as kernel_namespaces
+    from moby_tui.engine.kernel.network import netns
+
+    session = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    own = netns.create()
+    kernel_namespaces.join(own, "network")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    yield
+    kernel_namespaces.join(session, "network")
+    kernel_namespaces.close([session, own])
+
+
+@pytest.fixture
 def roots() -> Iterator[tuple[Path, Path]]:
     """The test's own data root and exec root (``fresh_roots``)."""
     with fresh_roots() as pair:

@@ -277,16 +277,12 @@ async def test_watches_are_taken_when_there_are_some_again(tmp_path: Path, monke
 
 
 @pytest.fixture
-def three_ports() -> Iterator[None]:
-    """Of the session's network namespace: three that the kernel chooses from (ip(7))."""
-    path = Path("/proc/sys/net/ipv4/ip_local_port_range")
-    before = path.read_text()
-    path.write_text("40000 40002")
-    yield
-    path.write_text(before)
+def three_ports(own_network: None) -> None:
+    """Three that the kernel chooses from (ip(7)), in a network namespace of the test's own."""
+    Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("40000 40002")
 
 
-async def test_no_port_is_left(engine: Engine, busybox: str, three_ports: None) -> None:
+async def test_no_port_is_left(three_ports: None, engine: Engine, busybox: str) -> None:
     made = []
     with pytest.raises(MobyError) as refused:
         for _ in range(4):

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 import moby_tui
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.kernel import fault, namespaces
-from moby_tui.engine.kernel.network import netns
+from moby_tui.engine.kernel import fault
 from moby_tui.errors import Conflict, Forbidden, MobyError, NotFound
 from moby_tui.schema.network import NetworkCreate
 from networks.test_live import inside, start
@@ -29,18 +25,6 @@ CHANGES = {
     "remove": (["network", "rm", "new"], NotFound, "network new not found"),
     "forget": (["network", "rm", "plan"], NotFound, "network plan not found"),
 }
-
-
-@pytest.fixture
-def own_network() -> Iterator[None]:
-    """A network namespace of the test's own: other workers' interfaces and tables come and go in the session's."""
-    session = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    own = netns.create()
-    namespaces.join(own, "network")
-    run("ip link set lo up")
-    yield
-    namespaces.join(session, "network")
-    namespaces.close([session, own])
 
 
 def left(roots: tuple[Path, Path]) -> list[str]:

@@ -7,32 +7,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.kernel import fault, namespaces
-from moby_tui.engine.kernel.network import netns
+from moby_tui.engine.kernel import fault
 from networks.test_cut_short import left
-from networks.world import run
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 START = ("run", "--name", "web", "--network", "n", "-p", "8080:80", "-d", "busybox", "sleep", "1000")
 CONNECT = ("network", "connect", "n", "web")
-
-
-@pytest.fixture
-def own_network() -> Iterator[None]:
-    """A network namespace of the test's own: other workers' interfaces and tables come and go in the session's."""
-    session = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    own = netns.create()
-    namespaces.join(own, "network")
-    run("ip link set lo up")
-    yield
-    namespaces.join(session, "network")
-    namespaces.close([session, own])
 
 
 class Paused:

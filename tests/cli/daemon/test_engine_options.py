@@ -16,7 +16,7 @@ from moby_tui.cli.commands import dashboard
 from moby_tui.engine.engine import Engine
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import Forbidden, InvalidArgument
-from moby_tui.screens import app as screens
+from moby_tui.screens import start
 
 #: Flag, environment variable, field of ``EngineOptions``.
 OPTIONS = [
@@ -59,7 +59,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[EngineOptions]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(session, "call", call)
     monkeypatch.setattr(Engine, "recover", recover)
-    monkeypatch.setattr(screens, "run", lambda connect, **_: call(connect))
+    monkeypatch.setattr(start, "run", lambda connect, **_: call(connect))
     terminal = SimpleNamespace(isatty=lambda: True)
     monkeypatch.setattr(dashboard, "sys", SimpleNamespace(stdin=terminal, stdout=terminal))
     return engines
