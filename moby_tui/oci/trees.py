@@ -38,7 +38,7 @@ def _copy_up(mount: Mount, root: int) -> int:
         source = -1
     if source >= 0:
         # few containers come here
-        from moby_tui.engine.resources.volumes.populate import copy
+        from moby_tui.engine.resources.volumes.tree_copy import copy
 
         status = os.fstat(source)
         copy(source, tree)

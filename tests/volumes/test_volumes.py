@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 
 from moby_tui.engine.kernel import trees
-from moby_tui.engine.resources.volumes import driver_options, manager
-from moby_tui.engine.resources.volumes import populate as filling
+from moby_tui.engine.resources.volumes import driver_options, manager, tree_copy
 from moby_tui.engine.resources.volumes.manager import ANONYMOUS, VolumeManager
-from moby_tui.engine.resources.volumes.populate import DATA, populate, populate_folder
+from moby_tui.engine.resources.volumes.populate import DATA, populate
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records.containers import (
@@ -360,7 +359,7 @@ async def test_a_caller_that_is_cancelled_twice_waits_for_the_copying(
     """Its descriptor of the image is closed as soon as it is told."""
     copying, go_on = threading.Event(), threading.Event()
 
-    def slow(*_: object) -> bool:
+    def slow(*_: object, **_options: object) -> bool:
         copying.set()
         return go_on.wait()
 
@@ -407,7 +406,7 @@ def test_a_part_with_a_long_path_is_filled(volumes: Volumes, image: tuple[Path, 
     (root / "srv").mkdir()
     (root / "srv/file").touch()
     (paths.volumes / "data" / DATA / part).mkdir(parents=True)
-    assert populate(paths.volumes / "data", fd, "/srv", part)
+    assert populate(paths.volumes, "data", fd, "/srv", part)
     assert os.listdir(paths.volumes / "data" / DATA / part) == ["file"]
     assert os.listdir(paths.volumes / "data") == [DATA]
 
@@ -423,11 +422,11 @@ def test_parts_of_names_alike_are_filled_each_for_itself(
     for part in ("a/b", "a:b"):
         (data / part).mkdir(parents=True)
     with monkeypatch.context() as patch, pytest.raises(MobyError, match="No such file"):
-        patch.setattr(filling, "copy_opened", _fail)
-        populate(paths.volumes / "data", fd, "/srv", "a/b")
+        patch.setattr(tree_copy, "copy_opened", _fail)
+        populate(paths.volumes, "data", fd, "/srv", "a/b")
     (data / "a:b/mine").touch()
-    assert not populate(paths.volumes / "data", fd, "/srv", "a:b") and os.listdir(data / "a:b") == ["mine"]
-    assert populate(paths.volumes / "data", fd, "/srv", "./a//b") and os.listdir(data / "a/b") == ["file"]
+    assert not populate(paths.volumes, "data", fd, "/srv", "a:b") and os.listdir(data / "a:b") == ["mine"]
+    assert populate(paths.volumes, "data", fd, "/srv", "./a//b") and os.listdir(data / "a/b") == ["file"]
     assert os.listdir(paths.volumes / "data") == [DATA]
 
 
@@ -435,7 +434,7 @@ def _fail(*_: object) -> None:
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
-def test_a_copy_that_was_cut_short_is_made_anew(volumes: Volumes, image: tuple[Path, int], paths: Paths) -> None:
+def test_a_copy_for_which_there_was_no_space_is_made_anew(volumes: Volumes, image: tuple[Path, int], paths: Paths) -> None:
     root, fd = image
     (root / "data").mkdir()
     (root / "data/big").write_bytes(b"x" * 300_000)
@@ -445,18 +444,13 @@ def test_a_copy_that_was_cut_short_is_made_anew(volumes: Volumes, image: tuple[P
         (paths.volumes / "vol" / DATA).mkdir()
         (root / "data/small").touch()
         with pytest.raises(StorageFull, match="volume vol"):
-            populate(paths.volumes / "vol", fd, "/data")
+            populate(paths.volumes, "vol", fd, "/data")
         assert os.listdir(paths.volumes / "vol") == [DATA] and os.listdir(paths.volumes / "vol" / DATA) == []
         with pytest.raises(StorageFull, match="volume vol"):
-            populate_folder("vol", paths.volumes / "vol" / DATA, fd, "/data")
+            populate(paths.volumes, "vol", fd, "/data", place=str(paths.volumes / "vol" / DATA))
         assert os.listdir(paths.volumes / "vol" / DATA) == []
         subprocess.run(["mount", "-o", "remount,size=1m", str(paths.volumes / "vol")], check=True)
-        assert populate(paths.volumes / "vol", fd, "/data")
-        assert (paths.volumes / "vol" / DATA / "big").read_bytes() == b"x" * 300_000
-        # as a process that is killed during the copy leaves it
-        (paths.volumes / "vol/_populating").touch()
-        (paths.volumes / "vol" / DATA / "big").write_bytes(b"half")
-        assert populate(paths.volumes / "vol", fd, "/data")
+        assert populate(paths.volumes, "vol", fd, "/data")
         assert (paths.volumes / "vol" / DATA / "big").read_bytes() == b"x" * 300_000
     finally:
         subprocess.run(["umount", str(paths.volumes / "vol")], check=True)

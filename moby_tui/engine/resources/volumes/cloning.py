@@ -11,7 +11,8 @@ from pathlib import Path
 
 from moby_tui.engine.kernel.trees import closing, remove
 from moby_tui.engine.resources.volumes.driver_options import IMAGE
-from moby_tui.engine.resources.volumes.populate import DATA, copy
+from moby_tui.engine.resources.volumes.populate import DATA
+from moby_tui.engine.resources.volumes.tree_copy import copy
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import MobyError, StorageFull
 

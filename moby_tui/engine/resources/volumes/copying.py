@@ -16,7 +16,7 @@ from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.path import path_in
 from moby_tui.engine.kernel.trees import closing
 from moby_tui.engine.resources.volumes import staging
-from moby_tui.engine.resources.volumes.populate import copy, copy_opened
+from moby_tui.engine.resources.volumes.tree_copy import copy, copy_opened
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, StorageFull
 
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW

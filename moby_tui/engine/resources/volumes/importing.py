@@ -15,7 +15,7 @@ from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.path import open_in_root, path_in
 from moby_tui.engine.kernel.trees import closing
 from moby_tui.engine.resources.volumes import staging
-from moby_tui.engine.resources.volumes.populate import copy_attributes
+from moby_tui.engine.resources.volumes.tree_copy import copy_attributes
 from moby_tui.errors import MobyError, StorageFull
 
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY

@@ -8,7 +8,6 @@ import functools
 import itertools
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,7 +17,7 @@ from moby_tui.engine.resources.volumes import container_mounts, ownership, wire
 from moby_tui.engine.resources.volumes.container_mounts import Resolution
 from moby_tui.engine.resources.volumes.contents import VolumeContents
 from moby_tui.engine.resources.volumes.mounting import VolumeMounts
-from moby_tui.engine.resources.volumes.populate import is_there, populate, populate_folder
+from moby_tui.engine.resources.volumes.populate import is_there, populate
 from moby_tui.engine.resources.volumes.requests import check_volume_name, mount_requests
 from moby_tui.engine.resources.volumes.store import RENAMING, Publish, VolumeStore, open_folder
 from moby_tui.engine.store.database import Database
@@ -198,6 +197,7 @@ class VolumeManager(VolumeContents):
     async def rename(self, name: str, new: str) -> None:
         """Gives a volume another name. Raises ``NotFound``, ``InvalidArgument``, and ``Conflict`` if it is in use or the name is taken."""
         check_volume_name(new)
+        await self._settle_copies()  # their notes have the volume's name
         if (await self.inspect(name)).driver != "local":
             raise InvalidArgument(f"rename {name}: only volumes of the driver local can have another name")
         async with self._store.removal():
@@ -244,7 +244,15 @@ class VolumeManager(VolumeContents):
 
     @contextlib.asynccontextmanager
     async def _opened(self, name: str) -> AsyncIterator[int]:
-        """Opens the folder of a volume's content, and keeps the volume mounted during the block. Raises ``NotFound``, ``MobyError``."""
+        """Opens the folder of a volume's content, and keeps the volume mounted during the block. Raises ``NotFound``, ``MobyError``.
+
+        Copies into volumes that were cut short are completed or undone before."""
+        await self._settle_copies()
+        async with self._mounted(name) as root:
+            yield root
+
+    @contextlib.asynccontextmanager
+    async def _mounted(self, name: str) -> AsyncIterator[int]:
         async with self.guard():
             volume = await self.inspect(name)
             if volume.driver == "local":
@@ -287,12 +295,11 @@ class VolumeManager(VolumeContents):
         if not is_there(rootfs, destination):
             return False
         owner = ownership.of(volume.options) if volume is not None and volume.driver == "local" else None
+        await self._settle_copies()
         held = await self.mounts.hold([MountPoint(type="volume", name=name)])
         try:
-            if name in held.places:
-                place = Path(held.places[name])
-                return await in_thread(populate_folder, name, place, rootfs, destination, subpath)
-            return await in_thread(populate, self._folder / name, rootfs, destination, subpath, owner)
+            place = held.places.get(name, "")
+            return await in_thread(lambda: populate(self._folder, name, rootfs, destination, subpath, place=place, owner=owner))
         finally:
             held.close()
             await self.mounts.unmount_released(held)
@@ -368,7 +375,7 @@ class VolumeManager(VolumeContents):
         for path in staging.left(self._folder):
             with contextlib.suppress(OSError, MobyError), staging.unlocked(path) as note:
                 if note is not None and self._store.find(note.volume) is not None:
-                    async with self._opened(note.volume) as target:
+                    async with self._mounted(note.volume) as target:
                         await in_thread(staging.settle, target, note)
 
 

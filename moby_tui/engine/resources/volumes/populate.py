@@ -1,29 +1,25 @@
-"""The first content of a volume: a copy of what the image has at the path where the volume is mounted."""
+"""The first content of a volume: a copy of what the image has at the path where the volume is mounted.
+
+All of it comes into the volume or nothing, also if the process is killed, and nothing that another process has written there is replaced:
+see ``staging``.
+"""
 
 from __future__ import annotations
 
 import errno
 import fcntl
 import os
-import stat
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, open_in_root, openat2
-from moby_tui.engine.kernel.trees import closing, empty, open_below
+from moby_tui.engine.kernel.trees import closing
 from moby_tui.engine.resources.volumes.ownership import Ownership
 from moby_tui.errors import MobyError, StorageFull
 
 DATA = "_data"
-#: A file beside the data while they are copied. If it is there at the next start, a crash has cut the copy short, and it is made again.
-_MARKER = "_populating"
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-#: Extended attributes of overlayfs and of the host's security policy, which have no meaning in a volume.
-_FOREIGN_XATTRS = ("trusted.overlay.", "security.selinux")
-#: What of an image's files is not taken into a volume.
-_FOREIGN_IN_IMAGES = ("trusted.", "security.selinux", "system.")
 
 
 def is_there(rootfs: int, destination: str) -> bool:
@@ -38,210 +34,67 @@ def is_there(rootfs: int, destination: str) -> bool:
     return True
 
 
-def populate(volume: Path, rootfs: int, destination: str, subpath: str = "", owner: Ownership | None = None) -> bool:
+class _NotEmpty(Exception):
+    """Another process has written into the volume during the copy."""
+
+
+def populate(
+    folder: Path,
+    name: str,
+    rootfs: int,
+    destination: str,
+    subpath: str = "",
+    *,
+    place: str = "",
+    owner: Ownership | None = None,
+) -> bool:
     """Copies the directory ``destination`` of a root file system into an empty volume: owners, modes, times, attributes, links.
 
-    ``volume`` is the volume's folder, ``subpath`` the part of the volume that is filled, ``owner`` what the volume's own folder has in
-    place of the image's. Returns True after a copy, and False if the image or the volume has no such path, or the volume has content.
-    Blocking. Raises ``StorageFull``, and ``MobyError``, also for a destination that is no directory; the next call then begins from the
-    start.
+    ``folder`` is that of the volumes, ``subpath`` the part of the volume that is filled, ``place`` the path where a plug-in has mounted its
+    volume, ``owner`` what the volume's own folder has in place of the image's. Returns True after a copy, and False if the image or the
+    volume has no such path, or the volume has content. Blocking. Raises ``StorageFull``, and ``MobyError``, also for a destination that is
+    no directory; then nothing is changed.
     """
-    with _copy_errors(volume.name, destination), closing(os.open(volume, _OPEN_DIRECTORY)) as folder:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        with ExitStack() as opened:
-            try:
-                source = opened.enter_context(closing(open_in_root(rootfs, destination, os.O_PATH)))
-                target = opened.enter_context(closing(_open_part(folder, subpath)))
-            except FileNotFoundError:
-                # the image need not have the path, nor the volume the part
-                return False
-            return _populate(folder, _marker(subpath), source, target, None if subpath else owner)
+    from moby_tui.engine.kernel import fault
+    from moby_tui.engine.resources.volumes import staging, tree_copy  # few containers fill a volume
 
-
-def populate_folder(
-    name: str, folder: Path, rootfs: int, destination: str, subpath: str = "", owner: Ownership | None = None
-) -> bool:
-    """The same for the volume ``name``, a file system that is mounted at ``folder``.
-
-    There is no room for a marker beside its data, so a copy that a crash cuts short is not made again.
-    """
     with _copy_errors(name, destination), ExitStack() as opened:
+        own = opened.enter_context(closing(os.open(folder / name, _OPEN_DIRECTORY)))
+        fcntl.flock(own, fcntl.LOCK_EX)
         try:
             source = opened.enter_context(closing(open_in_root(rootfs, destination, os.O_PATH)))
-            data = opened.enter_context(closing(os.open(folder, _OPEN_DIRECTORY)))
-            target = openat2(data, subpath or ".", _OPEN_DIRECTORY, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
+            data = opened.enter_context(closing(_open_data(own, place)))
+            target = opened.enter_context(closing(_open_part(data, subpath)))
         except FileNotFoundError:
+            # the image need not have the path, nor the volume the part
             return False
-        opened.callback(os.close, target)
         if os.listdir(target):
             return False
-        with closing(os.open(f"/proc/self/fd/{source}", _OPEN_DIRECTORY)) as content:
-            _fill(content, target, None if subpath else owner)
+        content = opened.enter_context(closing(os.open(f"/proc/self/fd/{source}", _OPEN_DIRECTORY)))
+        note = staging.Note(name, place=os.fsencode(f"/{subpath}"), attributes=True, keeps=True)
+        try:
+            with staging.staged(folder, data, note) as made:
+                tree_copy.copy_of_image(content, made, None if subpath else owner)
+                fault.point("volumes.fill copied")
+                if staging.has_content(target):
+                    raise _NotEmpty
+        except _NotEmpty:
+            return False
+        status = os.fstat(content)
+        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))  # the removal of the folder of the copy has changed them
         return True
 
 
-def _marker(subpath: str) -> str:
-    """The name of the marker for a part of a volume. It has a digest of the path, which can be longer than a file's name."""
-    if not subpath:
-        return _MARKER
-    import hashlib  # parts are rare
-
-    plain = "/".join(part for part in subpath.split("/") if part not in ("", "."))
-    return f"{_MARKER}-{hashlib.sha256(os.fsencode(plain)).hexdigest()}"
+def _open_data(own: int, place: str) -> int:
+    """Opens a volume's content: ``place``, or the folder of the content in the volume's own folder."""
+    if place:
+        return os.open(place, _OPEN_DIRECTORY)
+    return os.open(DATA, _OPEN_DIRECTORY | os.O_NOFOLLOW, dir_fd=own)
 
 
-def _open_part(folder: int, subpath: str) -> int:
+def _open_part(data: int, subpath: str) -> int:
     """Opens a part of a volume. The kernel resolves the path, and refuses links that lead out of the volume (CVE-2021-25741)."""
-    data = os.open(DATA, _OPEN_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-    if not subpath:
-        return data
-    with closing(data):
-        return openat2(data, subpath, _OPEN_DIRECTORY, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
-
-
-def _populate(folder: int, marker: str, source: int, target: int, owner: Ownership | None) -> bool:
-    cut_short = os.access(marker, os.F_OK, dir_fd=folder)
-    if not cut_short and os.listdir(target):
-        return False
-    with closing(os.open(f"/proc/self/fd/{source}", _OPEN_DIRECTORY)) as opened:
-        if cut_short:
-            empty(target)
-        os.close(os.open(marker, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=folder))
-        _fill(opened, target, owner, lambda: os.unlink(marker, dir_fd=folder))
-    return True
-
-
-def _fill(source: int, target: int, owner: Ownership | None, settled: Callable[[], None] = lambda: None) -> None:
-    """Copies what is in a directory into an empty one; after an error that is empty again. ``settled`` is called when it is either.
-
-    Raises ``OSError``."""
-    try:
-        _Copy(source, target, owner).run()
-    except BaseException:
-        with suppress(OSError):
-            empty(target)
-            settled()
-        raise
-    settled()
-
-
-def copy(source: int, target: int, skip: tuple[int, int] | None = None) -> None:
-    """Copies what is in one opened directory into another: owners, modes, times, attributes, links, holes. Raises ``OSError``.
-
-    ``skip`` is the device and inode of a directory that is left out.
-    """
-    _Copy(source, target, skip=skip, foreign=_FOREIGN_XATTRS).run()
-
-
-class _Copy:
-    """Copies a tree directory by directory. Each is opened from the top, and no symbolic link is followed."""
-
-    def __init__(
-        self,
-        source: int,
-        target: int,
-        owner: Ownership | None = None,
-        skip: tuple[int, int] | None = None,
-        foreign: tuple[str, ...] = _FOREIGN_IN_IMAGES,
-    ) -> None:
-        """``owner`` is what the target itself gets in place of the source's owner and mode; ``foreign`` as for ``copy_attributes``."""
-        self._source = source
-        self._owner = owner
-        self._skip = skip
-        self._foreign = foreign
-        self._target = target
-        self._first_names: dict[tuple[int, int], tuple[bytes, bytes]] = {}
-
-    def run(self) -> None:
-        """Copies everything, then sets owners, modes and times of directories. Raises ``OSError``."""
-        directories = [b"."]
-        for directory in directories:  # the loop appends to the list that it walks
-            with closing(open_below(self._source, directory)) as source, closing(open_below(self._target, directory)) as target:
-                directories += [directory + b"/" + os.fsencode(name) for name in self._copy_entries(directory, source, target)]
-        for directory in reversed(directories):  # last, since each new entry changes its directory's times
-            with closing(open_below(self._source, directory)) as source, closing(open_below(self._target, directory)) as target:
-                copy_attributes(source, target, os.fstat(source), self._foreign)
-                if directory == b"." and self._owner is not None:
-                    self._owner.apply(target)
-
-    def _copy_entries(self, directory: bytes, source: int, target: int) -> Iterator[str]:
-        """Copies the files of a directory, makes its subdirectories, and yields the names of these."""
-        for name in os.listdir(source):
-            status = os.stat(name, dir_fd=source, follow_symlinks=False)
-            if (status.st_dev, status.st_ino) == self._skip:
-                continue
-            if stat.S_ISDIR(status.st_mode):
-                os.mkdir(name, 0o700, dir_fd=target)
-                yield name
-            elif status.st_nlink > 1 and (first := self._first_names.get((status.st_dev, status.st_ino))):
-                with closing(open_below(self._target, first[0])) as folder:
-                    os.link(first[1], name, src_dir_fd=folder, dst_dir_fd=target, follow_symlinks=False)
-            elif not stat.S_ISSOCK(status.st_mode):
-                self._first_names[status.st_dev, status.st_ino] = (directory, os.fsencode(name))
-                with closing(os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=source)) as descriptor:
-                    copy_opened(descriptor, target, name, self._foreign)
-
-
-def copy_opened(found: int, target: int, name: str, foreign: tuple[str, ...] = _FOREIGN_XATTRS) -> None:
-    """Copies an object that is open with O_PATH, and is no directory: its copy is ``name`` in ``target``. Raises ``OSError``."""
-    status = os.fstat(found)
-    if stat.S_ISREG(status.st_mode):
-        reading = os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_NONBLOCK)
-        with closing(reading), closing(os.open(name, _CREATE, 0o600, dir_fd=target)) as writing:
-            _copy_content(reading, writing, status.st_size)
-            copy_attributes(reading, writing, status, foreign)
-        return
-    if stat.S_ISLNK(status.st_mode):
-        os.symlink(os.readlink("", dir_fd=found), name, dir_fd=target)
-    else:
-        os.mknod(name, stat.S_IFMT(status.st_mode) | 0o600, status.st_rdev, dir_fd=target)
-    os.chown(name, status.st_uid, status.st_gid, dir_fd=target, follow_symlinks=False)
-    with closing(os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=target)) as node:
-        _copy_xattrs(f"/proc/self/fd/{found}", f"/proc/self/fd/{node}", foreign)
-        if not stat.S_ISLNK(status.st_mode):
-            Path(f"/proc/self/fd/{node}").chmod(stat.S_IMODE(status.st_mode))
-    os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=target, follow_symlinks=False)
-
-
-def _copy_content(reading: int, writing: int, size: int) -> None:
-    """Copies the bytes of a file; its holes stay holes (lseek(2), SEEK_DATA)."""
-    os.ftruncate(writing, size)
-    end = 0
-    while end < size:
-        try:
-            start = os.lseek(reading, end, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno == errno.ENXIO:  # only a hole is left
-                return
-            raise
-        end = min(os.lseek(reading, start, os.SEEK_HOLE), size)
-        os.lseek(writing, start, os.SEEK_SET)
-        while start < end and (sent := os.sendfile(writing, reading, start, min(end - start, 1 << 30))):
-            start += sent
-        if start < end:  # another process has made the file shorter
-            return
-
-
-def copy_attributes(source: int, target: int, status: os.stat_result, foreign: tuple[str, ...] = _FOREIGN_XATTRS) -> None:
-    """Sets owner, attributes, mode and times, in this order: chown(2) clears capabilities and the set-user-id bit.
-
-    Extended attributes whose names begin as ``foreign`` says are left out.
-    """
-    os.fchown(target, status.st_uid, status.st_gid)
-    _copy_xattrs(source, target, foreign)
-    os.fchmod(target, stat.S_IMODE(status.st_mode))
-    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-def _copy_xattrs(source: int | str, target: int | str, foreign: tuple[str, ...]) -> None:
-    """What the target's file system, or the kernel's policy, does not take is left out, as by cp(1)."""
-    for name in os.listxattr(source):
-        if not name.startswith(foreign):
-            try:
-                os.setxattr(target, name, os.getxattr(source, name))
-            except OSError as error:
-                if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENODATA):
-                    raise
+    return openat2(data, subpath or ".", _OPEN_DIRECTORY, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
 
 
 @contextmanager

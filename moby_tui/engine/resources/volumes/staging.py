@@ -20,7 +20,7 @@ import msgspec
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.path import mount_id, open_in_root
 from moby_tui.engine.kernel.trees import closing, open_below, remove_at
-from moby_tui.engine.resources.volumes.populate import copy_attributes
+from moby_tui.engine.resources.volumes.tree_copy import copy_attributes
 from moby_tui.errors import InvalidArgument
 
 #: The beginning of the names of notes; also that of the folder in the volume, with a dot before.
@@ -33,13 +33,14 @@ class Note(msgspec.Struct):
     """The content of a note: the volume, the name of the folder at its top, and once that is complete where its entries go.
 
     ``place`` is the path of a folder in the volume, in the kernel's bytes. ``attributes``: that folder gets the owner, mode and times of the
-    folder of the entries.
+    folder of the entries. ``keeps``: what is in the volume stays, and an entry of the same name is left out.
     """
 
     volume: str
     folder: str = ""
     place: bytes = b""
     attributes: bool = False
+    keeps: bool = False
 
 
 class Entry(NamedTuple):
@@ -70,12 +71,13 @@ def staged(folder: Path, target: int, placing: Note, *, replaces: bool = False) 
         try:
             with closing(os.open(note.folder, _OPEN_DIRECTORY, dir_fd=target)) as made:
                 yield made
-                note.place, note.attributes = placing.place, placing.attributes
+                note.place, note.attributes, note.keeps = placing.place, placing.attributes, placing.keeps
                 with _opened_place(target, note) as there:
-                    _check(made, there, replaces=replaces)
+                    if not note.keeps:
+                        _check(made, there, replaces=replaces)
                     _write(lock, note)
                     fault.point("volumes.copy complete")
-                    _put(made, there, attributes=note.attributes)
+                    _put(made, there, note)
         finally:
             remove_at(target, note.folder)
 
@@ -96,20 +98,30 @@ def _check(made: int, there: int, *, replaces: bool) -> None:
                 raise InvalidArgument(f"{shown} in the volume is another file system, which is mounted there: name another place")
 
 
-def _put(made: int, there: int, *, attributes: bool) -> None:
+def _put(made: int, there: int, note: Note) -> None:
     """Renames what is in ``made`` to its places. Folders that are there already get what is in those of the new folder."""
-    common = [b"."]
+    # read first, since each rename changes the times of the folder
+    common = {b".": os.fstat(made)} if note.attributes else {}
     for entry in _both(made, there):
         if entry.is_folder and entry.replaced:
-            common.append(entry.directory + b"/" + os.fsencode(entry.name))
+            if not note.keeps:
+                common[entry.directory + b"/" + os.fsencode(entry.name)] = os.stat(entry.name, dir_fd=entry.here)
             continue
-        if entry.replaced is not None and entry.is_folder != entry.replaced:
-            _remove(entry.into, entry.name, is_folder=entry.replaced)
+        if entry.replaced is not None:
+            if note.keeps:
+                continue
+            if entry.is_folder != entry.replaced:
+                _remove(entry.into, entry.name, is_folder=entry.replaced)
         os.rename(entry.name, entry.name, src_dir_fd=entry.here, dst_dir_fd=entry.into)
         fault.point("volumes.copy entry placed")
-    for directory in reversed(common if attributes else common[1:]):
+    for directory, status in reversed(common.items()):
         with closing(open_below(made, directory)) as here, closing(open_below(there, directory)) as into:
-            copy_attributes(here, into, os.fstat(here))
+            copy_attributes(here, into, status)
+
+
+def has_content(folder: int) -> bool:
+    """True if there is anything in an open folder of a volume but the folders of copies at work."""
+    return any(not name.startswith(_FOLDER) for name in os.listdir(folder))
 
 
 def _remove(folder: int, name: str, *, is_folder: bool) -> None:
@@ -197,5 +209,5 @@ def settle(target: int, note: Note) -> None:
             if note.place:
                 # the place is gone, or became something else: what was new goes too
                 with suppress(OSError), _opened_place(target, note) as there:
-                    _put(made, there, attributes=note.attributes)
+                    _put(made, there, note)
         remove_at(target, note.folder)
