@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
 from moby_tui.schema.network import Ipam, IpamPool, NetworkCreate
 from networks.world import Engine, reaches, run
 
@@ -55,12 +55,18 @@ async def test_containers_are_neighbours_on_the_wire(
         ("macvlan", {"parent": "lo"}, "loopback interface"),
         ("macvlan", {"parent": "wire0", "macvlan_mode": "open"}, "requested macvlan mode 'open' is not valid"),
         ("ipvlan", {"parent": "wire0", "ipvlan_mode": "l4"}, "requested ipvlan mode 'l4' is not valid"),
+        ("ipvlan", {"parent": "wire0", "ipvlan_flag": "open"}, "requested ipvlan flag 'open' is not valid"),
     ],
 )
 async def test_what_cannot_be_is_refused(engine: Engine, wire: str, driver: str, options: dict[str, str], text: str) -> None:
     with pytest.raises(InvalidArgument, match=text):
         await engine.manager.create(asked("bad", driver, **options))
     assert [network.name for network in await engine.manager.list()] == ["bridge", "host", "none"]
+
+
+async def test_a_flag_that_is_not_there_yet(engine: Engine, wire: str) -> None:
+    with pytest.raises(NotImplementedYet, match="ipvlan_flag=vepa"):
+        await engine.manager.create(asked("bad", "ipvlan", parent=wire, ipvlan_flag="vepa"))
 
 
 def _kernel_has(kind: str, *options: str) -> bool:

@@ -16,12 +16,14 @@ from moby_tui.engine.kernel.network import netns
 from moby_tui.engine.resources.networks.drivers.bridge import configure, exists
 from moby_tui.engine.resources.networks.drivers.driver import Endpoint, Teardown
 from moby_tui.engine.store.records.networks import NOTE, NetworkRecord
-from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
 
 _PARENT = "parent"
 #: Noted in a network's row: its parent was made for it, and goes with it.
 _PARENT_MADE = f"{NOTE}parent_made"
 _MOST_TAG = 4094
+#: Values of the option ``ipvlan_flag``, the default first.
+_FLAGS = ("bridge", "private", "vepa")
 
 
 class SublinkDriver:
@@ -124,6 +126,14 @@ class IpvlanDriver(SublinkDriver):
 
     name: ClassVar[str] = "ipvlan"
     modes: ClassVar[tuple[str, ...]] = ("l2", "l3", "l3s")
+
+    def check(self, network: NetworkRecord) -> None:
+        super().check(network)
+        flag = network.options.get("ipvlan_flag") or _FLAGS[0]
+        if flag not in _FLAGS:
+            raise InvalidArgument(f"requested ipvlan flag '{flag}' is not valid, '{_FLAGS[0]}' is the ipvlan driver default")
+        if flag != _FLAGS[0]:
+            raise NotImplementedYet(f"-o ipvlan_flag={flag}")
 
 
 def _split_tag(parent: str) -> tuple[str, int]:
