@@ -10,8 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from clients import differing
 
 RECORDED = Path(__file__).parent / "dockerd_28_5_testcontainers.json"
@@ -27,7 +25,6 @@ def network_of(path: Path) -> str:
 
 
 def test_every_answer_is_dockerds(served_alone: Path) -> None:
-    pytest.importorskip("testcontainers")
     command = ["nsenter", f"--net={network_of(served_alone)}", sys.executable, "-m", "clients.testcontainers_steps"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run([*command, str(served_alone)], env=environment, capture_output=True, text=True, timeout=220)

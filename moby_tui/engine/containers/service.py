@@ -67,7 +67,7 @@ class ContainerService(Runs):
 
         filters = filters or {}
         await self._before_list(filters)
-        everything = all or limit > 0 or "status" in filters
+        everything = _lists_all(all, limit, filters)
         rows: list[ContainerSummary] = []
         records = self._parts.list()
         linked, network_ids = view.link_names(records), cache(self._parts.store.network_ids)
@@ -87,8 +87,7 @@ class ContainerService(Runs):
     ) -> builtins.list[bytes]:
         """The rows of ``list`` as ``encode`` makes them. ``form`` names what it makes: see ``views/kept_answers.py``."""
         await self._before_list(filters)
-        everything = all or limit > 0 or "status" in filters
-        return self._kept_answers.list(form, encode, everything=everything, limit=limit, filters=filters)
+        return self._kept_answers.list(form, encode, everything=_lists_all(all, limit, filters), limit=limit, filters=filters)
 
     async def _before_list(self, filters: Filters) -> None:
         from moby_tui.engine.containers.views import view
@@ -506,6 +505,11 @@ class ContainerService(Runs):
         return [
             record.name for record in self._parts.list() if any(secret.id == ident for secret in record.host_config.secrets or ())
         ]
+
+
+def _lists_all(all: bool, limit: int, filters: Filters) -> bool:
+    """True if a list also has the containers that do not run."""
+    return all or limit > 0 or "status" in filters
 
 
 def _disk_use(folder: str) -> int:

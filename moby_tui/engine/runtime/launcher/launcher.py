@@ -114,27 +114,27 @@ class StandbyPool:
         self._standing_by.add(reading)
         self._epoll.register(reading, select.EPOLLIN)
 
-    def _receive(self, told: int) -> None:
+    def _receive(self, report: int) -> None:
         """Reads that a process has taken an order, or notices that it was killed, or that its start is over."""
         from moby_tui.engine.protocol.standby import Relieved
 
-        news = os.read(told, _MOST_NEWS)
+        news = os.read(report, _MOST_NEWS)
         if not news:
-            self._forget(told)
+            self._forget(report)
         elif Relieved.decode(news, "message from the stand-by process").order:
-            self._standing_by.remove(told)
-            self._starting.add(told)
+            self._standing_by.remove(report)
+            self._starting.add(report)
             self._pause_ends = time.monotonic() + _PAUSE_SECONDS
         else:
             self._is_abandoned = True
-            self._forget(told)
+            self._forget(report)
 
-    def _forget(self, told: int) -> None:
-        self._standing_by.discard(told)
-        self._starting.discard(told)
+    def _forget(self, report: int) -> None:
+        self._standing_by.discard(report)
+        self._starting.discard(report)
         # before it is closed: a process that was just forked may still have it open
-        self._epoll.unregister(told)
-        os.close(told)
+        self._epoll.unregister(report)
+        os.close(report)
 
     def _fill(self) -> None:
         orders = self._count_orders()
