@@ -242,6 +242,10 @@ class Caller(Protocol):
         """
         ...
 
+    def graph(self, data: bytes) -> Graph:
+        """The graph of operations that a file of a build has. Raises ``InvalidArgument``, ``NotImplementedYet``."""
+        ...
+
     def warn(self, warned: Warned) -> None: ...
     def tell(self, examined: Examined) -> None:
         """Called instead of ``made`` by a build that only checks."""
