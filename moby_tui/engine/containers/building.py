@@ -68,13 +68,19 @@ class ContainerSteps:
             host_config=_host(step),
         )
         record = await _created(parts, request, step)
+        is_kept = False
         try:
             began(record.id)
             exit_code = await _run(parts, record, output, step.trees)
             made = await in_thread(_made_for_mounts, parts, record)
-            yield Ended(exit_code, parts.files(record).upper, mount_points(parts, record) | made)
+            ended = Ended(exit_code, parts.files(record).upper, mount_points(parts, record) | made)
+            try:
+                yield ended
+            finally:
+                is_kept = ended.is_kept
         finally:
-            await _remove(parts, record)
+            if not is_kept:
+                await _remove(parts, record)
 
     async def hold(self, step: Step, ended: Ended, began: Callable[[str], None]) -> None:
         """Its first process does nothing: whoever wants to look runs a shell beside it. Raises what a start can fail with."""
