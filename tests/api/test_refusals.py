@@ -116,3 +116,56 @@ async def test_what_older_versions_had_not(busybox: str, engine: Engine, socket_
         assert made.config.healthcheck is not None and made.config.healthcheck.start_interval == interval
         [mount] = made.host_config.mounts or []
         assert (mount.bind_options is not None and mount.bind_options.read_only_non_recursive) == alone
+
+
+_SYSTEM = (
+    r"OSAndVersion specifier component must match \"^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.%-]*)((?:\\+[A-Za-z0-9_.%-]+)*)\\))?$\""
+)
+_PART = 'platform specifier component must match "^[A-Za-z0-9_.-]+$"'
+PLATFORMS = [
+    ("  ", rf'"  " is an invalid OS component of "  ": {_SYSTEM}'.replace(r"\"", '"')),
+    ("/amd64", rf'"" is an invalid OS component of "/amd64": {_SYSTEM}'.replace(r"\"", '"')),
+    ("li.nux", rf'"li.nux" is an invalid OS component of "li.nux": {_SYSTEM}'.replace(r"\"", '"')),
+    ("linux/a b", f'"a b" is an invalid component of "linux/a b": {_PART}'),
+    ("linux/amd64/", f'"" is an invalid component of "linux/amd64/": {_PART}'),
+    ("linux/*", '"linux/*": wildcards not yet supported'),
+    ("a/b/c/d", '"a/b/c/d": cannot parse platform specifier'),
+    ("a/b/c/d/e", f'"d/e" is an invalid component of "a/b/c/d/e": {_PART}'),
+    ("nintendo64", '"nintendo64": unknown operating system or architecture'),
+]
+
+
+@pytest.mark.parametrize(("platform", "why"), PLATFORMS)
+async def test_what_is_no_platform(socket_path: Path, platform: str, why: str) -> None:
+    for path in ("/containers/create?", "/images/create?fromImage=x&", "/images/create?fromSrc=-&"):
+        body = json.dumps({"Image": "busybox"}).encode()
+        answer = await ask(socket_path, "POST", f"{path}platform={quote(platform)}", body, JSON)
+        assert (answer.status, answer.message) == (400, f"{why}: invalid argument"), path
+
+
+async def test_platforms_of_other_systems(socket_path: Path) -> None:
+    for platform, meant in (("macos/arm64", "darwin/arm64"), ("windows", "windows/amd64"), ("linux/s390x", "linux/s390x")):
+        body = json.dumps({"Image": "busybox"}).encode()
+        answer = await ask(socket_path, "POST", f"/containers/create?platform={platform}", body, JSON)
+        assert answer.status == 404
+        assert answer.message == (
+            "image with reference busybox was found but its platform (linux/amd64) does not match the specified platform "
+            f"({meant})"
+        )
+        if not platform.startswith("linux"):
+            answer = await ask(socket_path, "POST", f"/images/create?fromSrc=-&platform={platform}", b"x")
+            assert (answer.status, answer.message) == (400, "operating system is not supported")
+
+
+@pytest.mark.parametrize("path", ["/session", "/grpc"])
+async def test_connections_that_are_not_switched(socket_path: Path, path: str) -> None:
+    for headers, why in (({}, "no upgrade proto in request"), ({"Upgrade": "Foo"}, "protocol Foo not supported")):
+        answer = await ask(socket_path, "POST", path, headers=headers)
+        assert (answer.status, answer.message) == (400, why)
+
+
+@pytest.mark.parametrize("filters", ["{x", "[", "5", '{"a":1}', "x"])
+async def test_filters_that_are_none(socket_path: Path, filters: str) -> None:
+    for path in ("/images/json", "/containers/json", "/networks", "/volumes"):
+        answer = await ask(socket_path, "GET", f"{path}?filters={quote(filters)}")
+        assert (answer.status, answer.message) == (400, "invalid filter"), path

@@ -169,8 +169,8 @@ def parse_filters(text: str) -> Filters:
     """See ``Query.filters``; raises ``InvalidArgument``."""
     try:
         document = msgspec.json.decode(text, type=dict[str, list[str] | dict[str, bool] | None] | None) or {}
-    except (msgspec.DecodeError, UnicodeEncodeError) as error:
-        raise InvalidArgument(f"invalid filter: {error}") from None
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        raise InvalidArgument("invalid filter") from None
     return {
         key: [value for value, wanted in values.items() if wanted] if isinstance(values, dict) else list(values or ())
         for key, values in document.items()

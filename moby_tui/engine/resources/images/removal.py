@@ -31,9 +31,11 @@ UsedBy = Callable[[str], list[tuple[str, bool]]]
 
 
 class Prunable(msgspec.Struct, frozen=True):
-    """What a prune removes: images with their references, the lines of its answer, and layers and blobs."""
+    """What a prune removes: images with their references, ``spare`` references of images that containers use, the lines of its answer, and
+    layers and blobs."""
 
     images: list[tuple[ImageRecord, list[str]]]
+    spare: list[tuple[ImageRecord, list[str]]]
     steps: list[ImageDeleted]
     digests: set[str]
     size: int
@@ -116,6 +118,8 @@ class Removal:
         for record, references in unused.images:
             self._untag(record, references)
             self._unregister(record)
+        for record, references in unused.spare:
+            self._untag(record, references)
         await self.discard(unused.digests)
         if _is_broad(filters):
             await in_thread(partial.collect, self._paths.staging, most=0)
@@ -127,19 +131,25 @@ class Removal:
         dangling = True if describe.flag(filters, "dangling", True) else None
         known = self._rows.references()
         images: list[tuple[ImageRecord, list[str]]] = []
+        spare: list[tuple[ImageRecord, list[str]]] = []
         steps: list[ImageDeleted] = []
         records = self._rows.all()
         chains = _chain_users(records)
         for record in records:
             references = known.get(record.id, [])
             used = any(container not in gone for container, _ in self._used_by(record.id))
-            if not used and describe.matches(record, references, filters, find, dangling=dangling):
+            if not describe.matches(record, references, filters, find, dangling=dangling):
+                continue
+            if not used:
                 images.append((record, references))
                 steps += [*_untagged(references), *_deleted(record, chains)]
+            elif unneeded := _all_but_one(references):
+                spare.append((record, unneeded))
+                steps += _untagged(unneeded)
         cached = await in_thread(self._cached)
         digests = self._unused([record for record, _ in images], cached)
         measure = self._measure_all if _is_broad(filters) else self.measure
-        return Prunable(images, steps, digests, await in_thread(measure, digests))
+        return Prunable(images, spare, steps, digests, await in_thread(measure, digests))
 
     def _unused(self, removed: list[ImageRecord], cached: set[str]) -> set[str]:
         """The layers and blobs that nothing needs without these images. Those of the build cache are removed by the build cache only."""
@@ -253,6 +263,19 @@ def _chains(record: ImageRecord) -> list[str]:
 
 def _untagged(references: list[str]) -> list[ImageDeleted]:
     return [ImageDeleted(untagged=name) for name in describe.tags(references) + describe.digests(references)]
+
+
+def _all_but_one(references: list[str]) -> list[str]:
+    """The references that a used image does not need: of all in order the last stays, with the digests of its repository if it is a tag."""
+    if not references:
+        return []
+    *others, last = sorted(references)
+    tag = next((other for other in others if "@" in last and "@" not in other and _repository(other) == _repository(last)), "")
+    return [other for other in others if other != tag]
+
+
+def _repository(reference: str) -> str:
+    return parse(reference).repository
 
 
 def _with_its_digests(references: list[str], reference: Reference) -> list[str]:

@@ -253,7 +253,7 @@ def _subpath(path: str, kind: str) -> str:
     This looks at the text alone. The kernel resolves symbolic links in it when the container starts, and refuses those that lead outside.
     """
     if path and (path.startswith("/") or "\0" in path or posixpath.normpath(path).split("/")[0] == ".."):
-        raise _invalid(kind, f"subpath must be a relative path within the {kind}")
+        raise _invalid(kind, "subpath must be a relative path within the volume")
     return "" if posixpath.normpath(path or ".") == "." else path
 
 
