@@ -117,7 +117,7 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     outputs: list[Output] = field(default_factory=list)
     #: what RUN steps are given: network, hosts, shared memory, limits
     host: HostConfig = field(default_factory=HostConfig)
-    #: RUN steps at a time; 0: as many as there are processors
+    #: RUN steps at a time; 0: as many as there are processors, and at least 8
     jobs: int = 0
     #: logins, by registry, of a caller elsewhere
     auths: dict[str, RegistryAuth] = field(default_factory=dict)
