@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.resources.builder.checks import directive, writing
-from moby_tui.engine.resources.builder.checks.finding import Finding
+from moby_tui.engine.resources.builder.checks.finding import STAGE_RULES, Finding
 from moby_tui.engine.resources.builder.checks.scope import Scopes
 from moby_tui.engine.resources.builder.graph import literals
 from moby_tui.engine.resources.builder.graph import outline as outlines
@@ -117,7 +117,20 @@ class Build:
         escape = self.dockerfile.escape
         scopes = Scopes(escape, _platform_arguments(platforms.host()), self._request.build_args, environment, ignore)
         findings = [*writing.findings(self._before, self._written, escape), *scopes.findings(self._before, self._written)]
-        return sorted(filter(self.checks.counts, findings))
+        unmade = [] if self._request.check else self._lines_not_made()
+        return sorted(
+            finding
+            for finding in findings
+            if self.checks.counts(finding)
+            and (finding.rule not in STAGE_RULES or not any(finding.line in lines for lines in unmade))
+        )
+
+    def _lines_not_made(self) -> list[range]:
+        """The lines of the stages that the target does not need."""
+        escape = self.dockerfile.escape
+        outer = self._outer_arguments(escape, platforms.host())
+        made = set(needed(self._names, self._stages, len(self._stages) - 1, outer, escape))
+        return [range(stage[0].line, stage[-1].end + 1) for number, stage in enumerate(self._written) if number not in made]
 
     def targets(self) -> list[Target]:
         return outlines.targets(self._written, [_stage_name(stage[0]) for stage in self._written])
@@ -183,6 +196,10 @@ class Build:
         for instruction in (each for number in wanted for each in self._stages[number]):
             with _with_line(instruction):
                 literals.check(instruction, shop.escape, shop.allowed)
+        for number in wanted:
+            for instruction in self._stages[number]:
+                with _with_line(instruction):
+                    literals.check_stages(instruction, self._names, number)
 
     async def _run_stages(self, shop: Workshop, wanted: list[int], outer: dict[str, str]) -> None:
         """Runs stages in parallel; each waits for those that it needs. Output comes in order. Raises the error of the first that fails."""

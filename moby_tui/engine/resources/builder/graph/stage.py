@@ -307,7 +307,7 @@ class Stage:
         network, security = forms.mode(instruction, "network"), forms.mode(instruction, "security")
         literals.require(instruction, self._shop.allowed)
         present = self._environment()
-        proxies = {name: value for name, value in self._build_args.items() if name in PROXIES and name not in present}
+        proxies = {name: value for name, value in self._proxies().items() if name not in present}
         traced = {name: self._assigned[name] for name in self.arguments if self._assigned[name] != present.get(name)}
         arguments = [f"{name}={value}" for name, value in sorted(traced.items())]
         created_by = " ".join([*([f"|{len(arguments)}", *arguments] if arguments else []), *command])
@@ -326,6 +326,11 @@ class Stage:
         words = [*(self.image.execution.shell or _SHELL), *command] if scripts else command
         naming = self._named_run(words, instruction, partial(mounts.named, self._shop, wanted, scripts))
         self.image = await self._shop.advance(self.image, created_by, produce=produce, content=content, naming=naming)
+
+    def _proxies(self) -> dict[str, str]:
+        """The proxies of the build's arguments, in upper and in lower case, as BuildKit gives them to commands."""
+        given = {name: value for name, value in self._build_args.items() if name in PROXIES}
+        return {form: value for name, value in given.items() for form in (name.upper(), name.lower())} | given
 
     def _executed(self, command: list[str]) -> list[str]:
         """``RUN []`` of dockerd's classic builder is what a container of the image runs."""
