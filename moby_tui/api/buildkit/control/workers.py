@@ -18,6 +18,7 @@ BRIDGE = (
     *("solve.base", "return", "returnmap", "proto.refarray", "reference.output", "frontend.inputs", "importcaches"),
     *("readfile", "readdir", "statfile", "solve.inlinereturn", "resolveimage", "resolveimage.resolvemode", "source.metaresolver"),
     *("gateway.exec", "gateway.exec.extrahosts", "gateway.exec.secretenv", "gateway.exec.signals", "gateway.warnings"),
+    "reference.attestations",
     *("gateway.solve.metadata", "gateway.solve.evaluate", "gateway.evaluate", "frontend.caps"),
 )
 #: Capabilities of sources, exporters and prunes, by which clients choose what they ask for (moby/buildkit, solver/pb/caps.go).

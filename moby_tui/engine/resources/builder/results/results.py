@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,7 @@ import msgspec
 
 from moby_tui.engine.archive.compression import pieces_of
 from moby_tui.engine.resources.builder import requests
-from moby_tui.engine.resources.builder.execution import difference
+from moby_tui.engine.resources.builder.execution import difference, written
 from moby_tui.engine.resources.builder.execution.layering import Layering
 from moby_tui.engine.resources.builder.graph import travelling
 from moby_tui.engine.resources.builder.image import BuiltImage
@@ -23,6 +23,7 @@ from moby_tui.engine.resources.builder.narration import Narration
 from moby_tui.engine.resources.builder.results import attestations
 from moby_tui.engine.resources.builder.results.attestations import Attestation, Statement
 from moby_tui.engine.resources.builder.results.provenance import Story, state
+from moby_tui.engine.resources.builder.sources import named
 from moby_tui.engine.resources.builder.stores import Stores
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.progress import Report
@@ -35,6 +36,7 @@ from moby_tui.schema import oci
 from moby_tui.schema.base import encode
 from moby_tui.schema.build import BuildOptions, CacheTarget, Caller, Made, Output
 from moby_tui.schema.image import Progress, RegistryAuth
+from moby_tui.schema.operations import Attested
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.images.registry.registry import Registry
@@ -105,9 +107,23 @@ class Results:
         tags = requests.references(self._options.tags)
         for result in self._results:
             image = self._descriptor(result)
-            written = [attestations.of_scanner(data, image, tags) for data in await scanner(result.image)]
+            made = [attestations.of_bundle(data, attestations.SPDX, image, tags) for data in await scanner(result.image)]
             # as with BuildKit, before the provenance
-            self._statements[image.digest][:0] = written
+            self._statements[image.digest][:0] = made
+
+    async def take(self, result: Result, attested: Sequence[Attested]) -> None:
+        """A result, with statements of it that are in files of other images. Raises ``InvalidArgument``."""
+        self.add(result)
+        image, tags = self._descriptor(result), requests.references(self._options.tags)
+        for each in attested:
+            async with self._layering.mounted(named.made(each.manifest, self._stores.content)) as root:
+                if each.is_bundle:
+                    bodies = await in_thread(written.files, root, each.path)
+                    made = [attestations.of_bundle(data, each.predicate_type, image, tags) for data in bodies]
+                else:
+                    data = await in_thread(written.file, root, each.path)
+                    made = [attestations.of_predicate(data, each, image, tags)]
+            self._statements[image.digest] += made
 
     def _takes_statements(self) -> bool:
         return any(map(requests.takes_provenance, requests.outputs(self._options)))
