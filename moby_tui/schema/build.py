@@ -134,6 +134,8 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     #: as dockerd's classic builder: standard error is red, only the Dockerfile's own steps are told, and of all cached steps
     #: those of the local images in ``cache_from`` count, if it names any
     classic: bool = False
+    #: the containers of RUN steps that stay, with the images of their steps: ``all``, ``failed``, or none
+    kept: str = ""
     #: a step that fails is kept to be looked at: ``aux`` names its container, which the caller ends
     debug: bool = False
     #: the Dockerfile is read as one whatever frontend it names: another one has asked for its build

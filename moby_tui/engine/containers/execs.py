@@ -258,8 +258,11 @@ def _encoded_keys(keys: str) -> str:
 
 
 async def resize(parts: Parts, ident: str, height: int, width: int) -> None:
-    """Sets the size of an exec's terminal. Does nothing before its start and after its end: clients resize too early and too late."""
+    """Sets the size of an exec's terminal. Does nothing before its start and after its end: clients resize too early and too late.
+
+    Raises ``Conflict`` if the container does not run."""
     execution, path = _find(parts, ident)
+    _check_running(parts, parts.get(execution.container))
     state = _read_state(path)
     if state is None or not state.running:
         return

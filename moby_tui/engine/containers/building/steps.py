@@ -61,13 +61,19 @@ class ContainerSteps:
         """Raises what a start can fail with. A caller that is cancelled takes the container with it."""
         parts = msgspec.structs.replace(self._parts, step_images=_StepImages(_without_volumes(step.image)))
         record = await _created(parts, _request(step), step)
+        is_kept = False
         try:
             began(record.id)
             exit_code = await _run(parts, record, output, step.trees)
             made = await in_thread(_made_for_mounts, parts, record)
-            yield Ended(exit_code, parts.files(record).upper, mount_points(parts, record) | made)
+            ended = Ended(exit_code, parts.files(record).upper, mount_points(parts, record) | made)
+            try:
+                yield ended
+            finally:
+                is_kept = ended.is_kept
         finally:
-            await _remove(parts, record)
+            if not is_kept:
+                await _remove(parts, record)
 
     @asynccontextmanager
     async def opened(self, step: Step, *, tty: bool) -> AsyncIterator[processes.OpenedStep]:

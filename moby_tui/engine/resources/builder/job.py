@@ -220,6 +220,7 @@ class Job:
         """This engine's cache, and those that the caller names. ``archives`` are those that have been sent."""
         options = self._options
         cache = BuildCache(self._stores.paths.build_steps, self._stores.layers, self._stores.content)
+        cache.is_classic = options.classic
         if options.classic and options.cache_from:
             cache.histories = Histories(self._local(options.cache_from))
         imported = await import_caches(
@@ -337,9 +338,16 @@ class Job:
             allowed=entitlements.read(self._options.allow),
             anew=self._options.no_cache,
             debug=self._options.debug,
-            coloured=self._options.classic,
+            classic=self._options.classic,
+            kept=self._options.kept,
+            store=self._store,
             epoch=self._epoch,
         )
+
+    async def _store(self, image: BuiltImage) -> None:
+        """Stores the image of a step whose container stays, without a name."""
+        if self._stores.rows.get(image.id) is None:
+            self._stores.rows.put(await in_thread(self._layering.record, image), [])
 
     async def _published(self, image: BuiltImage, cache: BuildCache) -> Result:
         """The image as it is published: with its times, and its labels and annotations."""

@@ -34,13 +34,15 @@ class Step:
     host: HostConfig = field(default_factory=HostConfig)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Ended:
     """A finished step. ``upper`` has its changes, in overlayfs' form; ``mount_points`` in it were made by the engine."""
 
     exit_code: int
     upper: Path
     mount_points: frozenset[bytes]
+    #: set by whoever wants the container to stay; the engine has the image of the step by then
+    is_kept: bool = False
 
 
 class OpenedStep(Protocol):
@@ -58,7 +60,10 @@ class StepRunner(Protocol):
     def run(
         self, step: Step, *, began: Callable[[str], None], output: Callable[[int, bytes], None]
     ) -> AbstractAsyncContextManager[Ended]:
-        """Runs a step to its end; the container is removed after the block. ``began`` gets the container's id, ``output`` its output."""
+        """Runs a step to its end; the container is removed after the block, unless ``Ended.is_kept`` is set in it.
+
+        ``began`` gets the container's id, ``output`` its output.
+        """
         ...
 
     def opened(self, step: Step, *, tty: bool) -> AbstractAsyncContextManager[OpenedStep]:
