@@ -12,12 +12,14 @@ import msgspec
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.trees import Meter
 from moby_tui.engine.resources.images import describe
+from moby_tui.engine.resources.images.lineage import is_built_on
 from moby_tui.engine.resources.images.snapshots.layers import LayerStore
 from moby_tui.engine.resources.images.store import staging
 from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.upkeep import GRACE
 from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.store.records import build_steps
 from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import Conflict
@@ -192,7 +194,17 @@ class Removal:
         """Removes the image's row. The answer lists its layers too, as dockerd's: by chain id, top-most first, those of no other image."""
         self._rows.remove(record)
         self._publish("delete", record)
+        self._forget_steps(record)
         return _deleted(record, _chain_users([record, *self._rows.all()]))
+
+    def _forget_steps(self, record: ImageRecord) -> None:
+        """Removes the cached steps of classic builds that have made this image and no other: the next build executes them again. Blocking."""
+        others: list[ImageRecord] | None = None
+        for file, step in build_steps.classic(self._paths.build_steps):
+            if is_built_on(record.config, step.config):
+                others = self._rows.all() if others is None else others
+                if not any(is_built_on(other.config, step.config) for other in others):
+                    file.unlink(missing_ok=True)
 
     async def sweep(self) -> None:
         """Deletes layers and blobs that no image uses: condemned ones now, others when they are old.

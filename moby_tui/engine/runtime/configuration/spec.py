@@ -138,7 +138,9 @@ def _edit(configuration: Configuration, edits: cdi.Edits) -> None:
 
 
 def exec_process(record: ContainerRecord, identity: Identity, config: ExecConfig) -> Process:
-    """The OCI process object of an exec: the container's own environment and security, with what the exec asks for."""
+    """The OCI process object of an exec: the container's own environment (if it inherits that) and security, with what the exec asks for."""
+    if not config.inherits_environment:
+        record = msgspec.structs.replace(record, config=msgspec.structs.replace(record.config, env=[]))
     process = _process(record, identity)
     process.args = config.cmd or []
     process.terminal = config.tty
