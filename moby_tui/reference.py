@@ -95,15 +95,15 @@ def parse(text: str) -> Reference:
         raise InvalidArgument(f"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings")
     name, _, digest = text.partition("@")
     if "@" in text and not is_digest(digest):
-        raise InvalidArgument(f"invalid reference format: {text!r} does not end in a sha256 digest")
+        raise InvalidArgument("invalid reference format")
     name, tag = _split_tag(name)
     domain, path = _split_domain(name)
     if not re.fullmatch(_PATH, path):
         if re.fullmatch(_PATH, path.lower()):
             raise InvalidArgument(f"invalid reference format: repository name ({path}) must be lowercase")
-        raise InvalidArgument(f"invalid reference format: {text!r}")
+        raise InvalidArgument("invalid reference format")
     if (domain != DEFAULT_DOMAIN and not re.fullmatch(_DOMAIN, domain)) or (tag is not None and not re.fullmatch(_TAG, tag)):
-        raise InvalidArgument(f"invalid reference format: {text!r}")
+        raise InvalidArgument("invalid reference format")
     if len(path) > _LONGEST_PATH:
         raise InvalidArgument(f"invalid reference format: repository name must not be more than {_LONGEST_PATH} characters")
     return Reference(domain, path, tag or "", digest)

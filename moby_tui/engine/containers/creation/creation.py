@@ -141,6 +141,11 @@ def _absolute(path: str) -> str:
     return "/" + posixpath.normpath(f"/{path}").strip("/")
 
 
+def _cleaned(path: str) -> str:
+    """An absolute path without empty parts, ``.`` and ``..``."""
+    return "/" + posixpath.normpath(path).lstrip("/") if path.startswith("/") else path
+
+
 def _networking(asked: ContainerCreate) -> NetworkingConfig | None:
     if not asked.mac_address and (asked.networking_config is None or not asked.networking_config.endpoints_config):
         return None
@@ -214,7 +219,7 @@ def _preset_security(options: EngineOptions, host: RequestedHostConfig) -> None:
     added = []
     if options.no_new_privileges and "no-new-privileges" not in labels:
         added.append("no-new-privileges")
-    if options.seccomp_profile != "builtin" and "seccomp" not in labels and not host.privileged:
+    if options.seccomp_profile not in ("", "builtin") and "seccomp" not in labels and not host.privileged:
         added.append(f"seccomp={_profile(options.seccomp_profile)}")
     if added:
         host.security_opt = [*(host.security_opt or []), *added]
@@ -292,7 +297,7 @@ def _merge(asked: ContainerCreate, image: LocalImage, ident: str) -> ContainerCo
     config.entrypoint = _words(config.entrypoint) or None
     config.cmd = _words(config.cmd) or None
     config.user = asked.user or preset.user
-    config.working_dir = asked.working_dir or preset.working_dir
+    config.working_dir = _cleaned(asked.working_dir or preset.working_dir)
     config.stop_signal = asked.stop_signal or preset.stop_signal
     if asked.healthcheck or preset.healthcheck:
         # imported here, since few containers have a health check

@@ -150,7 +150,8 @@ class Results:
         first = self._first()
         if any(map(requests.is_stored, outputs)):
             with self._narration.step("exporting to image"):
-                await in_thread(self._store, tags)
+                for record in await in_thread(self._store, tags):
+                    self._stores.images.tell_creation(record)
                 self._narration.tell_status("exporting layers")
                 self._tell_result(first)
                 self._narration.tell_status(f"writing image {first.image.id}")
@@ -175,14 +176,20 @@ class Results:
         fitting = (result for result in self._results if platforms.runs(host, _platform(result)))
         return next(fitting, self._results[0])
 
-    def _store(self, tags: list[Reference]) -> None:
-        """Registers the image of each platform. Those that no tag means are found through the index, or by digest. Blocking."""
+    def _store(self, tags: list[Reference]) -> list[ImageRecord]:
+        """Registers the image of each platform, and returns those that were not there. Those that no tag means are found through the index,
+        or by digest. Blocking."""
+        made = []
         index = [self._stores.content.write(encode(self._index()), self._stores.paths.staging)] if len(self._results) > 1 else []
         for result in self._results:
             record, names = result.record, [] if result is self._first() else [tag.at(result.record.manifest).key for tag in tags]
             blobs = sorted({*record.blobs, *index})
-            if self._stores.rows.get(record.id) != record or index:
+            known = self._stores.rows.get(record.id)
+            if known != record or index:
                 self._stores.rows.put(msgspec.structs.replace(record, blobs=blobs), names)
+            if known is None:
+                made.append(record)
+        return made
 
     def _tell_result(self, last: Result) -> None:
         described = self._index() if self._has_index() else None
