@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, cast
 
+from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError
 from grpclib.config import Configuration
 from grpclib.const import Status
@@ -62,13 +63,16 @@ MALFORMED = (DecodeError, binascii.Error, UnicodeError)
 class Details(StatusDetailsCodecBase):
     """Encodes and decodes ``grpc-status-details-bin``: messages whose type is told by their full name.
 
-    ``GRPCError.details`` is a sequence of messages if we fail, and of ``Any`` if the peer does.
+    ``GRPCError.details`` is a sequence of messages if we fail, and of ``Any`` if the peer does; those are passed on as they are.
     """
 
     def encode(self, status: Status, message: str | None, details: Any) -> bytes:
         answer = StatusMessage(code=status.value, message=message or "")
         for detail in details or ():
             packed = answer.details.add()
+            if isinstance(detail, AnyMessage):
+                packed.CopyFrom(detail)
+                continue
             packed.type_url = detail.DESCRIPTOR.full_name
             packed.value = detail.SerializeToString()
         return answer.SerializeToString()
