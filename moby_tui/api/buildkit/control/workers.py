@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from weakref import WeakKeyDictionary
 
 from moby_tui.api.buildkit.wire.capabilities_pb2 import APICap
@@ -52,7 +54,8 @@ BUILDS = (
 )
 
 
-def capabilities(names: tuple[str, ...]) -> list[APICap]:
+@cache
+def capabilities(names: tuple[str, ...]) -> Sequence[APICap]:
     return [APICap(ID=name, Enabled=True) for name in names]
 
 
