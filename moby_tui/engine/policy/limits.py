@@ -20,7 +20,6 @@ R = TypeVar("R", bound=Resources)
 _MEGABYTE = 1024 * 1024
 _LEAST_MEMORY = 6 * _MEGABYTE
 _NANO = 1_000_000_000
-_CPU_SHARES = (2, 262144)
 _RANGES = r"\d{1,6}(?:-\d{1,6})?(?:,\d{1,6}(?:-\d{1,6})?)*"
 #: For each field the kernel's feature that it needs, and the warning if the kernel lacks it.
 _NO_CGROUP = "or the cgroup is not mounted."
@@ -29,6 +28,10 @@ _DISCARDED = {
     "memory_reservation": (
         "memory reservation",
         f"Your kernel does not support memory soft limit capabilities {_NO_CGROUP} Limitation discarded.",
+    ),
+    "kernel_memory_tcp": (
+        "kernel memory of TCP",
+        f"Your kernel does not support kernel memory TCP limit capabilities {_NO_CGROUP} Limitation discarded.",
     ),
     "memory_swappiness": (
         "memory swappiness",
@@ -72,7 +75,6 @@ def settle(asked: R, *, update: bool = False) -> tuple[R, list[str]]:
     settled = replace(
         asked,
         memory_swappiness=None if asked.memory_swappiness == -1 else asked.memory_swappiness,
-        cpu_shares=_clamped(asked.cpu_shares),
     )
     _check_memory(settled, update=update)
     _check_cpu(settled)
@@ -86,11 +88,6 @@ def settle(asked: R, *, update: bool = False) -> tuple[R, list[str]]:
             "this can result in the system running out of resources."
         )
     return settled, warnings
-
-
-def _clamped(shares: int) -> int:
-    """CPU shares that the kernel takes; 0 for none. A negative number is left for the check."""
-    return min(max(shares, _CPU_SHARES[0]), _CPU_SHARES[1]) if shares > 0 else shares
 
 
 def _require(condition: bool, message: str) -> None:
@@ -108,6 +105,7 @@ def _check_memory(asked: Resources, *, update: bool) -> None:
     swappiness = asked.memory_swappiness
     _require(swappiness is None or 0 <= swappiness <= 100, f"Invalid value: {swappiness}, valid memory swappiness range is 0-100")
     _require(reservation >= 0, "invalid memory reservation: it must not be negative")
+    _require(asked.kernel_memory_tcp >= 0, "invalid limit of kernel memory for TCP: it must not be negative")
     _require(reservation == 0 or reservation >= _LEAST_MEMORY, "Minimum memory reservation allowed is 6MB")
     _require(not memory or reservation <= memory, "Minimum memory limit can not be less than memory reservation limit, see usage")
 
@@ -144,7 +142,8 @@ def _check_real_time(asked: Resources) -> None:
 def _check_set(asked: str, what: str, option: str, online: str) -> None:
     if not asked:
         return
-    _require(bool(re.fullmatch(_RANGES, asked)), f"Invalid value {asked} for cpuset {option}")
+    readable = bool(re.fullmatch(_RANGES, asked)) and all(first <= last for first, last in _spans(asked))
+    _require(readable, f"Invalid value {asked} for cpuset {option}: invalid format: {asked}")
     try:
         with open(online, encoding="utf-8") as file:
             available = file.read().strip()
@@ -173,10 +172,8 @@ def _check_block_io(asked: Resources) -> None:
     for name in ("blkio_device_read_bps", "blkio_device_write_bps", "blkio_device_read_iops", "blkio_device_write_iops"):
         for limit in getattr(asked, name) or []:
             _require(limit.rate >= 0, f"invalid rate for {limit.path}: it must not be negative")
-    _require(
-        not asked.io_maximum_bandwidth and not asked.io_maximum_iops,
-        "Invalid QoS settings: linux does not support Maximum IO Bandwidth or Maximum IO IOps",
-    )
+    _require(not asked.io_maximum_bandwidth, "invalid option: QoS maximum bandwidth configuration is not supported on linux")
+    _require(not asked.io_maximum_iops, "invalid option: QoS maximum IOPs configuration is not supported on linux")
 
 
 def _enforceable(asked: R) -> tuple[R, list[str]]:
@@ -227,5 +224,6 @@ def _enforceable_memory(asked: R, layout: Layout) -> tuple[R, list[str]]:
 
 def _without_windows_limits(asked: R) -> tuple[R, list[str]]:
     """The limits for Windows as the Docker Engine has them here: CPU percent is dropped with a warning, the CPU count kept without effect."""
-    warnings = ["linux does not support CPU percent. Percent discarded."] if asked.cpu_percent else []
-    return replace(asked, cpu_percent=0), warnings
+    if asked.cpu_percent <= 0:
+        return asked, []
+    return replace(asked, cpu_percent=0), ["linux does not support CPU percent. Percent discarded."]

@@ -83,7 +83,9 @@ async def create(call: Call) -> web.StreamResponse:
         raise InvalidArgument("invalid JSON: got EOF while reading request body")
     arguments = await call.arguments()
     config = shims.container_create(arguments["config"], call.version)
-    return json(await call.client.containers.create(config, name=arguments["name"], platform=arguments["platform"]), 201)
+    created = await call.client.containers.create(config, name=arguments["name"], platform=arguments["platform"])
+    created.warnings += shims.warnings_of_create(config, call.version)
+    return json(created, 201)
 
 
 @table.handles(Containers.start)
