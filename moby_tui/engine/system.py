@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
@@ -120,7 +121,6 @@ class SystemService:
         forwarding = _forwards()
         info = Info(
             ipv4_forwarding=forwarding,
-            n_goroutines=threading.active_count(),
             warnings=_missing(limits, forwarding, layout.version) or None,
             id=self._database.identity(),
             containers=len(containers),
@@ -135,6 +135,8 @@ class SystemService:
             architecture=system.machine,
             n_cpu=len(os.sched_getaffinity(0)),
             n_fd=len(os.listdir("/proc/self/fd")),
+            # what Go has in its place
+            n_goroutines=len(asyncio.all_tasks()) + threading.active_count(),
             mem_total=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
             docker_root_dir=str(self._paths.data_root),
             name=system.nodename,

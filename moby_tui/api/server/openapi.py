@@ -97,7 +97,12 @@ def _operation(operation: Operation, schemas: dict[str, Json]) -> Json:
         "tags": [operation.family or "other"],
         "summary": operation.meaning.replace("``", "`"),
         "parameters": [
-            *(parameter for one in operation.parameters if one.place in ("path", "query", "auth") for parameter in _parameters(one)),
+            *(
+                parameter
+                for one in operation.parameters
+                if one.place in ("path", "query", "auth")
+                for parameter in _parameters(one)
+            ),
             *(_header(name, meaning) for name, meaning in operation.headers.items()),
         ],
         "responses": _responses(operation, schemas),

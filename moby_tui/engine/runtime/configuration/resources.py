@@ -10,7 +10,6 @@ from moby_tui.engine.store.records.containers import Resources as Asked
 from moby_tui.engine.store.records.containers import ThrottleDevice
 from moby_tui.errors import InvalidArgument
 
-_CPU_SHARES = (2, 262144)
 _CPU_PERIOD_US = 100_000
 _THROTTLES = {
     "read_bps": "blkio_device_read_bps",
@@ -51,17 +50,12 @@ def _cpu(host: Asked) -> Cpu:
     return Cpu(
         period=host.cpu_period or (_CPU_PERIOD_US if host.nano_cpus else None),
         quota=host.cpu_quota or quota or None,
-        shares=_shares(host.cpu_shares),
+        shares=host.cpu_shares or None,
         realtime_period=host.cpu_realtime_period or None,
         realtime_runtime=host.cpu_realtime_runtime or None,
         cpus=host.cpuset_cpus,
         mems=host.cpuset_mems,
     )
-
-
-def _shares(asked: int) -> int | None:
-    """CPU shares that the kernel takes; None for none."""
-    return min(max(asked, _CPU_SHARES[0]), _CPU_SHARES[1]) if asked else None
 
 
 def _block_io(host: Asked) -> BlockIo:
