@@ -9,7 +9,7 @@ from typing import Any
 from api.wire import ask
 from moby_tui.engine.engine import Engine
 from moby_tui.schema.base import decode
-from moby_tui.schema.container import ContainerCreate
+from moby_tui.schema.container import ContainerCreate, HostConfig
 from moby_tui.schema.network import NetworkCreate
 
 REQUEST: dict[str, Any] = {
@@ -50,6 +50,33 @@ async def test_disk_usage_of_one_kind(engine: Engine, busybox: str, socket_path:
     assert [answer[name] for name in ("Containers", "Volumes", "BuildCache")] == [None, None, None] and len(answer["Images"]) == 1
     refusal = await ask(socket_path, "GET", "/v1.51/system/df?type=image&type=x")
     assert (refusal.status, refusal.message) == (400, "unknown object type: x")
+
+
+async def test_lists_that_are_null_while_they_are_empty(engine: Engine, busybox: str, socket_path: Path, remote: object) -> None:
+    config = ContainerCreate(image=busybox, cmd=["sleep"], host_config=HostConfig(network_mode="none"))
+    await engine.containers.create(config, name="one")
+    for path, body, name in (
+        ("containers/one/update", b'{"CpuShares": 100}', "Warnings"),
+        ("containers/prune?filters=%7B%22label%22:%5B%22x%22%5D%7D", b"", "ContainersDeleted"),
+        ("build/prune", b"", "CachesDeleted"),
+    ):
+        answer = await ask(socket_path, "POST", f"/v1.51/{path}", body, {"Content-Type": "application/json"} if body else {})
+        assert (answer.status, answer.json()[name]) == (200, None), path
+
+
+async def test_what_a_version_does_not_know_or_no_engine_has(
+    engine: Engine, busybox: str, socket_path: Path, remote: object
+) -> None:
+    config = ContainerCreate(image=busybox, cmd=["sleep"], host_config=HostConfig(network_mode="none"))
+    await engine.containers.create(config, name="one")
+    assert (await ask(socket_path, "POST", "/v1.29/containers/one/wait?condition=x")).json() == {"StatusCode": 0}
+    refusal = await ask(socket_path, "POST", "/v1.30/containers/one/wait?condition=x")
+    assert (refusal.status, refusal.message) == (400, 'invalid condition: "x"')
+    refusal = await ask(socket_path, "PUT", "/v1.51/volumes/x")
+    assert (refusal.status, refusal.message) == (
+        503,
+        "volume update only valid for cluster volumes, but swarm is unavailable",
+    )
 
 
 async def test_info_says_what_the_machine_can_limit(socket_path: Path, remote: object) -> None:

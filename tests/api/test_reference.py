@@ -29,7 +29,6 @@ KNOWN = {
     r"GET /containers/{}/logs query (since|until): integer, not string": "a time in either form",
     r"PUT /containers/{}/archive query (noOverwriteDirNonDir|copyUIDGID): string, not boolean": "true or false",
     r"POST /build query pull: string, not boolean": "true or false",
-    r"POST /build query (rm|forcerm): .*": "no containers are kept of steps",
     r"POST /build header Content-type: .*": "a tar, whatever its type is called",
     r"POST /containers/{}/start query detachKeys: .*": "without an effect at dockerd too",
     r"PUT /volumes/{} query version: .*": "of a swarm",

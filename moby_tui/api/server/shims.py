@@ -91,6 +91,13 @@ def container_update(changes: ContainerUpdate, version: ApiVersion) -> Container
     return changes
 
 
+def or_null(value: object, name: str) -> dict[str, Any]:
+    """An answer whose list of this name is null while it is empty."""
+    result: dict[str, Any] = to_builtins(value)
+    result[name] = result[name] or None
+    return result
+
+
 def container_inspect(container: ContainerInspect, version: ApiVersion) -> dict[str, Any]:
     if version >= (1, 52):
         return omitted.container(container)
