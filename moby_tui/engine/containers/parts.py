@@ -271,9 +271,8 @@ class Parts(msgspec.Struct, frozen=True):
     def patience(self, record: ContainerRecord) -> float:
         """The seconds that the container's monitor has for an answer."""
         from moby_tui.engine.runtime.client import monitor as monitor_client
-        from moby_tui.engine.runtime.configuration.runtimes import OURS
 
-        ours = record.host_config.runtime in OURS
+        ours = self.runtimes().is_built_in(record.host_config.runtime)
         return monitor_client.ANSWER_SECONDS if ours else monitor_client.RUNTIME_SECONDS
 
     async def request(self, record: ContainerRecord, message: Request) -> None:

@@ -159,12 +159,14 @@ class ContainerService(Runs):
         self._parts.event("restart", record)
 
     async def kill(self, ref: str, *, signal: str = "KILL") -> None:
-        from moby_tui.engine.containers import stop_signal
+        from moby_tui import stop_signal
         from moby_tui.engine.containers.ending import ending
 
         record = self._parts.get(ref)
         try:
             number = stop_signal.parse_signal(signal or "KILL")
+            if not stop_signal.is_sent(number):
+                raise InvalidArgument(f"the linux daemon does not support signal {number}")
         except InvalidArgument as error:
             raise InvalidArgument(f"cannot kill container: {ref}: {error.message}") from error
         await ending.kill(self._parts, record, number)

@@ -56,7 +56,7 @@ def check(asked: ContainerCreate) -> tuple[ContainerCreate, list[str]]:
     host = asked.host_config
     _check_config(asked)
     _check_namespaces(asked)
-    _require(host.isolation.lower() in ("", "default"), f'invalid isolation "{host.isolation}" on linux: only default can be')
+    _require(host.isolation.lower() in ("", "default"), f"invalid isolation ({host.isolation}): linux only supports 'default'")
     if host.cgroup:
         raise NotImplementedYet("option --cgroup")
     _require(host.shm_size >= 0, "SHM size can not be less than 0")
@@ -103,8 +103,6 @@ def _check_config(config: ContainerConfig) -> None:
         _require(bool(re.fullmatch(_HOST_NAME, name)), f"invalid {kind} format: {name!r}; no control character can be in it")
     for entry in config.env or []:
         _require(not entry.startswith("=") and bool(entry), f"invalid environment variable: {entry}")
-    timeout = config.stop_timeout
-    _require(timeout is None or timeout >= -1, f"invalid stop timeout {timeout}: give seconds, or -1 to wait for ever")
     texts = [config.working_dir, config.user, *(config.env or []), *_words(config.cmd), *_words(config.entrypoint)]
     _require(not any("\0" in text for text in texts), "invalid container configuration: a NUL byte cannot be in it")
 
@@ -199,7 +197,7 @@ def _check_namespaces(asked: ContainerCreate) -> None:
         from moby_tui.engine.policy import user_namespaces
 
         user_namespaces.parse(host.userns_mode)
-    if host.network_mode.startswith(_CONTAINER):
+    if host.network_mode.partition(":")[0] == "container":
         _check_joined_network(asked)
 
 

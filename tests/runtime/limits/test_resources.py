@@ -151,7 +151,7 @@ def test_what_cannot_be_meant_is_refused_in_docker_s_words() -> None:
     for asked, text in (
         (Resources(blkio_weight=9), "Range of blkio weight is from 10 to 1000"),
         (Resources(memory_swappiness=101), "valid memory swappiness range is 0-100"),
-        (Resources(io_maximum_iops=1), "Invalid QoS settings"),
+        (Resources(io_maximum_iops=1), "QoS maximum IOPs configuration is not supported"),
         (Resources(cpu_realtime_period=10, cpu_realtime_runtime=11), "cannot be higher than cpu real-time period"),
         (Resources(cpu_shares=-1), "value must be a positive integer"),
         (Resources(blkio_weight_device=[WeightDevice(path="/dev/x", weight=5)]), "Range of blkio weight"),

@@ -146,7 +146,7 @@ def _requested_endpoints(record: ContainerRecord, state: State, network_ids: Net
     """
     mode = record.host_config.network_mode
     requested = record.networking.endpoints_config if record.networking else None
-    if mode.startswith("container:"):
+    if mode.startswith("container:") or record.config.network_disabled:
         return {}
     endpoints = {
         name: endpoint or kept.EndpointSettings() for name, endpoint in ({mode: None} if requested is None else requested).items()
