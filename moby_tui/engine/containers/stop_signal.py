@@ -12,9 +12,14 @@ from moby_tui.errors import InvalidArgument
 DEFAULT_STOP_SECONDS = 10
 
 
-def parse_signal(text: str) -> int:
-    """``TERM``, ``SIGTERM``, ``15``, ``RTMIN+3`` or ``RTMAX-1`` as a number. Raises ``InvalidArgument``."""
+def parse_signal(text: str, *, of_linux: bool = False) -> int:
+    """``TERM``, ``SIGTERM``, ``15``, ``RTMIN+3`` or ``RTMAX-1`` as a number. Raises ``InvalidArgument``.
+
+    ``of_linux``: a number that is too large is named as such, as dockerd does for a signal that is to be sent at once.
+    """
     name = text.strip().upper().removeprefix("SIG")
+    if of_linux and name.isdecimal() and int(name) >= signals.NSIG:
+        raise InvalidArgument(f"the linux daemon does not support signal {int(name)}")
     if name.isdecimal() and 0 < int(name) <= signals.NSIG - 1:
         return int(name)
     if (real_time := re.fullmatch(r"RT(?:MIN\+|MAX-)(\d{1,2})", name)) is not None:
