@@ -17,11 +17,11 @@ def parse_signal(text: str, *, of_linux: bool = False) -> int:
 
     ``of_linux``: a number that is too large is named as such, as dockerd does for a signal that is to be sent at once.
     """
+    if of_linux and text.isdecimal() and int(text) >= signals.NSIG:
+        raise InvalidArgument(f"the linux daemon does not support signal {int(text)}")
+    if text.isdecimal() and 0 < int(text) <= signals.NSIG - 1:
+        return int(text)
     name = text.strip().upper().removeprefix("SIG")
-    if of_linux and name.isdecimal() and int(name) >= signals.NSIG:
-        raise InvalidArgument(f"the linux daemon does not support signal {int(name)}")
-    if name.isdecimal() and 0 < int(name) <= signals.NSIG - 1:
-        return int(name)
     if (real_time := re.fullmatch(r"RT(?:MIN\+|MAX-)(\d{1,2})", name)) is not None:
         offset = int(real_time[1])
         number = signals.SIGRTMIN + offset if "+" in name else signals.SIGRTMAX - offset
