@@ -19,6 +19,8 @@ class MobyError(Exception):
     buildkit = ""
     #: an engine elsewhere has answered with it
     answered = False
+    #: the command whose help the command line names with it, under the name docker
+    help_of = ""
     #: that Dockerfile: its name and its text
     dockerfile: tuple[str, bytes] | None = None
 

@@ -221,17 +221,8 @@ def _in_dockers_words(error: MobyError) -> str:
         text = f"Error: {text}"
     elif is_answer(error):
         text = f"Error response from daemon: {text}"
-    command = _refused.get(None)
+    command = error.help_of
     return f"docker: {text}\n\nRun 'docker {command} --help' for more information" if command else text
-
-
-#: The command that could not do its work and names its help, under the name docker.
-_refused: ContextVar[str | None] = ContextVar("refused")
-
-
-def name_help(command: str) -> None:
-    """Under the name docker, the error that ends this command line names the help of the command."""
-    _refused.set(command)
 
 
 def is_answer(error: MobyError) -> bool:

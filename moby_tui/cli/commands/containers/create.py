@@ -41,7 +41,7 @@ def refusals(command: str) -> Iterator[None]:
     except MobyError as error:
         if session.program() == "docker" and _is_of_attachment(error):
             raise
-        session.name_help(command)
+        error.help_of = command
         if error.exit_code not in (126, 127):
             error.exit_code = _exit_code(error) if command == "run" else EXIT_REFUSED
         raise
@@ -50,7 +50,7 @@ def refusals(command: str) -> Iterator[None]:
         if refusal is None or isinstance(error, BrokenPipeError) or session.current().debug:
             raise
         refusal.exit_code = EXIT_REFUSED
-        session.name_help(command)
+        refusal.help_of = command
         raise refusal from error
 
 
