@@ -34,7 +34,6 @@ T = TypeVar("T")
 #: What ``type`` of ``GET /system/df`` may be, and the list of its objects.
 DISK_USERS = {"image": "Images", "container": "Containers", "volume": "Volumes", "build-cache": "BuildCache"}
 _WITHOUT_NAMES = frozenset({"bridge", "host", "none"})
-#: What the answer of ``GET /system/df`` calls a kind of object, and what the request does.
 _COMMITS = ("ContainerdCommit", "RuncCommit", "InitCommit")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from moby_tui.cli import session
-from moby_tui.errors import InvalidArgument, NotFound
+from moby_tui.errors import InvalidArgument, MobyError, NotConnected, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ _TYPES = ("container", "image", "network", "volume")
 def inspect(options: InspectOptions, names: list[str]) -> int:
     """``moby inspect``."""
     if options.type and options.type not in _TYPES:
-        raise InvalidArgument(f"invalid value for --type: {options.type!r}; use {', '.join(_TYPES)}")
+        own = f"invalid value for --type: {options.type!r}; use {', '.join(_TYPES)}"
+        known = '"config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume"'
+        raise InvalidArgument(session.phrase(own, f'unknown type: "{options.type}": must be one of {known}'))
     return _inspect(names, (options.type,) if options.type else _TYPES, options.format, size=options.size)
 
 
@@ -56,28 +58,43 @@ def _inspect(
     names: Sequence[str], types: Sequence[str], format: str, *, size: bool = False, platform: str = "", verbose: bool = False
 ) -> int:
     """Shows what was found, then tells what was not; 1 in that case."""
-    from moby_tui.cli.output.objects import show_list
-
     if format not in ("", "json"):
         from moby_tui.cli.output.template import parse
 
         parse(format)
     documents: list[Any] = []
-    missing: list[NotFound] = []
+    missing: list[MobyError] = []
 
     async def find_all(client: Client) -> None:
         for name in names:
             try:
+                session.require_name(name)
                 documents.append(await _find(client, name, types, size=size, platform=platform, verbose=verbose))
-            except NotFound as error:
+            except (NotFound, InvalidArgument) as error:
                 missing.append(error)
 
-    session.call(find_all)
+    try:
+        session.call(find_all)
+    except NotConnected as error:
+        missing.append(error)
     if documents or not format:
-        show_list(documents, format)
-    for error in missing:
-        session.tell(error)
+        _show(documents, format)
+    elif session.program() == "docker":
+        print()
+    for refusal in missing:
+        session.tell(refusal)
     return 1 if missing else 0
+
+
+def _show(documents: Sequence[Any], format: str) -> None:
+    from moby_tui.cli.output.objects import show_list
+
+    try:
+        show_list(documents, format)
+    except InvalidArgument:
+        if session.program() == "docker":
+            print()
+        raise
 
 
 async def _find(client: Client, name: str, types: Sequence[str], *, size: bool, platform: str, verbose: bool) -> Any:

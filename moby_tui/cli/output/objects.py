@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from moby_tui.cli import session
 from moby_tui.schema.omitted import shown
 
 
@@ -42,5 +43,6 @@ def confirm(question: str, *, forced: bool) -> bool:
     try:
         return input().strip().lower() in ("y", "yes")
     except EOFError:
-        print()
+        if session.program() != "docker":
+            print()
         return False

@@ -24,8 +24,12 @@ def table(headings: Mapping[str, str], fields: Sequence[str], rows: Iterable[Row
     return align([[headings[field] for field in fields], *([str(row[field]) for field in fields] for row in rows)])
 
 
-def formatted(format: str, headings: Mapping[str, str], fields: Sequence[str], rows: Iterable[Row]) -> list[str]:
+def formatted(
+    format: str, headings: Mapping[str, str], fields: Sequence[str], rows: Iterable[Row], *, kind: str = "formatter.Context"
+) -> list[str]:
     """The rows as ``--format`` says: nothing or ``table`` for the usual fields, ``table TEMPLATE``, ``json``, a template.
+
+    ``kind`` is Go's type of a row, which errors of templates name.
 
     Raises ``InvalidArgument`` for a template that cannot be.
     """
@@ -33,7 +37,7 @@ def formatted(format: str, headings: Mapping[str, str], fields: Sequence[str], r
         return table(headings, fields, rows)
     from moby_tui.cli.output.template import RowTemplate
 
-    template = RowTemplate(format.removeprefix("table"), headings)
+    template = RowTemplate(format.removeprefix("table"), headings, kind)
     template.check()
     lines = [template.render(row) for row in rows]
     if format.startswith("table"):

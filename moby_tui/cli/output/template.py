@@ -26,12 +26,12 @@ def _failed(error: TemplateError) -> InvalidArgument:
     return InvalidArgument(f"failed to execute template: {error.message}")
 
 
-def parse(format: str) -> Template:
-    """The template for an object. Raises ``NoTemplate``."""
+def parse(format: str, refusal: str = "template parsing error") -> Template:
+    """The template for an object. Raises ``NoTemplate``, whose message begins with ``refusal``."""
     try:
         return Template("{{json .}}" if format == "json" else format, functions=FUNCTIONS)
     except TemplateError as error:
-        raise NoTemplate(f"template parsing error: {error.message}") from None
+        raise NoTemplate(f"{refusal}: {error.message}") from None
 
 
 def check_fields(template: Template, example: object) -> None:
@@ -39,7 +39,7 @@ def check_fields(template: Template, example: object) -> None:
     try:
         template.execute(typed(example))
     except UnknownField as error:
-        raise NoTemplate(f"error parsing format: {error.message}") from None
+        raise NoTemplate(f"Error parsing format: {error.message}") from None
     except TemplateError:
         pass
 
@@ -61,18 +61,18 @@ def render_object(template: Template, value: object) -> str:
 class RowTemplate:
     """A template over rows of text. ``fields`` are those that a row has; ``Label`` in a row holds what ``.Label "name"`` looks up."""
 
-    def __init__(self, format: str, headings: Mapping[str, str]) -> None:
+    def __init__(self, format: str, headings: Mapping[str, str], kind: str = "formatter.Context") -> None:
         format = "{{json .}}" if format == "json" else format.strip(" ").replace("\\t", "\t").replace("\\n", "\n")
         try:
             self._template = Template(format, functions=FUNCTIONS)
         except TemplateError as error:
             raise InvalidArgument(f"failed to parse template: {error.message}") from None
-        self._headings = headings
+        self._headings, self._kind = headings, kind
 
     def check(self) -> None:
         """Raises ``InvalidArgument`` for a field that no row has, which with no rows nobody would notice."""
         try:
-            self._template.execute(_struct(self._headings, {}))
+            self._template.execute(_struct(self._headings, {}, self._kind))
         except UnknownField as error:
             raise _failed(error) from None
         except TemplateError:
@@ -81,7 +81,7 @@ class RowTemplate:
     def render(self, row: Row) -> str:
         labels = row.get("Label")
         try:
-            return self._template.execute(_struct(row, labels if isinstance(labels, Mapping) else {}))
+            return self._template.execute(_struct(row, labels if isinstance(labels, Mapping) else {}, self._kind))
         except TemplateError as error:
             raise _failed(error) from None
 
@@ -94,9 +94,9 @@ class RowTemplate:
             raise _failed(error) from None
 
 
-def _struct(row: Row, labels: Mapping[str, Any]) -> Struct:
+def _struct(row: Row, labels: Mapping[str, Any], kind: str) -> Struct:
     fields = {name: row[name] for name in sorted(row) if name != "Label"}
-    return Struct("formatter.Context", fields, methods={"Label": lambda name: labels.get(name, "")}, pointer=True)
+    return Struct(kind, fields, methods={"Label": lambda name: labels.get(name, "")}, pointer=True)
 
 
 def _label_heading(name: str) -> str:

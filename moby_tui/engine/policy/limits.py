@@ -78,9 +78,10 @@ def settle(asked: R, *, update: bool = False) -> tuple[R, list[str]]:
     )
     _check_memory(settled, update=update)
     _check_cpu(settled)
-    _check_block_io(settled)
     settled, warnings = _without_windows_limits(settled)
     settled, discarded = _enforceable(settled)
+    # what is discarded may have any value, as with dockerd
+    _check_block_io(settled)
     warnings += discarded
     if settled.oom_kill_disable and not settled.memory and not update:
         warnings.append(

@@ -9,6 +9,8 @@ from moby_tui.cli import session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from moby_tui.cli.table.containers import PsOptions
     from moby_tui.schema.container import ContainerSummary
 
@@ -27,16 +29,15 @@ _HEADINGS = {
     "Mounts": "MOUNTS",
     "Networks": "NETWORKS",
     "LocalVolumes": "LOCAL VOLUMES",
+    "Platform": "PLATFORM",
 }
 _SHOWN = ("ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names")
 
 
 def ps(options: PsOptions) -> None:
     """``moby ps``."""
-    from moby_tui.cli.output.table import formatted
-
     limit = 1 if options.latest else max(options.last, 0)
-    sizes = options.size or ".Size" in options.format
+    sizes = options.size or ".Size" in options.format or "json ." in options.format
     filters = _filters(options.filter)
     containers = session.call(
         lambda client: client.containers.list(all=options.all or limit > 0, limit=limit, size=sizes, filters=filters)
@@ -45,8 +46,34 @@ def ps(options: PsOptions) -> None:
     shown = (*_SHOWN, "Size") if options.size else _SHOWN
     if options.quiet and options.format:
         print("WARNING: Ignoring custom format, because both --format and --quiet are set.", file=sys.stderr)
-    for line in [row["ID"] for row in rows] if options.quiet else formatted(options.format, _HEADINGS, shown, rows):
+    for line in [row["ID"] for row in rows] if options.quiet else _formatted(options, shown, rows):
         print(line)
+
+
+def _formatted(options: PsOptions, shown: Sequence[str], rows: Sequence[dict[str, object]]) -> list[str]:
+    from moby_tui.cli.output.table import formatted
+
+    if options.format == "raw":
+        return [line for row in rows for line in _raw(row, with_size=options.size)]
+    return formatted(options.format, _HEADINGS, shown, rows, kind="formatter.ContainerContext")
+
+
+def _raw(row: dict[str, object], *, with_size: bool) -> list[str]:
+    """One container as docker's ``raw`` has it: a field a line, then an empty one."""
+    names = (
+        "ID",
+        "Image",
+        "Command",
+        "CreatedAt",
+        "State",
+        "Status",
+        "Names",
+        "Labels",
+        "Ports",
+        *(("Size",) if with_size else ()),
+    )
+    keys = {"ID": "container_id", "CreatedAt": "created_at"}
+    return [*(f"{keys.get(name, name.lower())}: {row[name]}".rstrip() for name in names), ""]
 
 
 def _filters(given: list[str]) -> dict[str, list[str]]:
@@ -81,6 +108,7 @@ def _row(container: ContainerSummary, *, truncate: bool, now: float) -> dict[str
         "Labels": ",".join(f"{key}={value}" for key, value in sorted(container.labels.items())),
         "Mounts": ",".join(mount[:15] + "…" if truncate and len(mount) > 15 else mount for mount in mounts),
         "Networks": ",".join(container.network_settings.networks),
+        "Platform": None,
         "LocalVolumes": str(sum(mount.driver == "local" for mount in container.mounts)),
     }
 
