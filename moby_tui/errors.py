@@ -92,6 +92,18 @@ class Unavailable(MobyError):
     status = 503
 
 
+class NotInSwarm(Unavailable):
+    """What is asked for belongs to a swarm. The text is dockerd's for an engine that is in none."""
+
+    answered = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm '
+            "and try again."
+        )
+
+
 class Unreachable(Unavailable):
     """A registry, a web server or a repository elsewhere cannot be reached, or breaks off: to dockerd a failure like any other."""
 

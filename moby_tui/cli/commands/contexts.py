@@ -68,7 +68,13 @@ def ls(options: ContextLsOptions) -> None:
         return
     if options.format in ("", "table"):
         rows = [{**row, "Name": row["Name"] + " *" if row["Current"] else row["Name"]} for row in rows]
-    for line in formatted(options.format, _HEADINGS, ("Name", "Description", "DockerEndpoint", "Error"), rows):
+    for line in formatted(
+        options.format,
+        _HEADINGS,
+        ("Name", "Description", "DockerEndpoint", "Error"),
+        rows,
+        kind="*formatter.clientContextContext",
+    ):
         print(line)
 
 
@@ -171,16 +177,13 @@ def inspect(options: FormatOptions, names: list[str]) -> int:
     from moby_tui.cli.output.objects import show_list
 
     contexts = _contexts()
-    documents, status = [], 0
+    documents: list[object] = []
     for name in names or [_in_use(contexts)]:
         try:
             documents.append(_details(contexts, name))
         except MobyError as error:
-            session.tell(error)
-            status = 1
-    if documents or not options.format:
-        show_list(documents, options.format)
-    return status
+            documents.append(error)
+    return show_list(documents, options.format)
 
 
 def _details(contexts: Store, name: str) -> dict[str, Any]:

@@ -31,9 +31,13 @@ _HEADINGS = {
 }
 
 
+_RAW = {"network_id": "ID", "name": "Name", "driver": "Driver", "scope": "Scope"}
+
+
 def ls(options: NetworkLsOptions) -> None:
     """``moby network ls``."""
     from moby_tui.cli.output.table import formatted
+    from moby_tui.cli.output.text import natural
     from moby_tui.cli.values.filters import parse_filters
     from moby_tui.templates.values import Time
 
@@ -52,12 +56,14 @@ def ls(options: NetworkLsOptions) -> None:
             "Labels": ",".join(f"{key}={value}" for key, value in sorted((network.labels or {}).items())),
             "CreatedAt": Time(network.created).go_text() if network.created else "",
         }
-        for network in sorted(networks, key=lambda network: network.name)
+        for network in sorted(networks, key=lambda network: natural(network.name))
     ]
     for line in (
         [row["ID"] for row in rows]
         if options.quiet and not options.format
-        else formatted(options.format, _HEADINGS, ("ID", "Name", "Driver", "Scope"), rows)
+        else formatted(
+            options.format, _HEADINGS, ("ID", "Name", "Driver", "Scope"), rows, kind="*network.networkContext", raw=_RAW
+        )
     ):
         print(line)
 

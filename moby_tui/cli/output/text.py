@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -30,6 +31,12 @@ def quoted(command: str, width: int) -> str:
 def short_id(digest: str) -> str:
     """The twelve characters that stand for an id or a digest."""
     return digest.removeprefix("sha256:")[:12]
+
+
+def natural(name: str) -> list[tuple[int, int, int]]:
+    """The key that sorts names as docker's lists do: numbers in them by their value, net2 before net10."""
+    pieces = re.findall("[0-9]+|[^0-9]", name)
+    return [(ord("0"), int(piece), len(piece)) if piece.isdecimal() else (ord(piece), 0, 0) for piece in pieces]
 
 
 def port_summary(ports: Iterable[Port]) -> str:

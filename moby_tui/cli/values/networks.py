@@ -43,7 +43,7 @@ def ipam(
     for name, address in auxiliary.items():
         pool = _pool_of(pools, address, f"no matching subnet for aux-address {address}")
         pool.auxiliary_addresses = {**(pool.auxiliary_addresses or {}), name: address}
-    return Ipam(driver=driver, options=options or None, config=list(pools.values()))
+    return Ipam(driver=driver, options=options, config=list(pools.values()))
 
 
 def _pool_of(pools: dict[str, IpamPool], wanted: str, lost: str) -> IpamPool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 _HEADINGS = {"Type": "TYPE", "TotalCount": "TOTAL", "Active": "ACTIVE", "Size": "SIZE", "Reclaimable": "RECLAIMABLE"}
+_RAW = {"type": "Type", "total": "TotalCount", "active": "Active", "size": "Size", "reclaimable": "Reclaimable"}
 _IMAGES = ("REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SHARED SIZE", "UNIQUE SIZE", "CONTAINERS")
 _CONTAINERS = ("CONTAINER ID", "IMAGE", "COMMAND", "LOCAL VOLUMES", "SIZE", "CREATED", "STATUS", "NAMES")
 _CACHE = ("CACHE ID", "CACHE TYPE", "SIZE", "LAST USED", "IN USE", "SHARED")
@@ -34,7 +35,9 @@ def df(options: SystemDfOptions) -> None:
         )
     usage = session.call(lambda client: client.system.disk_usage())
     if not options.verbose:
-        for line in formatted(options.format, _HEADINGS, tuple(_HEADINGS), _rows(usage)):
+        for line in formatted(
+            options.format, _HEADINGS, tuple(_HEADINGS), _rows(usage), kind="*formatter.diskUsageImagesContext", raw=_RAW
+        ):
             print(line)
     elif options.format:
         from moby_tui.cli.output.objects import show_object
