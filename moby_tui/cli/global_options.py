@@ -45,6 +45,7 @@ def use(options: GlobalOptions) -> None:
         session.Session(
             options.host,
             choose=lambda: _chosen(options),
+            context=options.context,
             debug=options.debug,
             login_folder=options.config,
             engine=lambda: _engine_options(options),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from moby_tui.cli import session
-from moby_tui.errors import NotFound
+from moby_tui.errors import InvalidArgument, NotFound
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
@@ -113,8 +114,13 @@ def rm(options: NetworkRmOptions, networks: list[str]) -> int:
         except NotFound:
             if not options.force:
                 raise
+        else:
+            print(name, flush=True)
 
-    return session.call_each(networks, remove)
+    status = session.call_each(networks, remove, show=False)
+    if status and session.program() == "docker":
+        print(f"exit status {status}", file=sys.stderr)
+    return status
 
 
 def connect(options: NetworkConnectOptions, network: str, container: str) -> None:
@@ -122,6 +128,8 @@ def connect(options: NetworkConnectOptions, network: str, container: str) -> Non
     from moby_tui.cli.values.environment import pairs
     from moby_tui.schema.container import EndpointIpamConfig, EndpointSettings
 
+    if any("=" not in option for option in options.driver_opt):
+        raise InvalidArgument("invalid key/value pair format in driver options")
     given = EndpointIpamConfig(ipv4_address=options.ip, ipv6_address=options.ip6, link_local_ips=options.link_local_ip or None)
     config = EndpointSettings(
         ipam_config=given if given != EndpointIpamConfig() else None,

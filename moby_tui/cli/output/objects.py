@@ -23,15 +23,21 @@ def show_object(value: object, format: str) -> None:
     print(compact_json(value) if format == "json" else render_object(parse(format), value))
 
 
-def show_list(values: Sequence[object], format: str) -> int:
+def show_list(values: Sequence[object], format: str, *, marshalled: bool = False) -> int:
     """Inspected objects, and errors in place of those that are not there: by default a JSON array indented by four blanks.
 
-    Prints the errors after the objects; returns 1 if there are any.
+    Prints the errors after the objects; returns 1 if there are any. ``marshalled``: it is docker's command line that makes the JSON, whose
+    encoder escapes what HTML reads, and not the engine.
     """
     errors = [value for value in values if isinstance(value, MobyError)]
     if format in ("", "json"):
         objects = [value for value in values if not isinstance(value, MobyError)]
-        print(compact_json(objects) if format else json.dumps(shown(objects), indent=4, ensure_ascii=False))
+        text = compact_json(objects) if format else json.dumps(shown(objects), indent=4, ensure_ascii=False)
+        if marshalled:
+            from moby_tui.templates.values import html_escaped
+
+            text = html_escaped(text)
+        print(text)
     else:
         lines, errors = _rendered(values, format)
         # docker has this line too where there is nothing to show

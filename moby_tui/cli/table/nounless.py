@@ -13,7 +13,7 @@ class InspectOptions(FormatOptions):
 
 
 class LoginOptions(Options):
-    username: str = value("-u", "--username", help="Username")
+    username: str | None = value("-u", "--username", help="Username", default=None)
     password: str = value("-p", "--password", help="Password or personal access token")
     password_stdin: bool = switch("--password-stdin", help="Take the password from standard input")
 

@@ -32,9 +32,7 @@ def parse_moment(text: str, now: float) -> float:
     try:
         return now - parse_nanoseconds(text) / 1e9
     except InvalidArgument:
-        raise InvalidArgument(
-            f"invalid time: {text!r}; give a duration (10m), a date (2026-01-31T12:00:00Z) or Unix seconds"
-        ) from None
+        raise InvalidArgument(f'failed to parse value as time or duration: "{text}"') from None
 
 
 def seconds_of(rfc3339: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from moby_tui.cli import session
@@ -28,6 +29,8 @@ _HEADINGS = {
     "UniqueSize": "UNIQUE SIZE",
     "VirtualSize": "SIZE",
 }
+#: What names an image, and is no reference.
+_ID = "(sha256:)?[0-9a-f]+"
 _HISTORY = {
     "ID": "IMAGE",
     "CreatedSince": "CREATED",
@@ -150,6 +153,16 @@ def _history_row(entry: ImageHistory, *, human: bool, truncate: bool) -> dict[st
 
 def tag(options: Options, source: str, target: str) -> None:
     """``moby tag``."""
+    from moby_tui.reference import parse
+
+    for name in (source, target):
+        try:
+            parse(name)
+        except InvalidArgument as error:
+            if not (name == source and re.fullmatch(_ID, name)):
+                raise InvalidArgument(
+                    f'Error parsing reference: "{name}" is not a valid repository/tag: {error.message}'
+                ) from None
     session.call(lambda client: client.images.tag(source, target))
 
 

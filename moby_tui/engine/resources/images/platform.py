@@ -65,7 +65,7 @@ def parse(text: str) -> oci.Platform:
         return host()
     parts = text.lower().split("/")
     if len(parts) > 3 or not all(parts):
-        raise InvalidArgument(f"{text!r} is an invalid platform: write it as linux/amd64 or linux/arm/v7")
+        raise InvalidArgument(f'"{text[:80]}": cannot parse platform specifier: invalid argument')
     here = host()
     if len(parts) == 1:
         if parts[0] in _ARCHITECTURES or parts[0] in _FURTHER_ARCHITECTURES:
