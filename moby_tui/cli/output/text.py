@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -35,6 +34,9 @@ def short_id(digest: str) -> str:
 
 def natural(name: str) -> list[tuple[int, int, int]]:
     """The key that sorts names as docker's lists do: numbers in them by their value, net2 before net10."""
+    # imported here: a list of containers needs none
+    import re
+
     pieces = re.findall("[0-9]+|[^0-9]", name)
     return [(ord("0"), int(piece), len(piece)) if piece.isdecimal() else (ord(piece), 0, 0) for piece in pieces]
 

@@ -64,9 +64,14 @@ def _client() -> dict[str, Any]:
 
 
 def _context() -> str:
-    from moby_tui.contexts.choice import name_in_use
+    from moby_tui.cli.global_options import has_context_in_use
 
     current = session.current()
+    if not (current.context or os.environ.get("DOCKER_CONTEXT") or has_context_in_use(current.login_folder)):
+        return "default"
+    # imported here: few name a context
+    from moby_tui.contexts.choice import name_in_use
+
     return name_in_use(current.login_folder, current.context, current.named_host)
 
 
