@@ -232,7 +232,6 @@ IMAGES = Family(
         save 'Bad Name' -o x.tar
         load -i nosuch.tar
         import nosuch.tar
-        import 'nosuch.tar' 'Bad'
         create --name c1 app:1 true
         rmi nosuch
         rmi nosuch:1 nosuch2
@@ -424,4 +423,6 @@ CONTEXTS = Family(
 )
 FAMILIES = [NETWORKS, VOLUMES, IMAGES, PRUNES, CLUSTER, CONTEXTS]
 #: By the name of a family: why an answer is otherwise here, by the beginning of its place.
-OTHERWISE: dict[str, dict[str, str]] = {}
+OTHERWISE: dict[str, dict[str, str]] = {
+    "contexts": {"context show (2).stdout": "docker was told its daemon by DOCKER_HOST, which goes before a context"},
+}

@@ -124,7 +124,7 @@ def call(words: Sequence[str]) -> int:
     if verb is None:
         return _misused(f"docker: unknown command: {path}", f"docker {noun}", "")
     if any(word in _HELP for word in arguments):
-        print(f"Usage:  {path} {verb.usage}".rstrip() + f"\n\n{verb.help}\n")
+        print(f"Usage:  {path} {verb.usage}".rstrip() + f"\n\n{verb.help}")
         return 0
     positional = [word for word in arguments if not word.startswith("-") or word == "-"]
     has_options = len(positional) < len(arguments)
@@ -137,7 +137,7 @@ def call(words: Sequence[str]) -> int:
 def _page(noun: str, help: str, verbs: dict[str, _Verb]) -> str:
     lines = [f"  {name:<10}  {verb.help}" for name, verb in verbs.items()]
     end = f"Run 'docker {noun} COMMAND --help' for more information on a command."
-    return "\n".join([f"Usage:  docker {noun} COMMAND", "", help, "", "Commands:", *lines, "", end, ""])
+    return "\n".join([f"Usage:  docker {noun} COMMAND", "", help, "", "Commands:", *lines, "", end])
 
 
 def _wanted(verb: _Verb) -> str:

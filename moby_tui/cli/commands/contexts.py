@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from moby_tui import docker_folder
 from moby_tui.cli import session
 from moby_tui.contexts.store import DEFAULT, Context, Endpoint, Store
-from moby_tui.errors import Conflict, InvalidArgument, MobyError
+from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -116,8 +116,8 @@ def create(options: ContextCreateOptions, name: str) -> None:
     if options.source and options.docker:
         raise InvalidArgument("cannot use --docker flag when --from is set")
     source = "" if options.docker else options.source or DEFAULT
-    endpoint, tls = _read_endpoint(contexts, options.docker or f"from={source}")
     metadata = {"Description": _DESCRIPTION} if source == DEFAULT else dict(contexts.get(source).metadata) if source else {}
+    endpoint, tls = _read_endpoint(contexts, options.docker or f"from={source}")
     if options.description:
         metadata["Description"] = options.description
     contexts.create(Context(name=name, metadata=metadata, endpoints={"docker": endpoint}), tls or {})
@@ -147,7 +147,10 @@ def _read_endpoint(contexts: Store, text: str) -> tuple[dict[str, Any], dict[str
     if source := values.get("from"):
         if source == DEFAULT:
             return _endpoint(_default_host() or "unix:///run/moby.sock", skip=False), {}
-        origin = contexts.get(source)
+        try:
+            origin = contexts.get(source)
+        except NotFound as error:
+            raise NotFound(f"unable to create docker endpoint config: {error.message}") from None
         return dict(origin.endpoints.get("docker") or {}), {
             key: path.read_bytes() for key, path in contexts.tls_files(source).items()
         }

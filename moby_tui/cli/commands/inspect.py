@@ -74,7 +74,7 @@ def _inspect(
         for name in names:
             try:
                 documents.append(await _find(client, name, types, size=size, platform=platform, verbose=verbose))
-            except (NotFound, InvalidArgument, NotImplementedYet) as error:
+            except (NotFound, InvalidArgument, NotImplementedYet, NotInSwarm) as error:
                 documents.append(error)
 
     session.call(find_all)

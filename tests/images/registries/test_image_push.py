@@ -67,7 +67,7 @@ async def test_all_tags_or_one(store: Store, registry: Registry) -> None:
     await push(store, f"{registry.address}/tags", all_tags=True)
     tags = json.loads(registry.request("GET", "/v2/tags/tags/list").content)["tags"]  # type: ignore[attr-defined]
     assert sorted(tags) == ["1", "2"]
-    with pytest.raises(NotFound, match=r"does not exist locally with the tag: .*/tags:latest"):
+    with pytest.raises(NotFound, match=r"tag does not exist: .*/tags:latest"):
         await push(store, f"{registry.address}/tags")
     with pytest.raises(NotFound, match="does not exist locally with the tag"):
         await push(store, f"{registry.address}/none", all_tags=True)
