@@ -44,7 +44,7 @@ def check(options: EngineOptions) -> None:
     _check_history(options)
     log_options.validate(options.log_driver, options.log_options)
     admission.check_presets(options.default_ulimits, options.cgroup_parent)
-    if options.seccomp_profile not in ("builtin", "unconfined"):
+    if options.seccomp_profile not in ("", "builtin", "unconfined"):
         _check_profile(options.seccomp_profile)
     default_bridge.check(options)
     pools.read_pools(options.default_address_pools)

@@ -135,7 +135,7 @@ class SystemService:
             default_address_pools=[*options.default_address_pools] or UNSET,
             security_options=[
                 *(["name=apparmor"] if apparmor.enabled() else []),
-                "name=seccomp,profile=builtin",
+                f"name=seccomp,profile={options.seccomp_profile or 'builtin'}",
                 *(["name=userns"] if options.userns_remap else []),
                 "name=cgroupns",
             ],

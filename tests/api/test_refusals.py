@@ -118,6 +118,31 @@ async def test_what_older_versions_had_not(busybox: str, engine: Engine, socket_
         assert (mount.bind_options is not None and mount.bind_options.read_only_non_recursive) == alone
 
 
+async def test_a_network_before_1_47_has_ipv4(socket_path: Path) -> None:
+    for version, expected in (("1.46", True), ("1.47", False)):
+        body = json.dumps({"Name": "six", "EnableIPv4": False, "EnableIPv6": True}).encode()
+        assert (await ask(socket_path, "POST", f"/v{version}/networks/create", body, JSON)).status == 201
+        assert (await ask(socket_path, "GET", "/networks/six")).json()["EnableIPv4"] is expected
+        await ask(socket_path, "DELETE", "/networks/six")
+
+
+async def test_disk_usage_of_some_kinds(socket_path: Path) -> None:
+    async def lists(version: str, query: str) -> list[str]:
+        usage = (await ask(socket_path, "GET", f"/v{version}/system/df{query}")).json()
+        return [name for name in ("Images", "Containers", "Volumes", "BuildCache") if usage[name] is not None]
+
+    assert await lists("1.51", "?type=container&type=volume") == ["Containers", "Volumes"]
+    assert await lists("1.51", "?type=build-cache") == ["BuildCache"]
+    assert len(await lists("1.51", "")) == len(await lists("1.41", "?type=image")) == 4
+
+
+async def test_references_that_are_none(socket_path: Path) -> None:
+    for name in ("busybox:sha256:" + "0" * 64, "a@sha256:x", "a b", ":x", "a:-"):
+        body = json.dumps({"Image": name}).encode()
+        answer = await ask(socket_path, "POST", "/containers/create", body, JSON)
+        assert (answer.status, answer.message) == (400, "invalid reference format"), name
+
+
 _SYSTEM = (
     r"OSAndVersion specifier component must match \"^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.%-]*)((?:\\+[A-Za-z0-9_.%-]+)*)\\))?$\""
 )

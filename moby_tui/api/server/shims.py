@@ -6,7 +6,7 @@ history). Our own shapes are those of 1.52.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from moby_tui.api.server.versions import ApiVersion
@@ -24,6 +24,7 @@ from moby_tui.schema.container import (
 from moby_tui.schema.event import Event
 from moby_tui.schema.exec import ExecInspect
 from moby_tui.schema.image import ImageInspect, ImageSummary
+from moby_tui.schema.network import NetworkCreate
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.system import DiskUsage, Info, Version
 from moby_tui.schema.volume import VolumeUsage
@@ -31,6 +32,9 @@ from moby_tui.schema.volume import VolumeUsage
 T = TypeVar("T")
 
 _WITHOUT_NAMES = frozenset({"bridge", "host", "none"})
+#: What the answer of ``GET /system/df`` calls a kind of object, and what the request does.
+_KINDS = {"Images": "image", "Containers": "container", "Volumes": "volume", "BuildCache": "build-cache"}
+KINDS = frozenset(_KINDS.values())
 _COMMITS = ("ContainerdCommit", "RuncCommit", "InitCommit")
 
 
@@ -78,6 +82,13 @@ def container_update(changes: ContainerUpdate, version: ApiVersion) -> Container
         changes.pids_limit = None
     changes.memory_swappiness = changes.oom_kill_disable = None
     return changes
+
+
+def network_create(config: NetworkCreate, version: ApiVersion) -> NetworkCreate:
+    """Each network had IPv4 before there was a field for it."""
+    if version < (1, 47):
+        config.enable_ipv4 = None
+    return config
 
 
 def container_inspect(container: ContainerInspect, version: ApiVersion) -> dict[str, Any]:
@@ -205,8 +216,10 @@ def info(value: Info, version: ApiVersion) -> dict[str, Any]:
     return result
 
 
-def disk_usage(value: DiskUsage, version: ApiVersion, *, verbose: bool) -> dict[str, Any]:
-    """The answer of ``GET /system/df``: before 1.52 the objects, from 1.52 on sums, with the objects as ``Items`` if ``verbose``."""
+def disk_usage(value: DiskUsage, version: ApiVersion, kinds: Collection[str], *, verbose: bool) -> dict[str, Any]:
+    """The answer of ``GET /system/df``: before 1.52 the objects, from 1.52 on sums, with the objects as ``Items`` if ``verbose``.
+
+    Objects of another kind than ``kinds`` are null."""
     legacy = {
         "LayersSize": value.layers_size,
         "Images": [image_summary(image, version) | {"Containers": image.containers} for image in value.images],
@@ -216,7 +229,8 @@ def disk_usage(value: DiskUsage, version: ApiVersion, *, verbose: bool) -> dict[
         "Moby": to_builtins(value.moby),
     }
     if version < (1, 52):
-        return legacy
+        left_out = [name for name, kind in _KINDS.items() if kind not in kinds]
+        return legacy | dict.fromkeys(left_out)
     usage = {
         "ImageUsage": {
             **_sums(value.images, lambda image: image.size, lambda image: image.containers > 0),

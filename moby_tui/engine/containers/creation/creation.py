@@ -214,7 +214,7 @@ def _preset_security(options: EngineOptions, host: RequestedHostConfig) -> None:
     added = []
     if options.no_new_privileges and "no-new-privileges" not in labels:
         added.append("no-new-privileges")
-    if options.seccomp_profile != "builtin" and "seccomp" not in labels and not host.privileged:
+    if options.seccomp_profile not in ("", "builtin") and "seccomp" not in labels and not host.privileged:
         added.append(f"seccomp={_profile(options.seccomp_profile)}")
     if added:
         host.security_opt = [*(host.security_opt or []), *added]
