@@ -84,6 +84,10 @@ def _command(argv: Sequence[str]) -> Callable[[], Any]:
     try:
         return _quick(argv)
     except NotUnderstood:
+        if session.program() == "docker":
+            from moby_tui.cli.docker.line import call as call_as_docker
+
+            return lambda: call_as_docker(argv)
         from moby_tui.cli.application import call
 
         return lambda: call(argv)
@@ -91,12 +95,19 @@ def _command(argv: Sequence[str]) -> Callable[[], Any]:
 
 def _quick(argv: Sequence[str]) -> Callable[[], Any]:
     line = Line(GlobalOptions, argv, interspersed=False)
+    if "host" in line.repeated and session.program() == "docker":
+        raise NotUnderstood
     chosen = GlobalOptions(**from_environment(GlobalOptions, os.environ) | line.chosen)
     entry = find(line.rest)
     if entry is None:
         return _plug_in(chosen, line.rest)
     command, words = entry
     options, arguments = parse(command, words)
+    if session.program() == "docker":
+        from moby_tui.cli.docker.checks import are_acceptable
+
+        if not are_acceptable(command, options, arguments):
+            raise NotUnderstood
 
     def call() -> Any:
         use(chosen)

@@ -87,7 +87,8 @@ def _preset(options: GlobalOptions) -> Iterator[str]:
 def _check(options: GlobalOptions) -> None:
     """Raises ``InvalidArgument``."""
     if options.log_level not in _LOG_LEVELS:
-        raise InvalidArgument(f"invalid --log-level {options.log_level!r}: use {', '.join(_LOG_LEVELS)}")
+        own = f"invalid --log-level {options.log_level!r}: use {', '.join(_LOG_LEVELS)}"
+        raise InvalidArgument(session.phrase(own, f"Unable to parse logging level: {options.log_level}"))
     if options.context and options.host and not _is_from_environment(options, "host"):
         raise InvalidArgument("conflicting options: cannot specify both --host and --context")
 

@@ -73,7 +73,7 @@ def test_help_lists_commands_and_examples(cli: Cli) -> None:
         ("run --env-file /no/such alpine", "cannot read /no/such", 125),
         ("ps -f x", "invalid filter 'x'", 125),
         ("logs --tail x y", "invalid value for --tail", 1),
-        ("logs --since yesterday y", 'failed to parse value as time or duration: "yesterday"', 1),
+        ("logs --since yesterday y", "invalid time: 'yesterday'", 1),
         ("cp a b", "one of the two must be CONTAINER:PATH", 1),
         ("inspect --type odd x", 'unknown type: "odd": must be one of', 1),
         ("version -f {{range.x}}", "template parsing error: template: :1: unexpected EOF", 64),

@@ -71,8 +71,13 @@ def test_lists_as_docker_has_them() -> None:
 
 def test_ports_are_summed_up() -> None:
     ports = [Port(ip="0.0.0.0", private_port=80 + i, public_port=8000 + i) for i in range(3)]
-    assert port_summary([*ports, Port(private_port=443)]) == "443/tcp, 0.0.0.0:8000-8002->80-82/tcp"
+    assert (
+        port_summary([*ports, Port(private_port=443)])
+        == "443/tcp, 0.0.0.0:8000->80/tcp, 0.0.0.0:8001->81/tcp, 0.0.0.0:8002->82/tcp"
+    )
     assert port_summary([Port(ip="::", private_port=53, public_port=53, type="udp")]) == "[::]:53->53/udp"
+    same = [Port(ip="0.0.0.0", private_port=port, public_port=port) for port in (80, 81, 90, 91, 92)]
+    assert port_summary(same) == "0.0.0.0:80-81->80-81/tcp, 0.0.0.0:90-92->90-92/tcp"
 
 
 def test_command_is_quoted_and_cut() -> None:

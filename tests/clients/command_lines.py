@@ -63,6 +63,8 @@ class Family:
     name: str
     steps: Sequence[Step | str]
     files: Mapping[str, str] = field(default_factory=dict)
+    #: how our program reaches its engine in these steps
+    doors: Sequence[str] = ("in process", "by a daemon")
 
     def declared(self) -> Iterator[Step]:
         for step in self.steps:
@@ -78,16 +80,16 @@ def take(docker: Sequence[str], environment: Mapping[str, str], folder: Path, fa
         (folder / name).write_text(content)
     own = {"PATH": os.environ["PATH"], "HOME": str(folder / "home"), "DOCKER_CONFIG": str(folder / "configuration"), "TZ": "UTC"}
     variables = {**own, **environment}
-    seen: dict[str, str] = {}
     answers: Answers = {}
     for step in family.declared():
         number = sum(name == step.name or name.startswith(f"{step.name} (") for name in answers)
         status, output, error = _run(step, docker, {**variables, **step.environment}, folder)
-        answer: Answer = {"status": status, "stderr": comparable(error, seen, folder)}
+        answer: Answer = {"status": status, "stderr": comparable(error, folder)}
         if step.is_help:
-            answer |= help_page(output)
+            answer |= help_page(output or error) | {"stream": "stdout" if output else "stderr"}
+            answer["stderr"] = "" if not output else answer["stderr"]
         elif not step.silent:
-            answer["stdout"] = comparable(output, seen, folder)
+            answer["stdout"] = comparable(output, folder)
         answers[step.name if not number else f"{step.name} ({number + 1})"] = answer
     return answers
 
@@ -148,18 +150,19 @@ _TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?(Z|[+-]\d\d:?\d\d))?( UTC)
 _AGO = r"(Less than a second|About an? (minute|hour)|\d+ (second|minute|hour|day|week|month)s?)( ago)?"
 
 
-def comparable(text: str, seen: dict[str, str], folder: Path) -> str:
-    """The text with what differs between two runs taken out: ids (each has a number of its own), moments, places.
+def comparable(text: str, folder: Path) -> str:
+    """The text with what differs between two runs taken out: ids, moments, places.
 
-    ``seen`` has the ids of the texts before. Columns of blanks are narrowed where they stand behind what was taken out.
+    Columns of blanks are narrowed where they stand behind what was taken out.
     """
-    text = text.replace(str(folder), "FOLDER")
-    text = re.sub(r"\b[0-9a-f]{64}\b", lambda found: seen.setdefault(found[0][:12], f"ID{len(seen)}"), text)
-    text = re.sub(r"\b(?=[0-9a-f]*[0-9])[0-9a-f]{12}\b", lambda found: seen.get(found[0], "SHORT"), text)
+    text = re.sub(r"^time=.* level=debug .*\n", "", text.replace(str(folder), "FOLDER"), flags=re.MULTILINE)
+    text = re.sub(r"^(Docker version) .*, build .*$", r"\1 VERSION, build BUILD", text, flags=re.MULTILINE)
+    text = re.sub(r"\b[0-9a-f]{64}\b", "ID", text)
+    text = re.sub(r"\b(?=[0-9a-f]*[0-9])[0-9a-f]{12}\b", "SHORT", text)
     moments = re.sub(_TIME, lambda found: found[0] if found[0].startswith("0001") else "TIME", text)
     moments = re.sub(_AGO, "AGO", moments)
     moments = re.sub(r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b", "MAC", moments)
-    if moments != text or "SHORT" in text or re.search(r"ID\d", text):
+    if moments != text:
         moments = re.sub(" {3,}", "   ", moments)
     return moments
 
@@ -189,7 +192,8 @@ def record(module: str, docker: str, socket: str, archive: str, *names: str) -> 
         command = [docker, *words]
         return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True).stdout.split()
 
-    answers = json.loads(steps.RECORDED.read_text()) if names and steps.RECORDED.exists() else {}
+    answers = json.loads(steps.RECORDED.read_text()) if steps.RECORDED.exists() else {}
+    known = {family.name for family in steps.FAMILIES}
     for family in steps.FAMILIES:
         if names and family.name not in names:
             continue
@@ -197,10 +201,9 @@ def record(module: str, docker: str, socket: str, archive: str, *names: str) -> 
         ask("load", "-i", archive)
         with tempfile.TemporaryDirectory(dir=Path(socket).parent) as folder:
             answers[family.name] = take([docker], environment, Path(folder), family)
+        kept = {name: found for name, found in answers.items() if name in known}
+        steps.RECORDED.write_text(json.dumps(kept, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     clear(ask)
-    known = {family.name for family in steps.FAMILIES}
-    kept = {name: found for name, found in answers.items() if name in known}
-    steps.RECORDED.write_text(json.dumps(kept, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 def clear(ask: Callable[..., list[str]]) -> None:

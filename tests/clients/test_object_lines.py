@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -44,7 +45,6 @@ def run(
 
 @pytest.mark.parametrize("family", object_lines.FAMILIES, ids=lambda family: family.name)
 def test_each_line_is_answered_as_by_docker(family: Family, run: Run, tmp_path: Path) -> None:
-    seen: dict[str, str] = {}
     answers: Answers = {}
     for step in family.declared():
         number = sum(name == step.name or name.startswith(f"{step.name} (") for name in answers)
@@ -52,15 +52,23 @@ def test_each_line_is_answered_as_by_docker(family: Family, run: Run, tmp_path: 
         name = step.name if not number else f"{step.name} ({number + 1})"
         answers[name] = {
             "status": status,
-            "stderr": comparable(error, seen, tmp_path),
-            "stdout": comparable(output, seen, tmp_path),
+            "stderr": comparable(error, tmp_path),
+            "stdout": comparable(output, tmp_path),
         }
     differing.compare(_reasons(RECORDED[family.name]), _reasons(answers), object_lines.OTHERWISE.get(family.name, {}))
 
 
 def _reasons(answers: Answers) -> Answers:
     """The answers with the first line of each error alone, without what stands before the reason."""
-    return {line: {**answer, "stderr": _reason(answer["stderr"])} for line, answer in answers.items()}
+    return {
+        line: {**answer, "stdout": _one_name(answer["stdout"]), "stderr": _one_name(_reason(answer["stderr"]))}
+        for line, answer in answers.items()
+    }
+
+
+def _one_name(text: str) -> str:
+    """The text with one name for short and whole ids, which makes columns narrower."""
+    return re.sub(" {3,}", "   ", re.sub(r"\b(ID|SHORT)\b", "ID", text))
 
 
 def _reason(text: str) -> str:

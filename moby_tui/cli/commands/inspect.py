@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from moby_tui.cli import session
-from moby_tui.errors import InvalidArgument, NotFound, NotImplementedYet, NotInSwarm
+from moby_tui.errors import InvalidArgument, NotConnected, NotFound, NotImplementedYet, NotInSwarm
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,11 +73,15 @@ def _inspect(
     async def find_all(client: Client) -> None:
         for name in names:
             try:
+                session.require_name(name)
                 documents.append(await _find(client, name, types, size=size, platform=platform, verbose=verbose))
             except (NotFound, InvalidArgument, NotImplementedYet, NotInSwarm) as error:
                 documents.append(error)
 
-    session.call(find_all)
+    try:
+        session.call(find_all)
+    except NotConnected as error:
+        documents.append(error)
     if size:
         _warn_of_size(documents)
     return show_list(documents, format)

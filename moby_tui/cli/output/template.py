@@ -23,12 +23,12 @@ class NoTemplate(InvalidArgument):
     exit_code = 64
 
 
-def parse(format: str) -> Template:
-    """The template for an object. Raises ``NoTemplate``."""
+def parse(format: str, refusal: str = "template parsing error") -> Template:
+    """The template for an object. Raises ``NoTemplate``, whose message begins with ``refusal``."""
     try:
         return Template("{{json .}}" if format == "json" else format, functions=FUNCTIONS)
     except TemplateError as error:
-        raise NoTemplate(f"template parsing error: {error.message}") from None
+        raise NoTemplate(f"{refusal}: {error.message}") from None
 
 
 def check_fields(template: Template, example: object) -> None:
@@ -36,7 +36,7 @@ def check_fields(template: Template, example: object) -> None:
     try:
         template.execute(typed(example))
     except UnknownField as error:
-        raise NoTemplate(f"error parsing format: {error.message}") from None
+        raise NoTemplate(f"Error parsing format: {error.message}") from None
     except TemplateError:
         pass
 

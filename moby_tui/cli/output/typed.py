@@ -32,6 +32,8 @@ _GO_NAMES = {
     "time": "Time",
     "timeNano": "TimeNano",
 }
+#: What is of another type in Go than its name says.
+_GO_TYPES = {"Event": "events.Message"}
 #: What is a ``time.Time`` there, and no string.
 _MOMENTS = frozenset({("Network", "Created"), ("HealthLogEntry", "Start"), ("HealthLogEntry", "End")})
 #: What is a ``time.Duration`` there, and no number.
@@ -69,7 +71,7 @@ def _struct(value: msgspec.Struct) -> Struct:
         _leave_out_of_image(fields["Config"])
     for go_name, content in _former_fields(value).items():
         fields[go_name], names[go_name] = content, None
-    return Struct(f"api.{kind.__name__}", fields, json_names=names, pointer=True)
+    return Struct(_GO_TYPES.get(kind.__name__, f"api.{kind.__name__}"), fields, json_names=names, pointer=True)
 
 
 def _leave_out_of_image(config: Struct) -> None:

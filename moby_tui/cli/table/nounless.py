@@ -87,7 +87,8 @@ ROOT = Noun(
                 ("--type", "volume"): "volumes",
             },
         ),
-        help="Return low-level information on containers, images, networks and volumes.",
+        help="Return low-level information on Docker objects.",
+        about="They are containers, images, networks, volumes and secrets.",
         examples=(
             "moby inspect web",
             "moby inspect --type image -f '{{.Id}}' alpine",

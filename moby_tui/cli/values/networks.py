@@ -72,6 +72,10 @@ def _pool_of(pools: dict[str, IpamPool], wanted: str, lost: str) -> IpamPool:
         raise InvalidArgument(lost) from error
 
 
+#: What can be said of a network, by the keys of the long form.
+KEYS = ("name", "alias", "ip", "ip6", "link-local-ip", "mac-address", "driver-opt", "gw-priority")
+
+
 def _set(endpoint: EndpointSettings, key: str, value: str) -> None:
     if key in ("ip", "ip6", "link-local-ip"):
         ipam = endpoint.ipam_config = endpoint.ipam_config or EndpointIpamConfig()

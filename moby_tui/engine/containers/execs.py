@@ -81,7 +81,7 @@ def _check_running(parts: Parts, record: ContainerRecord) -> State:
     if state.status == "restarting":
         raise Conflict(f"Container {record.id} is restarting, wait until the container is running")
     if state.status == "paused":
-        raise Conflict(f"container {record.name} is paused, unpause the container before exec")
+        raise Conflict(f"Container {record.name} is paused, unpause the container before exec")
     return state
 
 

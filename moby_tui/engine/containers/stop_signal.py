@@ -12,8 +12,13 @@ from moby_tui.errors import InvalidArgument
 DEFAULT_STOP_SECONDS = 10
 
 
-def parse_signal(text: str) -> int:
-    """``TERM``, ``SIGTERM``, ``15``, ``RTMIN+3`` or ``RTMAX-1`` as a number. Raises ``InvalidArgument``."""
+def parse_signal(text: str, *, of_linux: bool = False) -> int:
+    """``TERM``, ``SIGTERM``, ``15``, ``RTMIN+3`` or ``RTMAX-1`` as a number. Raises ``InvalidArgument``.
+
+    ``of_linux``: a number that is too large is named as such, as dockerd does for a signal that is to be sent at once.
+    """
+    if of_linux and text.isdecimal() and int(text) >= signals.NSIG:
+        raise InvalidArgument(f"the linux daemon does not support signal {int(text)}")
     if text.isdecimal() and 0 < int(text) <= signals.NSIG - 1:
         return int(text)
     name = text.strip().upper().removeprefix("SIG")

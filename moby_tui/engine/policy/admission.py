@@ -56,7 +56,7 @@ def check(asked: ContainerCreate) -> tuple[ContainerCreate, list[str]]:
     host = asked.host_config
     _check_config(asked)
     _check_namespaces(asked)
-    _require(host.isolation.lower() in ("", "default"), f'invalid isolation "{host.isolation}" on linux: only default can be')
+    _require(host.isolation.lower() in ("", "default"), f"invalid isolation ({host.isolation}): linux only supports 'default'")
     if host.cgroup:
         raise NotImplementedYet("option --cgroup")
     _require(host.shm_size >= 0, "SHM size can not be less than 0")

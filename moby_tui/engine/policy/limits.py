@@ -74,9 +74,10 @@ def settle(asked: R, *, update: bool = False) -> tuple[R, list[str]]:
     )
     _check_memory(settled, update=update)
     _check_cpu(settled)
-    _check_block_io(settled)
     settled, warnings = _without_windows_limits(settled)
     settled, discarded = _enforceable(settled)
+    # what is discarded may have any value, as with dockerd
+    _check_block_io(settled)
     warnings += discarded
     if settled.oom_kill_disable and not settled.memory and not update:
         warnings.append(
@@ -137,7 +138,7 @@ def _check_real_time(asked: Resources) -> None:
 def _check_set(asked: str, what: str, option: str, online: str) -> None:
     if not asked:
         return
-    _require(bool(re.fullmatch(_RANGES, asked)), f"Invalid value {asked} for cpuset {option}")
+    _require(bool(re.fullmatch(_RANGES, asked)), f"Invalid value {asked} for cpuset {option}: invalid format: {asked}")
     try:
         with open(online, encoding="utf-8") as file:
             available = file.read().strip()

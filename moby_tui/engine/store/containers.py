@@ -15,6 +15,7 @@ from moby_tui.errors import Conflict, InvalidArgument, NotFound
 
 _ATTEMPTS = 16
 _HEX = frozenset("0123456789abcdef")
+SAME_NAME = "Renaming a container with the same name as its current name"
 _NAME = r"[a-zA-Z0-9][a-zA-Z0-9_.-]+"
 
 _ADJECTIVES = """
@@ -119,7 +120,7 @@ class ContainerStore:
                 raise NotFound(f"No such container: {container_id}")
             former: str = row["name"]
             if former == name:
-                raise InvalidArgument("Renaming a container with the same name as its current name")
+                raise InvalidArgument(SAME_NAME)
             _check_free(connection, name)
             connection.execute("UPDATE containers SET name = ? WHERE id = ?", (name, container_id))
             self._keep(connection, container_id)

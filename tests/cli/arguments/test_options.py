@@ -58,7 +58,7 @@ def test_the_names_of_the_machine(box: Cli) -> None:
     [
         (("--uts", "mine"), "invalid UTS mode: mine"),
         (("--cgroupns", "mine"), "invalid cgroup namespace mode: mine"),
-        (("--isolation", "hyperv"), 'invalid isolation "hyperv" on linux'),
+        (("--isolation", "hyperv"), "invalid isolation (hyperv): linux only supports"),
         (("--oom-score-adj", "2000"), "range for oom score adj is [-1000, 1000]"),
         (("--pull", "sometimes"), "use always, missing or never"),
         (("--cgroup-parent", "../up"), "invalid cgroup parent: ../up"),

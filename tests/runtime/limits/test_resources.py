@@ -149,15 +149,26 @@ async def test_an_exec_in_a_container_that_has_groups_of_its_own(engine: Engine,
 
 def test_what_cannot_be_meant_is_refused_in_docker_s_words() -> None:
     for asked, text in (
-        (Resources(blkio_weight=9), "Range of blkio weight is from 10 to 1000"),
         (Resources(memory_swappiness=101), "valid memory swappiness range is 0-100"),
         (Resources(io_maximum_iops=1), "Invalid QoS settings"),
         (Resources(cpu_realtime_period=10, cpu_realtime_runtime=11), "cannot be higher than cpu real-time period"),
         (Resources(cpu_shares=-1), "value must be a positive integer"),
-        (Resources(blkio_weight_device=[WeightDevice(path="/dev/x", weight=5)]), "Range of blkio weight"),
     ):
         with pytest.raises(InvalidArgument, match=text):
             limits.settle(asked)
+
+
+@pytest.mark.parametrize(
+    "asked", [Resources(blkio_weight=9), Resources(blkio_weight_device=[WeightDevice(path="/dev/x", weight=5)])]
+)
+def test_a_weight_that_is_too_small_is_refused_if_the_kernel_knows_weights(asked: Resources) -> None:
+    try:
+        settled, warnings = limits.settle(asked)
+    except InvalidArgument as error:
+        assert str(error).startswith("Range of blkio weight is from 10 to 1000")
+    else:
+        assert (settled, len(warnings)) == (Resources(), 1)
+        assert warnings[0].startswith("Your kernel does not support Block I/O weight")
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ _HEADINGS = {
     "Mounts": "MOUNTS",
     "Networks": "NETWORKS",
     "LocalVolumes": "LOCAL VOLUMES",
+    "Platform": "PLATFORM",
 }
 _RAW = {
     "container_id": "ID",
@@ -45,7 +46,7 @@ _SHOWN = ("ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names")
 def ps(options: PsOptions) -> None:
     """``moby ps``."""
     limit = 1 if options.latest else max(options.last, 0)
-    sizes = options.size or ".Size" in options.format
+    sizes = options.size or ".Size" in options.format or "json ." in options.format
     filters = _filters(options.filter)
     containers = session.call(
         lambda client: client.containers.list(all=options.all or limit > 0, limit=limit, size=sizes, filters=filters)
@@ -99,6 +100,7 @@ def _row(container: ContainerSummary, *, truncate: bool, now: float) -> dict[str
         "Labels": ",".join(f"{key}={value}" for key, value in sorted(container.labels.items())),
         "Mounts": ",".join(mount[:15] + "…" if truncate and len(mount) > 15 else mount for mount in mounts),
         "Networks": ",".join(container.network_settings.networks),
+        "Platform": None,
         "LocalVolumes": str(sum(mount.driver == "local" for mount in container.mounts)),
     }
 

@@ -19,6 +19,7 @@ from moby_tui.engine.kernel import fault
 from moby_tui.engine.policy import admission, security
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.engine.resources.images.snapshots import snapshot
+from moby_tui.engine.runtime.configuration.log_options import DRIVERS as LOG_DRIVERS
 from moby_tui.engine.runtime.configuration.log_options import validate as validate_log
 from moby_tui.engine.store.containers import check_name
 from moby_tui.engine.store.paths import ContainerPaths
@@ -53,7 +54,9 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     if platform:
         _check_platform(image, asked.image, platform)
     warnings += security.resolve(host, parts.paths).warnings
-    validate_log(host.log_config.type, host.log_config.config or {})
+    if (driver := host.log_config.type) not in ("", "none", *LOG_DRIVERS):
+        raise InvalidArgument(f'error looking up logging plugin {driver}: plugin "{driver}" not found')
+    validate_log(driver, host.log_config.config or {})
     ident = os.urandom(32).hex()
     config = wire.config_to_keep(_merge(asked, image, ident))
     if config.stop_signal:

@@ -181,9 +181,10 @@ async def remove(parts: Parts, record: ContainerRecord, ref: str, *, force: bool
     while not await _remove_unless_running(parts, record, force=force, volumes=volumes):
         if not force:
             status = parts.state(record).status
-            raise Conflict(
-                f'cannot remove container "{ref}": container is {status}: stop the container before removing or force remove'
-            )
+            hint = f"is {status}: stop the container before removing or force remove"
+            if status == "paused":
+                hint = "is paused and must be unpaused first"
+            raise Conflict(f'cannot remove container "{ref}": container {hint}')
         with suppress(Conflict):
             await kill(parts, record, signals.SIGKILL)
         await wait(parts, record, "not-running").result()

@@ -50,7 +50,7 @@ _FILTERS = frozenset(
 )
 _HEALTH = ("none", "starting", "healthy", "unhealthy")
 _PORTS = re.compile(r"\d{1,5}(-\d{1,5})?(/(tcp|udp|sctp))?")
-_STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
+_STATUSES = ("created", "running", "paused", "restarting", "removing", "exited", "dead")
 
 
 #: From the name of each network to its id, looked up when it is needed.
@@ -267,14 +267,15 @@ def check_filters(filters: Filters) -> None:
             raise InvalidArgument(f"invalid filter 'status={value}': {message}")
     for value in filters.get("exited", []):
         if not value.isdecimal():
-            raise InvalidArgument(f"invalid filter 'exited={value}'")
+            raise InvalidArgument(f"invalid filter 'exited={value}': strconv.Atoi: parsing \"{value}\": invalid syntax")
     for value in filters.get("is-task", []):
         if value.lower() not in ("1", "t", "true", "0", "f", "false"):
-            raise InvalidArgument(f"invalid filter 'is-task={value}'")
+            raise InvalidArgument(f"invalid filter 'is-task=[{value}]'")
     for key in ("publish", "expose"):
         for value in filters.get(key, []):
             if not _PORTS.fullmatch(value) or _numbers(value).stop > 65536:
-                raise InvalidArgument(f"invalid filter '{key}={value}': write it as 80, 80/tcp or 8000-8010/udp")
+                reason = f'strconv.ParseUint: parsing "{value.partition("/")[0]}": invalid syntax'
+                raise InvalidArgument(f"error while looking up for {key} {value}: {reason}")
     for value in filters.get("health", []):
         if value not in _HEALTH:
             message = f"invalid value for health ({value}): must be one of {', '.join(_HEALTH)}"
