@@ -10,6 +10,7 @@ import pytest
 
 from api.wire import ask
 from moby_tui.engine.engine import Engine
+from moby_tui.schema.container import ContainerCreate, HostConfig
 from moby_tui.schema.exec import ExecCreate
 
 JSON = {"Content-Type": "application/json"}
@@ -134,6 +135,17 @@ async def test_disk_usage_of_some_kinds(socket_path: Path) -> None:
     assert await lists("1.51", "?type=container&type=volume") == ["Containers", "Volumes"]
     assert await lists("1.51", "?type=build-cache") == ["BuildCache"]
     assert len(await lists("1.51", "")) == len(await lists("1.41", "?type=image")) == 4
+
+
+async def test_aliases_and_directories_are_cleaned(busybox: str, engine: Engine) -> None:
+    await engine.containers.create(ContainerCreate(image=busybox), name="one")
+    for number, alias in enumerate(("two", "/two", "//two")):
+        asked = ContainerCreate(image=busybox, host_config=HostConfig(links=[f"one:{alias}"]))
+        await engine.containers.create(asked, name=f"other{number}")
+        assert (await engine.containers.inspect(f"other{number}")).host_config.links == [f"/one:/other{number}/two"]
+    for given, cleaned in (("/tmp/", "/tmp"), ("/a//b", "/a/b"), ("/a/../b/.", "/b"), ("//", "/"), ("", "")):
+        made = await engine.containers.create(ContainerCreate(image=busybox, working_dir=given))
+        assert (await engine.containers.inspect(made.id)).config.working_dir == cleaned
 
 
 async def test_references_that_are_none(socket_path: Path) -> None:

@@ -16,7 +16,7 @@ from moby_tui.api.buildkit.control.builds import Builds
 from moby_tui.api.buildkit.control.control import Control
 from moby_tui.api.buildkit.control.posted import PostedBuilds
 from moby_tui.api.buildkit.grpc.client import Channel
-from moby_tui.api.buildkit.grpc.server import ServerProtocol, server
+from moby_tui.api.buildkit.grpc.server import Procedures, ServerProtocol, server
 from moby_tui.api.buildkit.grpc.tunnel import Tunnel
 from moby_tui.api.buildkit.session import opening
 from moby_tui.api.buildkit.session.opening import Opening
@@ -43,10 +43,11 @@ class BuildDaemon:
         self.sessions = Sessions()
         self.builds = Builds()
         self.posted = PostedBuilds(client, self.sessions, self.builds)
+        self._procedures = Procedures(self._services())
 
     def server(self) -> ServerProtocol:
         """A protocol for a connection of ``POST /grpc``."""
-        return server(self._services())
+        return server(self._procedures)
 
     def _services(self) -> Mapping[ServiceDescriptor, object]:
         return {

@@ -6,13 +6,14 @@ https://docs.docker.com/build/exporters/
 from __future__ import annotations
 
 import csv
+from typing import Any
 
 import msgspec
 
 from moby_tui.api.buildkit.wire.control_pb2 import Exporter, SolveRequest
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.schema import oci
-from moby_tui.schema.base import decode
+from moby_tui.schema.base import decode, encode
 from moby_tui.schema.build import BuildOptions, Output
 
 #: The kind of an output, by the exporter's type; ``moby`` is that of the docker driver.
@@ -67,9 +68,16 @@ def read(request: SolveRequest, options: BuildOptions) -> oci.ImageConfig | None
 def config(text: bytes) -> oci.ImageConfig:
     """The configuration of an image, as a client gives it. Raises ``InvalidArgument``."""
     try:
-        return decode(text, oci.ImageConfig)
+        return decode(encode(_without_nulls(decode(text, dict[str, Any]))), oci.ImageConfig)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise InvalidArgument(f"invalid configuration of an image: {error}") from None
+
+
+def _without_nulls(value: Any) -> Any:
+    """Go writes a list or an object that is not there as null."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(each) for name, each in value.items() if each is not None}
+    return [_without_nulls(each) for each in value] if isinstance(value, list) else value
 
 
 def names(request: SolveRequest) -> list[str]:

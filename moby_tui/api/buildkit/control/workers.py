@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from weakref import WeakKeyDictionary
 
 from moby_tui.api.buildkit.wire.capabilities_pb2 import APICap
@@ -18,6 +20,7 @@ BRIDGE = (
     *("solve.base", "return", "returnmap", "proto.refarray", "reference.output", "frontend.inputs", "importcaches"),
     *("readfile", "readdir", "statfile", "solve.inlinereturn", "resolveimage", "resolveimage.resolvemode", "source.metaresolver"),
     *("gateway.exec", "gateway.exec.extrahosts", "gateway.exec.secretenv", "gateway.exec.signals", "gateway.warnings"),
+    "reference.attestations",
     *("gateway.solve.metadata", "gateway.solve.evaluate", "gateway.evaluate", "frontend.caps"),
 )
 #: Capabilities of sources, exporters and prunes, by which clients choose what they ask for (moby/buildkit, solver/pb/caps.go).
@@ -51,7 +54,8 @@ BUILDS = (
 )
 
 
-def capabilities(names: tuple[str, ...]) -> list[APICap]:
+@cache
+def capabilities(names: tuple[str, ...]) -> Sequence[APICap]:
     return [APICap(ID=name, Enabled=True) for name in names]
 
 

@@ -144,6 +144,11 @@ def _absolute(path: str) -> str:
     return "/" + posixpath.normpath(f"/{path}").strip("/")
 
 
+def _cleaned(path: str) -> str:
+    """An absolute path without empty parts, ``.`` and ``..``."""
+    return "/" + posixpath.normpath(path).lstrip("/") if path.startswith("/") else path
+
+
 def _networking(asked: ContainerCreate) -> NetworkingConfig | None:
     if not asked.mac_address and (asked.networking_config is None or not asked.networking_config.endpoints_config):
         return None
@@ -295,7 +300,7 @@ def _merge(asked: ContainerCreate, image: LocalImage, ident: str) -> ContainerCo
     config.entrypoint = _words(config.entrypoint) or None
     config.cmd = _words(config.cmd) or None
     config.user = asked.user or preset.user
-    config.working_dir = asked.working_dir or preset.working_dir
+    config.working_dir = _cleaned(asked.working_dir or preset.working_dir)
     config.stop_signal = asked.stop_signal or preset.stop_signal
     if asked.healthcheck or preset.healthcheck:
         # imported here, since few containers have a health check

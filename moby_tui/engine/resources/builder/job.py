@@ -188,7 +188,8 @@ class Job:
                 await sandbox.carry_out(task, shop, self._stores.content, caller)
             case Assembly():
                 for part in task.parts:
-                    self._results.add(await self._published(named.part(part, self._stores.content), cache))
+                    image = named.part(part, self._stores.content)
+                    await self._results.take(await self._published(image, cache), part.attested)
                 await caller.made(self._results.made())
                 await self._hand_over(cache)
 

@@ -430,6 +430,11 @@ class ImageManager:
         """Registers an image that was made on this machine. Does nothing if it is registered."""
         if self._rows.get(record.id) is None:
             self._rows.put(record, [])
+            self.tell_creation(record)
+
+    def tell_creation(self, record: ImageRecord) -> None:
+        """Publishes that an image was made on this machine."""
+        self._tell("create", record.id, record, record.id)
 
     async def fetch(
         self, reference: str, platform: str, auth: RegistryAuth | None, say: Callable[[Progress], None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,7 @@ import msgspec
 
 from moby_tui.engine.archive.compression import pieces_of
 from moby_tui.engine.resources.builder import requests
-from moby_tui.engine.resources.builder.execution import difference
+from moby_tui.engine.resources.builder.execution import difference, written
 from moby_tui.engine.resources.builder.execution.layering import Layering
 from moby_tui.engine.resources.builder.graph import travelling
 from moby_tui.engine.resources.builder.image import BuiltImage
@@ -23,6 +23,7 @@ from moby_tui.engine.resources.builder.narration import Narration
 from moby_tui.engine.resources.builder.results import attestations
 from moby_tui.engine.resources.builder.results.attestations import Attestation, Statement
 from moby_tui.engine.resources.builder.results.provenance import Story, state
+from moby_tui.engine.resources.builder.sources import named
 from moby_tui.engine.resources.builder.stores import Stores
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.progress import Report
@@ -35,6 +36,7 @@ from moby_tui.schema import oci
 from moby_tui.schema.base import encode
 from moby_tui.schema.build import BuildOptions, CacheTarget, Caller, Made, Output
 from moby_tui.schema.image import Progress, RegistryAuth
+from moby_tui.schema.operations import Attested
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.images.registry.registry import Registry
@@ -105,9 +107,23 @@ class Results:
         tags = requests.references(self._options.tags)
         for result in self._results:
             image = self._descriptor(result)
-            written = [attestations.of_scanner(data, image, tags) for data in await scanner(result.image)]
+            made = [attestations.of_bundle(data, attestations.SPDX, image, tags) for data in await scanner(result.image)]
             # as with BuildKit, before the provenance
-            self._statements[image.digest][:0] = written
+            self._statements[image.digest][:0] = made
+
+    async def take(self, result: Result, attested: Sequence[Attested]) -> None:
+        """A result, with statements of it that are in files of other images. Raises ``InvalidArgument``."""
+        self.add(result)
+        image, tags = self._descriptor(result), requests.references(self._options.tags)
+        for each in attested:
+            async with self._layering.mounted(named.made(each.manifest, self._stores.content)) as root:
+                if each.is_bundle:
+                    bodies = await in_thread(written.files, root, each.path)
+                    made = [attestations.of_bundle(data, each.predicate_type, image, tags) for data in bodies]
+                else:
+                    data = await in_thread(written.file, root, each.path)
+                    made = [attestations.of_predicate(data, each, image, tags)]
+            self._statements[image.digest] += made
 
     def _takes_statements(self) -> bool:
         return any(map(requests.takes_provenance, requests.outputs(self._options)))
@@ -134,7 +150,8 @@ class Results:
         first = self._first()
         if any(map(requests.is_stored, outputs)):
             with self._narration.step("exporting to image"):
-                await in_thread(self._store, tags)
+                for record in await in_thread(self._store, tags):
+                    self._stores.images.tell_creation(record)
                 self._narration.tell_status("exporting layers")
                 self._tell_result(first)
                 self._narration.tell_status(f"writing image {first.image.id}")
@@ -159,14 +176,20 @@ class Results:
         fitting = (result for result in self._results if platforms.runs(host, _platform(result)))
         return next(fitting, self._results[0])
 
-    def _store(self, tags: list[Reference]) -> None:
-        """Registers the image of each platform. Those that no tag means are found through the index, or by digest. Blocking."""
+    def _store(self, tags: list[Reference]) -> list[ImageRecord]:
+        """Registers the image of each platform, and returns those that were not there. Those that no tag means are found through the index,
+        or by digest. Blocking."""
+        made = []
         index = [self._stores.content.write(encode(self._index()), self._stores.paths.staging)] if len(self._results) > 1 else []
         for result in self._results:
             record, names = result.record, [] if result is self._first() else [tag.at(result.record.manifest).key for tag in tags]
             blobs = sorted({*record.blobs, *index})
-            if self._stores.rows.get(record.id) != record or index:
+            known = self._stores.rows.get(record.id)
+            if known != record or index:
                 self._stores.rows.put(msgspec.structs.replace(record, blobs=blobs), names)
+            if known is None:
+                made.append(record)
+        return made
 
     def _tell_result(self, last: Result) -> None:
         described = self._index() if self._has_index() else None
