@@ -119,7 +119,7 @@ async def test_filters(store: Store) -> None:
     assert await names(reference=["x/*"]) == [["x/a:2"]] and await names(dangling=["true"]) == []
     assert len(await names(until=["1h"])) == 2 and await names(until=["2020-01-01"]) == []
     for bad in ({"nope": ["x"]}, {"dangling": ["maybe"]}, {"until": ["soon"]}):
-        with pytest.raises(InvalidArgument, match="invalid"):
+        with pytest.raises(InvalidArgument, match=r"invalid|failed to parse"):
             await store.images.list(filters=bad)
 
 

@@ -196,7 +196,7 @@ class ImageManager:
         wanted = wanted.tagged()
         platforms.parse(platform)
         if wanted.path == "library/scratch":
-            raise Forbidden("'scratch' is a reserved name; it is the empty image, which cannot be pulled")
+            raise Forbidden("'scratch' is a reserved name")
         report = self._report()
         if hello.is_hello(wanted):
             work = self._transfers.make_hello(report)
