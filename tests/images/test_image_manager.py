@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 from datetime import datetime
 
@@ -45,6 +46,17 @@ async def test_load_without_a_name_and_of_nothing(store: Store) -> None:
         with pytest.raises(InvalidArgument):
             await load(store, bad)
     assert store.staged() == []
+
+
+async def test_load_of_a_configuration_without_a_system(store: Store) -> None:
+    """Archives of 2013 name none; dockerd takes Linux for it."""
+    image = small("a")
+    config = json.loads(image.config)
+    del config["os"], config["architecture"]
+    tar = images_data.Tar().add("l", data=image.layers[0]).add("c", data=json.dumps(config).encode())
+    await load(store, tar.add("manifest.json", data=b'[{"Config":"c","RepoTags":["a:1"],"Layers":["l"]}]').bytes())
+    found = await store.images.inspect("a:1")
+    assert (found.os, found.architecture, found.id) == ("linux", "", images_data.sha256(json.dumps(config).encode()))
 
 
 async def test_load_with_a_layer_that_is_not_what_it_says(store: Store) -> None:

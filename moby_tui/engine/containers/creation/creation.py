@@ -263,6 +263,11 @@ def _make_folder(files: ContainerPaths, layers: list[Path], record: ContainerRec
         files = own_layer.limit(files, record.host_config.storage_opt)
     if layers:
         _copy_owner(layers[0], files.upper)
+    if record.config.working_dir not in ("", "/"):
+        # imported here, since most containers begin in the root
+        from moby_tui.engine.containers.creation import working_directory
+
+        working_directory.make(record.config.working_dir, layers, files)
 
 
 def _copy_owner(layer: Path, upper: Path) -> None:
