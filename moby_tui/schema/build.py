@@ -116,7 +116,7 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     outputs: list[Output] = field(default_factory=list)
     #: what RUN steps are given: network, hosts, shared memory, limits
     host: HostConfig = field(default_factory=HostConfig)
-    #: RUN steps at a time; 0: as many as there are processors
+    #: RUN steps at a time; 0: as many as there are processors, and at least 8
     jobs: int = 0
     #: logins, by registry, of a caller elsewhere
     auths: dict[str, RegistryAuth] = field(default_factory=dict)
@@ -240,6 +240,10 @@ class Caller(Protocol):
 
         What it returns is the configuration for the image of a graph of operations, which has none of its own.
         """
+        ...
+
+    def graph(self, data: bytes) -> Graph:
+        """The graph of operations that a file of a build has. Raises ``InvalidArgument``, ``NotImplementedYet``."""
         ...
 
     def warn(self, warned: Warned) -> None: ...

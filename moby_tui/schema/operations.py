@@ -162,7 +162,14 @@ class Difference(Struct, kw_only=True, frozen=True, omit_defaults=True, tag="dif
     upper: int = NONE
 
 
-Operation = Source | Execution | Files | Merge | Difference
+class Nested(Struct, kw_only=True, frozen=True, omit_defaults=True, tag="build"):
+    """What a graph makes that is in a file of another result (BuildOp). ``file`` is its path there."""
+
+    input: int
+    file: str
+
+
+Operation = Source | Execution | Files | Merge | Difference | Nested
 
 
 class Vertex(Struct, kw_only=True, frozen=True, omit_defaults=True):
@@ -209,6 +216,8 @@ def _taken(operation: Operation) -> list[int]:
             return operation.inputs
         case Difference():
             return [operation.lower, operation.upper]
+        case Nested():
+            return [operation.input]
         case _:
             return []
 

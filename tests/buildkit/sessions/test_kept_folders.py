@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from buildkit.peer import Daemon
 from buildkit.sessions.file_services import SYNC, FileSync
+from moby_tui.api.buildkit.control import definition
 from moby_tui.api.buildkit.control.supplier import Supplier
 from moby_tui.api.buildkit.session.files.inventory import Inventory
 from moby_tui.api.buildkit.session.files.receiving import Selection
@@ -75,7 +76,7 @@ async def test_digests_are_known_as_long_as_the_folder_is_the_same(daemon: Daemo
 
     async def digest() -> str:
         async with daemon.session({SYNC: FileSync(there)}) as session:
-            supplier = Supplier(session, lambda _: None)
+            supplier = Supplier(session, lambda _: None, definition.read_file)
             supplier.key = "key"
             async with AsyncExitStack() as stack:
                 sources = Sources(scratch, stack, cast(Any, None), caller=supplier, places=places)

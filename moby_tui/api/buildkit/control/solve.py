@@ -194,7 +194,7 @@ class Frontend:
         self._session = session
         self._options = options
         self._upload = upload
-        self._supplier = Supplier(session, self._warn)
+        self._supplier = Supplier(session, self._warn, definition.read_file)
         self._warned: list[Warned] = []
         self._digest = ""
         self._task: asyncio.Task[None] | None = None

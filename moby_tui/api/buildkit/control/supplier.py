@@ -13,13 +13,18 @@ from moby_tui.errors import NotFound
 from moby_tui.schema import oci
 from moby_tui.schema.build import Examined, Made, Sent, Warned
 from moby_tui.schema.image import RegistryAuth
+from moby_tui.schema.operations import Graph
 
 
 class Supplier:
-    """Implements ``schema.build.Caller``. ``images`` is done once the images are made; they are exported after ``go_on``."""
+    """Implements ``schema.build.Caller``. ``images`` is done once the images are made; they are exported after ``go_on``.
 
-    def __init__(self, session: Session, warn: Callable[[Warned], None]) -> None:
+    ``read`` decodes a graph of operations.
+    """
+
+    def __init__(self, session: Session, warn: Callable[[Warned], None], read: Callable[[bytes], Graph]) -> None:
         self._session = session
+        self._read = read
         self._warn = warn
         self._export = asyncio.Event()
         self._config: oci.ImageConfig | None = None
@@ -78,6 +83,9 @@ class Supplier:
             self.images.set_result(images)
         await self._export.wait()
         return self._config
+
+    def graph(self, data: bytes) -> Graph:
+        return self._read(data)
 
     def warn(self, warned: Warned) -> None:
         self._warn(warned)

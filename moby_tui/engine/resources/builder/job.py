@@ -166,7 +166,8 @@ class Job:
         platform = platforms.parse((options.platforms or [""])[0])
         shop = self._workshop(Once(_no_context), named.NamedContexts({}), cache, "\\", platform)
         loader = Loader(self._stores.content, self._stores.layers, self._stores.paths.staging)
-        image = await Vertexes(graph, shop, Origins(sources, loader, self._stores.content), self._report).run()
+        origins = Origins(sources, loader, self._stores.content)
+        image = await Vertexes(graph, shop, origins, self._report, self._caller).run()
         self._results.add(await self._published(configured(image, None), cache))
         if self._caller and (config := await self._caller.made(self._results.made())):
             self._results.replace(await self._published(configured(image, config), cache))

@@ -27,6 +27,8 @@ _HOST = {
 INLINE_CACHE = "BUILDKIT_INLINE_CACHE"
 FRONTEND = "BUILDKIT_SYNTAX"
 EPOCH = "SOURCE_DATE_EPOCH"
+#: RUN steps at a time by default, on a machine with few processors. BuildKit has no bound.
+LEAST_JOBS = 8
 
 
 def check(options: BuildOptions) -> None:
@@ -56,7 +58,7 @@ def check(options: BuildOptions) -> None:
         if name not in _HOST and getattr(options.host, name) != getattr(plain, name):
             raise InvalidArgument(f"{name.replace('_', ' ')} is nothing that a RUN step can be given")
     if options.jobs < 0:
-        raise InvalidArgument(f"invalid number of jobs {options.jobs}: it is 1 or more, or 0 for as many as there are processors")
+        raise InvalidArgument(f"invalid number of jobs {options.jobs}: it is 1 or more, or 0 for the default")
 
 
 def _check_outputs(options: BuildOptions) -> None:
@@ -116,4 +118,5 @@ def tells_its_steps(options: BuildOptions) -> bool:
 
 
 def jobs(options: BuildOptions) -> int:
-    return options.jobs or len(os.sched_getaffinity(0))
+    """RUN steps at a time. Many steps wait for a network more than for a processor, so that the default is more than one for each."""
+    return options.jobs or max(LEAST_JOBS, len(os.sched_getaffinity(0)))
