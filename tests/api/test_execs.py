@@ -97,7 +97,11 @@ async def test_a_paused_container_is_named_as_the_client_did(runs: Engine, socke
         answer = await ask(socket_path, "POST", f"/containers/{ref}/exec", b'{"Cmd":["true"]}', JSON)
         assert (answer.status, answer.message) == (409, f"Container {ref} is paused, unpause the container before exec")
         answer = await ask(socket_path, "POST", f"/containers/{ref}/attach?stream=1")
-        assert (answer.status, answer.message) == (409, f"container {ref} is paused, unpause the container before attach")
+        assert answer.headers["content-type"] == "application/vnd.docker.raw-stream"
+        assert (answer.status, answer.body.decode()) == (
+            409,
+            f"container {ref} is paused, unpause the container before attach\r\n",
+        )
     await runs.containers.unpause("runs")
 
 

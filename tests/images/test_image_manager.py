@@ -101,6 +101,8 @@ async def test_names(store: Store) -> None:
             store.images.resolve(name)
     with pytest.raises(InvalidArgument, match="invalid reference format"):
         store.images.resolve("A b")
+    with pytest.raises(InvalidArgument, match="image name cannot be blank"):
+        await store.images.remove(" ")
     await store.images.tag("a:1", "reg.example:5/b")
     assert (await store.images.inspect("reg.example:5/b:latest")).repo_tags == ["a:1", "reg.example:5/b:latest"]
     with pytest.raises(InvalidArgument):
@@ -192,8 +194,12 @@ async def test_shared_layers_stay_and_removed_ones_wait_for_arrivals(store: Stor
 async def test_tag_moves_and_leaves_a_dangling_image(store: Store) -> None:
     first, second = small("a"), small("b")
     await load(store, images_data.docker_archive((first, ["x:1"])))
-    await load(store, images_data.docker_archive((second, ["x:1"])))
+    lines = await load(store, images_data.docker_archive((second, ["x:1"])))
+    told = f"The image x:1 already exists, renaming the old one with ID {first.id} to empty string\n"
+    assert [line.stream for line in lines] == [told, "Loaded image: x:1\n"]
     assert store.images.resolve("x:1").id == second.id
+    again = await load(store, images_data.docker_archive((second, ["x:1"])))
+    assert [line.stream for line in again] == ["Loaded image: x:1\n"]
     assert [image.id for image in await store.images.list(filters={"dangling": ["true"]})] == [first.id]
 
 

@@ -15,7 +15,7 @@ import msgspec
 from moby_tui.engine.containers import wire
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start.isolation import references, settle_references
-from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel import cgroup, fault
 from moby_tui.engine.policy import admission, security
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.engine.resources.images.snapshots import snapshot
@@ -32,6 +32,8 @@ from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedY
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, NetworkingConfig
 from moby_tui.schema.container import HostConfig as RequestedHostConfig
 
+_OF_STEPS = EngineOptions(default_cgroupns_mode="private")
+
 
 async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str = "") -> ContainerCreated:
     """Creates a container. The answer has its id and the warnings of the checks.
@@ -43,7 +45,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     asked = msgspec.structs.replace(
         asked,
         # the engine's options are for users' containers; a step of a build has BuildKit's defaults
-        host_config=_preset(EngineOptions() if parts.step_images else parts.options(), asked.host_config),
+        host_config=_preset(_OF_STEPS if parts.step_images else parts.options(), asked.host_config),
     )
     asked, warnings = admission.check(asked)
     image = parts.images.resolve(asked.image)
@@ -324,6 +326,10 @@ def _settle_host(parts: Parts, host: HostConfig) -> None:
         from moby_tui.engine.policy import remap
 
         host.userns_mode = remap.choose(parts.remap().mode, host, references(host))
+    if not host.cgroupns_mode:
+        # a user namespace cannot come back to the host's
+        shares = cgroup.detect().version == 1 and host.userns_mode in ("", "host")
+        host.cgroupns_mode = "host" if shares else "private"
     host.runtime = host.runtime or parts.runtimes().default
     _check_runtime(parts, host)
     host.log_config.type = host.log_config.type or "json-file"
