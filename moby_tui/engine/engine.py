@@ -285,7 +285,7 @@ class Engine:
 
     @cached_property
     def builder(self) -> ImageBuilder:
-        from moby_tui.engine.containers.building import ContainerSteps
+        from moby_tui.engine.containers.building.steps import ContainerSteps
         from moby_tui.engine.resources.builder.builder import ImageBuilder
 
         assert self._database is not None

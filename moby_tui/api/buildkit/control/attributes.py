@@ -46,12 +46,18 @@ def read(attributes: Mapping[str, str], inputs: Mapping[str, Definition]) -> Bui
     options.pull = _one_of("image-resolve-mode", attributes.get("image-resolve-mode", ""), _RESOLVE_MODES) == _PULL
     options.host = _host(attributes)
     _read_cache_use(attributes, options)
-    _read_frontend(attributes, options)
+    # with it another frontend was chosen, and has asked for this build
+    options.any_syntax = bool(attributes.get("cmdline"))
     _read_context(attributes, inputs, options)
     options.provenance = _provenance(attributes)
     for name, value in attributes.items():
         _check(name, value, options)
     return options
+
+
+def known(attributes: Mapping[str, str]) -> dict[str, str]:
+    """Those that ``read`` does not refuse for their names."""
+    return {name: value for name, value in attributes.items() if _is_known(name) and not name.startswith("attest:")}
 
 
 def upload(attributes: Mapping[str, str]) -> str:
@@ -65,12 +71,6 @@ def _read_cache_use(attributes: Mapping[str, str], options: BuildOptions) -> Non
     if "no-cache" in attributes:
         options.no_cache_filter = _listed(attributes["no-cache"])
         options.no_cache = not options.no_cache_filter
-
-
-def _read_frontend(attributes: Mapping[str, str], options: BuildOptions) -> None:
-    for name in ("source", "cmdline", "syntax"):
-        if image := attributes.get(name, "").split(" ")[0]:
-            options.build_args.setdefault("BUILDKIT_SYNTAX", image)
 
 
 def _read_context(attributes: Mapping[str, str], inputs: Mapping[str, Definition], options: BuildOptions) -> None:
@@ -130,8 +130,20 @@ def _check(name: str, value: str, options: BuildOptions) -> None:
         raise NotImplementedYet("multi-platform for one platform: an index with one image")
     if name.startswith("attest:"):
         _check_attestation(name.removeprefix("attest:"), value)
-    if name not in _READ | _TOLD and not name.startswith((*_READ_PREFIXES, *_TOLD_PREFIXES)):
+    if not _is_known(name):
         raise NotImplementedYet(f"the frontend option {name[:80]}")
+
+
+def _is_known(name: str) -> bool:
+    return name in _READ | _TOLD or name.startswith((*_READ_PREFIXES, *_TOLD_PREFIXES))
+
+
+def check_of_graph(name: str, value: str) -> None:
+    """Raises ``NotImplementedYet`` for an attestation of what a graph of operations makes."""
+    if name.startswith("attest:"):
+        _check_attestation(name.removeprefix("attest:"), value)
+        if _provenance({name: value}) is not None:
+            raise NotImplementedYet("provenance of a build from a graph of operations")
 
 
 def _check_attestation(kind: str, value: str) -> None:

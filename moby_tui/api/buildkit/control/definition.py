@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 from google.protobuf.message import DecodeError, Message
 
 from moby_tui.api.buildkit.wire import ops_pb2 as pb
+from moby_tui.api.buildkit.wire.gateway_pb2 import InitMessage
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.schema import operations as ops
 
@@ -66,7 +67,7 @@ def read(definition: pb.Definition) -> ops.Graph:
                 description=description,
                 operation=_operation(op),
                 inputs=[result(each) for each in op.inputs],
-                platform=_platform(op),
+                platform=platform(op.platform),
                 ignore_cache=bool(metadata and metadata.ignore_cache),
             )
         )
@@ -121,10 +122,9 @@ def _ordered(decoded: Mapping[str, pb.Op], last: str) -> list[str]:
     return list(ordered)
 
 
-def _platform(op: pb.Op) -> str:
-    if not op.HasField("platform"):
-        return ""
-    return "/".join(filter(None, (op.platform.OS, op.platform.Architecture, op.platform.Variant)))
+def platform(asked: pb.Platform) -> str:
+    """As ``os/architecture[/variant]``; empty for none."""
+    return "/".join(filter(None, (asked.OS, asked.Architecture, asked.Variant)))
 
 
 def _operation(op: pb.Op) -> ops.Operation:
@@ -199,9 +199,7 @@ def _nested(asked: pb.BuildOp) -> ops.Nested:
 def _execution(asked: pb.ExecOp) -> ops.Execution:
     if asked.cdiDevices:
         raise NotImplementedYet(f"the device {asked.cdiDevices[0].name[:80]!r} (CDI) of a graph's command")
-    meta, network = asked.meta, _NETWORKS.get(asked.network)
-    if network is None:
-        raise InvalidArgument(f"a graph's command has the unknown network mode {asked.network}")
+    meta = asked.meta
     if not meta.args:
         raise InvalidArgument("a graph's command has no arguments")
     return ops.Execution(
@@ -214,9 +212,9 @@ def _execution(asked: pb.ExecOp) -> ops.Execution:
         limits=[(each.Name, each.Soft, each.Hard) for each in meta.ulimit],
         cgroup_parent=meta.cgroupParent,
         proxies=_proxies(meta),
-        mounts=[_mount(each) for each in asked.mounts],
-        secrets=[ops.SecretVariable(each.ID, each.name, each.optional) for each in asked.secretenv],
-        network=network,
+        mounts=[mount(each, each.input, each.output) for each in asked.mounts],
+        secrets=_secrets(asked.secretenv),
+        network=network(asked.network),
         insecure=asked.security == pb.INSECURE,
         succeeds=list(meta.validExitCodes) or [0],
     )
@@ -227,16 +225,43 @@ def _proxies(meta: pb.Meta) -> dict[str, str]:
     return {each: value for name, value in proxies.items() if value for each in (name.upper(), name)}
 
 
-def _mount(asked: pb.Mount) -> ops.Mount:
+def process(asked: InitMessage) -> ops.Process:
+    """A process of a container of a build (ExecProcess). Raises ``InvalidArgument``."""
+    _check_texts(asked)
+    return ops.Process(
+        command=list(asked.Meta.args),
+        environment=list(asked.Meta.env),
+        working_directory=asked.Meta.cwd or "/",
+        user=asked.Meta.user,
+        tty=asked.Tty,
+        insecure=asked.Security == pb.INSECURE,
+        secrets=_secrets(asked.secretenv),
+    )
+
+
+def _secrets(asked: Iterable[pb.SecretEnv]) -> list[ops.SecretVariable]:
+    return [ops.SecretVariable(each.ID, each.name, each.optional) for each in asked]
+
+
+def network(asked: int) -> str:
+    """As ``ops.Execution`` has it. Raises ``InvalidArgument``."""
+    if asked not in _NETWORKS:
+        raise InvalidArgument(f"a graph's command has the unknown network mode {asked}")
+    return _NETWORKS[cast("pb.NetMode", asked)]
+
+
+def mount(asked: pb.Mount, place: int, output: int = ops.NONE) -> ops.Mount:
+    """A mount of the input at this place. Raises ``InvalidArgument``."""
+    _check_texts(asked)
     kind = _KINDS.get(asked.mountType)
     if kind is None:
         raise InvalidArgument(f"a graph's command has a mount of the unknown type {asked.mountType}")
     return ops.Mount(
         kind=kind,
         target=asked.dest,
-        input=asked.input,
+        input=place,
         selector=asked.selector,
-        output=asked.output,
+        output=output,
         readonly=asked.readonly,
         options=_mount_options(kind, asked),
     )

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET
 
 from moby_tui.engine.containers.parts import DAMAGED_STATE, Parts
+from moby_tui.engine.resources.images.lineage import is_built_on
 from moby_tui.engine.store.records import containers as kept
 from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState
 from moby_tui.engine.store.state import ZERO_TIME, State
@@ -375,10 +376,14 @@ def _host_ports(parts: Parts, record: ContainerRecord, state: State) -> set[str]
 
 
 def _descends(parts: Parts, record: ContainerRecord, image: str) -> bool:
-    """True if the container was made of this image, given by a reference, an id or a prefix of an id."""
+    """True if the container's image is this one, given by a reference, an id or a prefix of an id, or was built on it."""
     if image in (record.image, record.image_id) or record.image_id.removeprefix("sha256:").startswith(image):
         return True
     try:
-        return parts.images.resolve(image).id == record.image_id
+        below = parts.images.resolve(image)
+        if below.id == record.image_id:
+            return True
+        is_empty = not below.config.rootfs.diff_ids and not below.config.history
+        return not is_empty and is_built_on(parts.images.resolve(record.image_id).config, below.config)
     except MobyError:
         return False

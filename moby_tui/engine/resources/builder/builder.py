@@ -23,6 +23,7 @@ from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.base import Filters
 from moby_tui.schema.build import BuildOptions, Caller
 from moby_tui.schema.image import BuildPruned, Progress
+from moby_tui.schema.operations import Lookup, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +71,8 @@ class ImageBuilder:
         options = options or BuildOptions()
         requests.check(options)
         async with AsyncExitStack() as stack:
-            took = _take_nothing if options.check else stack.enter_context(announced(self._publish, options))
+            is_quiet = options.check or isinstance(options.task, Lookup | Sandbox)
+            took = _take_nothing if is_quiet else stack.enter_context(announced(self._publish, options))
             stack.enter_context(self._arrival())
             folder = await stack.enter_async_context(staging.claim(self._paths.staging, f"context-{os.urandom(16).hex()}"))
             report = Report()

@@ -6,12 +6,13 @@ import os
 import re
 
 from moby_tui.engine.resources.builder import entitlements
-from moby_tui.engine.resources.dockerfile.parser import is_our_frontend
+from moby_tui.engine.resources.dockerfile.syntax import is_our_frontend
 from moby_tui.engine.resources.images import platform as platforms
-from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.errors import InvalidArgument, NotImplementedYet, OtherFrontend
 from moby_tui.reference import Reference, parse, parse_tag
 from moby_tui.schema.build import BuildOptions, Output
 from moby_tui.schema.container import HostConfig
+from moby_tui.schema.operations import Sandbox
 
 #: Names of ``--build-arg``: Docker takes any; this engine takes what can be an environment variable.
 _VARIABLE = re.compile(r"[^=\0]+")
@@ -39,10 +40,13 @@ def check(options: BuildOptions) -> None:
     for name in options.build_args:
         if not _VARIABLE.fullmatch(name):
             raise InvalidArgument(f"invalid build argument {name[:80]!r}: write name=value")
-    if (frontend := options.build_args.get(FRONTEND)) and not is_our_frontend(frontend):
-        raise NotImplementedYet(f"syntax {frontend[:80]} ({FRONTEND})")
+    frontend = options.build_args.get(FRONTEND, "")
+    if frontend and not options.any_syntax and not is_our_frontend(image := frontend.partition(" ")[0]):
+        raise OtherFrontend(image, frontend, f" ({FRONTEND})")
     if options.graph is not None:
         options.graph.check()
+    if isinstance(options.task, Sandbox):
+        options.task.check()
     epoch(options)
     entitlements.read(options.allow)
     for text in options.platforms:
