@@ -265,7 +265,7 @@ async def resize(parts: Parts, ident: str, height: int, width: int) -> None:
 
     Raises ``Conflict`` if the container does not run."""
     execution, path = _find(parts, ident)
-    _check_running(parts, parts.get(execution.container))
+    _check_running(parts, parts.get(execution.container), execution.container)
     state = _read_state(path)
     if state is None or not state.running:
         return
