@@ -68,7 +68,12 @@ async def connect(parts: Parts, ref: str, container: str, asked: EndpointSetting
 async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = False) -> None:
     """Disconnects a container from a network. With ``force`` also if its monitor does not answer. Raises as ``connect``."""
     _check_named(container)
-    network = parts.networks.find(ref)
+    try:
+        network = parts.networks.find(ref)
+    except NotFound:
+        if force and await _forget(parts, ref, container):
+            return
+        raise
     try:
         record = parts.get(container)
     except NotFound:
@@ -99,6 +104,17 @@ async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = Fa
                 await ports.follow(parts, record, before)
             fault.point("networks.disconnect settled")
             parts.networks.publish_connection("disconnect", network, record.id)
+
+
+async def _forget(parts: Parts, ref: str, container: str) -> bool:
+    """Takes a network that was removed out of the record of a container that does not run. Returns False if it is not in there."""
+    async with parts.changing(parts.get(container)) as record:
+        places = _places(record)
+        if ref not in places or parts.current_state(record).alive:
+            return False
+        del places[ref]
+        _keep(parts, record, places)
+    return True
 
 
 def _names(record: ContainerRecord) -> ContainerNames:
