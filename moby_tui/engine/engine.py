@@ -289,7 +289,8 @@ class Engine:
         from moby_tui.engine.resources.builder.builder import ImageBuilder
 
         assert self._database is not None
-        return ImageBuilder(self.paths, self._database, self.images, ContainerSteps(self._parts), self._managers.publish)
+        steps, publish = ContainerSteps(self._parts), self._managers.publish
+        return ImageBuilder(self.paths, self._database, self.images, steps, publish, lambda: self.options.builder)
 
     @property
     def history(self) -> HistoryService:

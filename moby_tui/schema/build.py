@@ -65,6 +65,13 @@ class Provenance(Struct, kw_only=True, omit_defaults=True, frozen=True):
     is_reproducible: bool = False
 
 
+class Scan(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """A bill of materials beside the image: made by ``scanner``, the name of an image, which is given ``parameters`` as variables."""
+
+    scanner: str
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
 class StoredCache(Struct, frozen=True):
     """A build cache in a store of the ``Caller``: the digest of its manifest."""
 
@@ -113,6 +120,7 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     cache_stores: list[StoredCache] = field(default_factory=list)
     cache_to: list[CacheTarget] = field(default_factory=list)
     provenance: Provenance | None = None
+    scan: Scan | None = None
     #: none: an image in the store
     outputs: list[Output] = field(default_factory=list)
     #: what RUN steps are given: network, hosts, shared memory, limits

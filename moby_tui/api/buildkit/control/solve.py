@@ -169,7 +169,7 @@ class Solve:
         """Raises ``MobyError`` for a graph that is damaged or has what this engine lacks."""
         for name, value in self.request.FrontendAttrs.items():
             attributes.check_of_graph(name, value)
-        options = BuildOptions(live=True, graph=definition.read(graph))
+        options = BuildOptions(live=True, graph=definition.read(graph), scan=attributes.scan(self.request.FrontendAttrs))
         self._config = exporters.read(self.request, options)
         caching.read({}, self.request.Cache, caches, options)
         options.allow = list(self.request.Entitlements)
@@ -255,7 +255,7 @@ class Solve:
         for platform, ref, config in images:
             manifest = (await self.made(ref)).manifest.digest if ref else ""
             parts.append(Part(manifest=manifest, platform=platform, config=exporters.config(config) if config else None))
-        options = BuildOptions(live=True, task=Assembly(parts=parts))
+        options = BuildOptions(live=True, task=Assembly(parts=parts), scan=attributes.scan(self.request.FrontendAttrs))
         exporters.read(self.request, options)
         options.platforms = [part.platform for part in parts if part.platform]
         build = await self._begin(options, "")

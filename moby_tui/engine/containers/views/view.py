@@ -13,7 +13,6 @@ import msgspec
 from msgspec import UNSET
 
 from moby_tui.engine.containers.parts import DAMAGED_STATE, Parts
-from moby_tui.engine.resources.images.lineage import is_built_on
 from moby_tui.engine.store.records import containers as kept
 from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState
 from moby_tui.engine.store.state import ZERO_TIME, State
@@ -379,6 +378,8 @@ def _descends(parts: Parts, record: ContainerRecord, image: str) -> bool:
     """True if the container's image is this one, given by a reference, an id or a prefix of an id, or was built on it."""
     if image in (record.image, record.image_id) or record.image_id.removeprefix("sha256:").startswith(image):
         return True
+    from moby_tui.engine.resources.images.lineage import is_built_on  # imported here, since few lists are filtered by image
+
     try:
         below = parts.images.resolve(image)
         if below.id == record.image_id:

@@ -17,7 +17,7 @@ from moby_tui.engine.resources.builder import entitlements, requests
 from moby_tui.engine.resources.builder.checks.finding import Finding, counted, shown
 from moby_tui.engine.resources.builder.execution.layering import Layering
 from moby_tui.engine.resources.builder.execution.supplies import Supplies
-from moby_tui.engine.resources.builder.graph import lookups, sandbox, travelling
+from moby_tui.engine.resources.builder.graph import lookups, sandbox, scanning, travelling
 from moby_tui.engine.resources.builder.graph.cache import BuildCache
 from moby_tui.engine.resources.builder.graph.caches import import_caches
 from moby_tui.engine.resources.builder.graph.dispatch import Build
@@ -124,6 +124,7 @@ class Job:
                 raise
             self._caller.tell(Examined(options.dockerfile, text, [], [], None, error))
             return
+        requests.check_scan(options, text)
         self._paths_taken = build.context_paths(self._has_triggers)
         ignore = await files.ignore()
         contexts = contexts or await self._named(uploads, sources)
@@ -172,8 +173,8 @@ class Job:
 
     async def _run_task(self, task: Graph | Lookup | Assembly | Sandbox, sources: Sources) -> None:
         """What is asked for in place of a Dockerfile."""
-        cache, platform = await self._cache(sources, []), platforms.parse((self._options.platforms or [""])[0])
-        shop = self._workshop(Once(_no_context), named.NamedContexts({}), cache, "\\", platform)
+        cache = await self._cache(sources, [])
+        shop = self._plain_workshop(cache)
         if isinstance(task, Graph):
             await self._run_graph(task, shop, sources)
             return
@@ -192,9 +193,17 @@ class Job:
                 await self._hand_over(cache)
 
     async def _hand_over(self, cache: BuildCache) -> None:
+        if asked := self._options.scan:
+            shop = self._plain_workshop(cache)
+            await self._results.scan(lambda image: scanning.scan(asked, image, shop))
         await self._results.keep(cache.trail, cache.names)
         if self._caller:
             await self._results.hand_over(self._caller)
+
+    def _plain_workshop(self, cache: BuildCache) -> Workshop:
+        """Of what is made without a Dockerfile and its context."""
+        platform = platforms.parse((self._options.platforms or [""])[0])
+        return self._workshop(Once(_no_context), named.NamedContexts({}), cache, "\\", platform)
 
     def _sources(self, stack: AsyncExitStack) -> Sources:
         return Sources(

@@ -28,6 +28,8 @@ _HOST = {
 INLINE_CACHE = "BUILDKIT_INLINE_CACHE"
 FRONTEND = "BUILDKIT_SYNTAX"
 EPOCH = "SOURCE_DATE_EPOCH"
+#: Build arguments that ask for bills of materials of stages and of the context.
+MORE_SCANS = "BUILDKIT_SBOM_SCAN_"
 #: RUN steps at a time by default, on a machine with few processors. BuildKit has no bound.
 LEAST_JOBS = 8
 
@@ -65,10 +67,19 @@ def check(options: BuildOptions) -> None:
         raise InvalidArgument(f"invalid number of jobs {options.jobs}: it is 1 or more, or 0 for the default")
 
 
+def check_scan(options: BuildOptions, dockerfile: bytes) -> None:
+    """Raises ``NotImplementedYet`` for bills of materials of more than the image, which a Dockerfile may ask for too."""
+    wanted = MORE_SCANS.encode() in dockerfile or any(name.startswith(MORE_SCANS) for name in options.build_args)
+    if options.scan is not None and wanted:
+        raise NotImplementedYet(f"an argument {MORE_SCANS}...: scans of more than the image")
+
+
 def _check_outputs(options: BuildOptions) -> None:
     provenance = options.provenance
     if provenance is not None and provenance.everything and not any(map(takes_provenance, outputs(options))):
         raise NotImplementedYet("provenance of an image that is stored alone (use --push, or -o type=oci,dest=FILE)")
+    if options.scan is not None and not all(map(takes_provenance, outputs(options))):
+        raise NotImplementedYet("a bill of materials of an image that is stored alone (use --push, or -o type=oci,dest=FILE)")
     for output in outputs(options):
         if output.kind not in _OUTPUTS:
             raise InvalidArgument(f"unknown type {output.kind[:40]!r} of an output: it is one of {', '.join(_OUTPUTS)}")

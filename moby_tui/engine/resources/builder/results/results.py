@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ from moby_tui.engine.resources.builder.graph import travelling
 from moby_tui.engine.resources.builder.image import BuiltImage
 from moby_tui.engine.resources.builder.llb.vertices import Names
 from moby_tui.engine.resources.builder.narration import Narration
-from moby_tui.engine.resources.builder.results.provenance import Attestation, Story, attest
+from moby_tui.engine.resources.builder.results import attestations
+from moby_tui.engine.resources.builder.results.attestations import Attestation, Statement
+from moby_tui.engine.resources.builder.results.provenance import Story, state
 from moby_tui.engine.resources.builder.stores import Stores
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.progress import Report
@@ -73,7 +76,8 @@ class Results:
         self._auth = auth
         self._narration = narration
         self._results: list[Result] = []
-        self._attestations: list[Attestation] = []
+        #: by the digests of the images' manifests
+        self._statements: defaultdict[str, list[Statement]] = defaultdict(list)
         self._trail: Mapping[str, BuiltImage] = {}
         self._names: Mapping[str, Names] = {}
 
@@ -87,12 +91,31 @@ class Results:
     def attest(self, story: Story) -> None:
         """Makes the provenance of each image, if it is asked for and goes somewhere."""
         provenance = self._options.provenance
-        if provenance is None or not any(map(requests.takes_provenance, requests.outputs(self._options))):
+        if provenance is None or not self._takes_statements():
             return
         tags = requests.references(self._options.tags)
-        self._attestations = [
-            attest(self._descriptor(result), tags, self._options, provenance, story) for result in self._results
-        ]
+        for result in self._results:
+            image = self._descriptor(result)
+            self._statements[image.digest].append(state(image, tags, self._options, provenance, story))
+
+    async def scan(self, scanner: Callable[[BuiltImage], Awaitable[list[bytes]]]) -> None:
+        """Has a scanner make the bill of materials of each image, if it goes somewhere. Raises ``InvalidArgument``, and its errors."""
+        if not self._takes_statements():
+            return
+        tags = requests.references(self._options.tags)
+        for result in self._results:
+            image = self._descriptor(result)
+            written = [attestations.of_scanner(data, image, tags) for data in await scanner(result.image)]
+            # as with BuildKit, before the provenance
+            self._statements[image.digest][:0] = written
+
+    def _takes_statements(self) -> bool:
+        return any(map(requests.takes_provenance, requests.outputs(self._options)))
+
+    @property
+    def _attestations(self) -> list[Attestation]:
+        images = map(self._descriptor, self._results)
+        return [attestations.attest(image, stated) for image in images if (stated := self._statements.get(image.digest))]
 
     def made(self) -> list[Made]:
         return [
