@@ -71,7 +71,13 @@ class Survey:
         if not paths.build_mounts.exists():
             return []
         return [
-            BuildCache(id=place.name, type=_kind(place), size=self._meter.of(place), last_used_at=_moment(place))
+            BuildCache(
+                id=place.name,
+                type=_kind(place),
+                size=self._meter.of(place),
+                created_at=_moment(place) or "",
+                last_used_at=_moment(place),
+            )
             for place in sorted(paths.build_mounts.iterdir())
         ]
 

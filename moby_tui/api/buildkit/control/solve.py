@@ -50,6 +50,8 @@ class Solve:
         #: the client wants its record kept
         self.pinned = False
         self.response: dict[str, str] = {}
+        #: the provenance of each image that was exported
+        self.provenance: list[tuple[oci.Platform, bytes]] = []
         #: attributes of the frontend's build, for the build's record
         self.attributes: dict[str, str] = dict(request.FrontendAttrs)
         #: the context, if it does not come in the session
@@ -99,7 +101,9 @@ class Solve:
             chosen = await self._returned
         if not chosen:
             return {}
-        return await self._frontends[chosen].export(self._config)
+        answer = await self._frontends[chosen].export(self._config)
+        self.provenance = self._frontends[chosen].provenance
+        return answer
 
     async def _made(self, frontend: Frontend) -> str:
         await frontend.images()
@@ -196,7 +200,8 @@ class Frontend:
         self._upload = upload
         self._supplier = Supplier(session, self._warn)
         self._warned: list[Warned] = []
-        self._digest = ""
+        #: of the image, of what its name means, and the description of that
+        self._digest = self._top = self._descriptor = ""
         self._task: asyncio.Task[None] | None = None
 
     def begin(self, client: Client) -> None:
@@ -227,20 +232,25 @@ class Frontend:
         await self._task
         made = self._supplier.images.result()
         names = exporters.names(self._solve.request)
+        # dockerd's own store knows images by their configuration
+        is_stored = any(output.kind == "image" for output in self._options.outputs)
         answer = {
-            "containerimage.digest": self._digest,
-            "containerimage.config.digest": self._digest,
+            "containerimage.digest": self._digest if is_stored else self._top,
+            "containerimage.config.digest": self._digest if len(made) == 1 else "",
+            "containerimage.descriptor": "" if is_stored else self._descriptor,
             "image.name": ",".join(map(_canonical, names)),
             "buildx.build.provenance": "",
         }
-        if len(made) == 1:
-            answer["containerimage.descriptor"] = ""
         if not any(output.kind in ("image", "oci", "docker") for output in self._options.outputs):
             answer = {}
         if self._supplier.cache is not None:
             # the client notes it in the index of its store
             answer["cache.manifest"] = encode(self._supplier.cache).decode()
         return {name: value for name, value in answer.items() if value}
+
+    @property
+    def provenance(self) -> list[tuple[oci.Platform, bytes]]:
+        return self._supplier.provenance
 
     async def close(self) -> None:
         """Ends a build that is not exported, and what it holds."""
@@ -269,7 +279,8 @@ class Frontend:
             await self._solve.reporter.warn(self._warned.pop(0))
         await self._solve.reporter.report(line)
         if line.aux and "ID" in line.aux:
-            self._digest = str(line.aux["ID"])
+            self._digest, self._top = str(line.aux["ID"]), str(line.aux.get("Digest", ""))
+            self._descriptor = str(line.aux.get("Descriptor", ""))
 
     def _warn(self, warned: Warned) -> None:
         self._warned.append(warned)

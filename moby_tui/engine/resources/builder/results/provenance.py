@@ -62,7 +62,7 @@ def attest(
             "_type": _STATEMENT,
             "predicateType": PREDICATE,
             "subject": subject,
-            "predicate": _predicate(platform, options, asked, story),
+            "predicate": predicate(platform, options, asked, story),
         }
     )
     unknown = oci.Platform(architecture="unknown", os="unknown")
@@ -84,7 +84,8 @@ def _described(
     )
 
 
-def _predicate(platform: oci.Platform, options: BuildOptions, asked: Provenance, story: Story) -> dict[str, Any]:
+def predicate(platform: oci.Platform, options: BuildOptions, asked: Provenance, story: Story) -> dict[str, Any]:
+    """What the statement says of an image for a platform."""
     materials = [
         {"uri": _package(material.reference, material.platform), "digest": {"sha256": hex_of(material.digest)}}
         for material in story.materials
