@@ -73,6 +73,15 @@ class NotImplementedYet(MobyError):
         super().__init__(f"{what} is not implemented yet")
 
 
+class OtherFrontend(NotImplementedYet):
+    """A Dockerfile is for another frontend than this engine's own: ``image``, which is given ``command_line``. ``where`` ends the text."""
+
+    def __init__(self, image: str, command_line: str, where: str) -> None:
+        super().__init__(f"syntax {image[:80]}{where}")
+        self.image = image
+        self.command_line = command_line
+
+
 class NotSupported(NotImplementedYet):
     """What the Docker Engine can do and this engine never will; the text says what to do in its place."""
 

@@ -285,11 +285,12 @@ class Engine:
 
     @cached_property
     def builder(self) -> ImageBuilder:
-        from moby_tui.engine.containers.building import ContainerSteps
+        from moby_tui.engine.containers.building.steps import ContainerSteps
         from moby_tui.engine.resources.builder.builder import ImageBuilder
 
         assert self._database is not None
-        return ImageBuilder(self.paths, self._database, self.images, ContainerSteps(self._parts), self._managers.publish)
+        steps, publish = ContainerSteps(self._parts), self._managers.publish
+        return ImageBuilder(self.paths, self._database, self.images, steps, publish, lambda: self.options.builder)
 
     @property
     def history(self) -> HistoryService:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -113,6 +115,8 @@ class SystemService:
             architecture=system.machine,
             n_cpu=len(os.sched_getaffinity(0)),
             n_fd=len(os.listdir("/proc/self/fd")),
+            # what Go has in its place
+            n_goroutines=len(asyncio.all_tasks()) + threading.active_count(),
             mem_total=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
             docker_root_dir=str(self._paths.data_root),
             name=system.nodename,

@@ -13,7 +13,8 @@ from moby_tui.errors import MobyError
 from moby_tui.schema import oci
 from moby_tui.schema.container import HostConfig
 from moby_tui.schema.image import RegistryAuth
-from moby_tui.schema.operations import Graph
+from moby_tui.schema.operations import Assembly, Graph, Lookup, Process, Sandbox
+from moby_tui.schema.stream import Stream
 
 #: Each as the part of ``BuildOptions.contexts`` that says: it comes with the build, under its name.
 UPLOADED = "upload"
@@ -93,6 +94,13 @@ class Provenance(Struct, kw_only=True, omit_defaults=True, frozen=True):
     is_reproducible: bool = False
 
 
+class Scan(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """A bill of materials beside the image: made by ``scanner``, the name of an image, which is given ``parameters`` as variables."""
+
+    scanner: str
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
 class StoredCache(Struct, frozen=True):
     """A build cache in a store of the ``Caller``: the digest of its manifest."""
 
@@ -143,11 +151,12 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     provenance: Provenance | None = None
     #: the provenance that the ``Caller`` is told of
     recorded: Provenance | None = None
+    scan: Scan | None = None
     #: none: an image in the store
     outputs: list[Output] = field(default_factory=list)
     #: what RUN steps are given: network, hosts, shared memory, limits
     host: HostConfig = field(default_factory=HostConfig)
-    #: RUN steps at a time; 0: as many as there are processors
+    #: RUN steps at a time; 0: as many as there are processors, and at least 8
     jobs: int = 0
     #: logins, by registry, of a caller elsewhere
     auths: dict[str, RegistryAuth] = field(default_factory=dict)
@@ -156,10 +165,16 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     #: as dockerd's classic builder: standard error is red, only the Dockerfile's own steps are told, and of all cached steps
     #: those of the local images in ``cache_from`` count, if it names any
     classic: bool = False
+    #: the containers of RUN steps that stay, with the images of their steps: ``all``, ``failed``, or none
+    kept: str = ""
     #: a step that fails is kept to be looked at: ``aux`` names its container, which the caller ends
     debug: bool = False
+    #: the Dockerfile is read as one whatever frontend it names: another one has asked for its build
+    any_syntax: bool = False
     #: a graph of operations, in place of a Dockerfile
     graph: Graph | None = None
+    #: something else in place of a Dockerfile; it needs a ``Caller``
+    task: Lookup | Assembly | Sandbox | None = None
 
 
 class Warned(Struct, frozen=True):
@@ -233,6 +248,28 @@ class Sent(NamedTuple):
     inventory: bytes = b""
 
 
+class StepProcess(Protocol):
+    """A process in a container of a build. ``stream`` has its input and output."""
+
+    stream: Stream
+
+    async def resize(self, height: int, width: int) -> None: ...
+    async def kill(self, signal: int) -> None: ...
+    async def result(self) -> int:
+        """Waits for its exit code."""
+        ...
+
+
+class StepContainer(Protocol):
+    """A container of a build; ``config`` is the configuration of the image that it was asked for with. It ends with its first process."""
+
+    config: oci.ImageConfig
+
+    async def start(self, process: Process) -> StepProcess:
+        """Raises ``Forbidden`` for what the build does not allow, and what a start raises."""
+        ...
+
+
 class Caller(Protocol):
     """Who has asked for a build and supplies what it needs, at the time it needs it; in the same process as the engine.
 
@@ -275,6 +312,18 @@ class Caller(Protocol):
 
     def tell_provenance(self, platform: oci.Platform, predicate: bytes) -> None:
         """Called with the provenance (https://slsa.dev/provenance/v0.2, JSON) of each image, before ``made``."""
+        ...
+
+    def graph(self, data: bytes) -> Graph:
+        """The graph of operations that a file of a build has. Raises ``InvalidArgument``, ``NotImplementedYet``."""
+        ...
+
+    async def use(self, container: StepContainer) -> None:
+        """Called with the container of a ``Sandbox``, which is removed once this returns."""
+        ...
+
+    def find(self, digest: str, config: bytes) -> None:
+        """Called with what a ``Lookup`` has found. ``digest`` is that in the registry; empty if the image was here."""
         ...
 
     def warn(self, warned: Warned) -> None: ...

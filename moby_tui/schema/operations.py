@@ -9,6 +9,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from moby_tui.errors import InvalidArgument
+from moby_tui.schema import oci
 
 #: An input that is nothing: an empty tree.
 NONE = -1
@@ -162,7 +163,14 @@ class Difference(Struct, kw_only=True, frozen=True, omit_defaults=True, tag="dif
     upper: int = NONE
 
 
-Operation = Source | Execution | Files | Merge | Difference
+class Nested(Struct, kw_only=True, frozen=True, omit_defaults=True, tag="build"):
+    """What a graph makes that is in a file of another result (BuildOp). ``file`` is its path there."""
+
+    input: int
+    file: str
+
+
+Operation = Source | Execution | Files | Merge | Difference | Nested
 
 
 class Vertex(Struct, kw_only=True, frozen=True, omit_defaults=True):
@@ -209,6 +217,8 @@ def _taken(operation: Operation) -> list[int]:
             return operation.inputs
         case Difference():
             return [operation.lower, operation.upper]
+        case Nested():
+            return [operation.input]
         case _:
             return []
 
@@ -221,3 +231,65 @@ def _check_actions(vertex: Vertex, files: Files) -> None:
         for place in (action.input, action.source, *named):
             if not NONE <= place < len(vertex.inputs) + number:
                 raise InvalidArgument(f"the operation {vertex.digest[:80]} has no input {place} for its action {number}")
+
+
+# What else a build may be asked for in place of a Dockerfile
+
+
+class Lookup(Struct, kw_only=True, frozen=True, tag="lookup"):
+    """The configuration of the image with this name, which is told to the ``Caller``. ``platform`` may be empty; ``pull``: as it is in its
+    registry now."""
+
+    image: str
+    platform: str = ""
+    pull: bool = False
+
+
+class Part(Struct, kw_only=True, frozen=True):
+    """An image by the digest of its manifest, which a build of this engine has made; an empty one if that is empty. ``config`` is the
+    configuration that it gets in place of its own."""
+
+    manifest: str
+    platform: str = ""
+    config: oci.ImageConfig | None = None
+
+
+class Assembly(Struct, kw_only=True, frozen=True, tag="assembly"):
+    """Images that builds have made, to be exported together: one for each platform."""
+
+    parts: list[Part]
+
+
+class Process(Struct, kw_only=True, frozen=True):
+    """``environment`` is all that it has, but for a PATH, HOME and TERM that it lacks."""
+
+    command: list[str]
+    environment: list[str] = field(default_factory=list)
+    working_directory: str = "/"
+    user: str = ""
+    tty: bool = False
+    insecure: bool = False
+    secrets: list[SecretVariable] = field(default_factory=list)
+    #: of the first process; empty: that of the container
+    network: str = ""
+
+
+class Sandbox(Struct, kw_only=True, frozen=True, tag="sandbox"):
+    """A container in which the ``Caller`` runs processes. Its root is ``image``, an image by its name, or a mount at ``/``; ``mounts`` count
+    ``inputs``, which are images that builds have made, by the digests of their manifests (empty: nothing). ``folders`` are mounted
+    read-only: files by their names, by the place. ``network``, ``hostname`` and ``hosts`` are those of an ``Execution``."""
+
+    image: str = ""
+    inputs: list[str] = field(default_factory=list)
+    mounts: list[Mount] = field(default_factory=list)
+    folders: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    platform: str = ""
+    network: str = "default"
+    hostname: str = ""
+    hosts: list[str] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Raises ``InvalidArgument`` for one that does not hang together."""
+        for mount in self.mounts:
+            if not NONE <= mount.input < len(self.inputs):
+                raise InvalidArgument(f"a mount at {mount.target[:80]!r} has no input {mount.input}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import images_data
-from api.wire import Answer, ask, differing
+from api.wire import Answer, ask, differing, head, read_head
 from moby_tui.engine.archive import limits
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.images.registry import connection
@@ -55,6 +55,17 @@ async def test_load_tells_of_garbage_in_its_stream(socket_path: Path, archive: b
     assert answer.status == 200
     last = json.loads(answer.body.strip().split(b"\r\n")[-1])
     assert last["error"] and last["errorDetail"]["message"] == last["error"]
+
+
+async def test_a_load_is_done_when_its_headers_come(socket_path: Path) -> None:
+    """As with dockerd: its own tests' clients read no more of the answer, and go."""
+    archive = images_data.busybox_archive("loaded:1")
+    reader, writer = await asyncio.open_unix_connection(str(socket_path))
+    length = {"Content-Type": "application/x-tar", "Content-Length": str(len(archive))}
+    writer.write(head("POST", "/images/load?quiet=1", length) + archive)
+    assert (await read_head(reader))[0] == 200
+    writer.close()
+    assert (await ask(socket_path, "GET", "/images/loaded:1/json")).status == 200
 
 
 async def test_pulls_are_refused_before_they_begin(

@@ -122,7 +122,7 @@ IN_STATES = {
     "400 attach?detachKeys=foo|400 attach?stream=1&stdout=1&detachKeys=ctrl-|"
     "404 GET archive?path=/nosuch/|400 GET archive?path=/bin/sh%2F|400 GET archive?path=/bin/sh/x",
     "created": "409 kill|409 kill?signal=SIGRTMAX-1|400 kill?signal=RTMAX-31|409 pause|409 exec|304 stop|409 resize?h=1&w=1|409 GET top|"
-    "400 restart?t=99999999999999999999|400 resize?h=70000&w=1",
+    "400 restart?t=99999999999999999999|409 resize?h=70000&w=1",
     "paused": "409 start|409 pause|409 exec|409 attach?stream=1&stdout=1|409 attach?logs=1&stdout=1|409 DELETE",
     "ended": "409 kill|304 stop|409 pause|409 exec|409 GET top",
 }

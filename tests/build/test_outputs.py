@@ -181,6 +181,14 @@ async def test_what_steps_are_given(engine: Engine) -> None:
     assert "Using cache" not in again.text, "another network makes another step"
 
 
+async def test_steps_that_do_not_need_each_other_run_at_the_same_time(engine: Engine) -> None:
+    meet = "until [ $(ls /c | wc -l) = 6 ]; do sleep 0.05; done"
+    step = "RUN --mount=type=cache,target=/c,id=met touch"
+    stages = "".join(f"FROM busybox AS s{number}\n{step} /c/{number}; {meet}\n" for number in range(6))
+    copies = "".join(f"COPY --from=s{number} /bin/sh /{number}\n" for number in range(6))
+    await build(engine, f"{stages}FROM busybox\n{copies}", {})
+
+
 async def test_no_more_steps_at_a_time_than_asked_for(engine: Engine) -> None:
     stages = "".join(f"FROM busybox AS s{number}\nRUN echo begin; sleep 0.2; echo end\n" for number in range(4))
     copies = "".join(f"COPY --from=s{number} /bin/sh /{number}\n" for number in range(4))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from build.building import build, run
 from moby_tui.engine.engine import Engine
+from moby_tui.engine.kernel import trees
+from moby_tui.engine.resources.builder.execution import mounts
 from moby_tui.errors import Forbidden, InvalidArgument
 
 
@@ -115,6 +120,21 @@ async def test_a_cache_begins_with_what_a_stage_has(engine: Engine) -> None:
     assert (await run(engine, "t", ["cat", "/f"]))[1] == "one\ntwo\nthree\n711 3\nrefused\n"
     with pytest.raises(InvalidArgument, match="to mount: no such file"):
         await build(engine, "FROM busybox AS a\nFROM busybox\nRUN --mount=type=cache,from=a,source=/no,target=/c true\n")
+
+
+def test_steps_that_open_a_new_cache_at_the_same_time_have_the_same_folder(tmp_path: Path) -> None:
+    steps = 8
+    for number in range(20):
+        begin = Barrier(steps)
+
+        def opened(begin: Barrier = begin, folder: Path = tmp_path / str(number)) -> int:
+            begin.wait()
+            held, tree = mounts.cache_folder(folder, mounts.RunMount("cache", {"target": "/c"}), None)
+            with held, trees.closing(tree):
+                return os.fstat(tree).st_ino
+
+        with ThreadPoolExecutor(steps) as pool:
+            assert len({each.result() for each in [pool.submit(opened) for _ in range(steps)]}) == 1
 
 
 async def test_rights_and_networks_are_asked_for(engine: Engine) -> None:

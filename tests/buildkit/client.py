@@ -48,7 +48,7 @@ class Client:
         self.secrets_asked: list[str] = []
         #: by name of a folder, the paths that were asked for
         self.followed: dict[str, list[str]] = {}
-        self._number = 0
+        self.number = 0
 
     def write(self, **files: str) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -99,15 +99,15 @@ class Client:
         self, attributes: Mapping[str, str] | None = None, **request: Any
     ) -> tuple[dict[str, str], list[pb.StatusResponse]]:
         """The exporters' answer and the progress. Raises ``GRPCError``."""
-        self._number += 1
-        ref = f"build{self._number}"
-        asked = {"Ref": ref, "Frontend": "dockerfile.v0", "FrontendAttrs": attributes or {}, **request}
+        self.number += 1
+        ref = f"build{self.number}"
+        asked: dict[str, Any] = {"Ref": ref, "Frontend": "dockerfile.v0", "FrontendAttrs": attributes or {}, **request}
         async with (
-            self.daemon.session(self.services, f"session{self._number}", shared_key="key"),
+            self.daemon.offered(self.services, f"session{self.number}", shared_key="key"),
             self.daemon.channel() as channel,
         ):
-            response = await channel.call(SOLVE, pb.SolveRequest(Session=f"session{self._number}", **asked))
-            return dict(response.ExporterResponse), await told(channel, ref)
+            response = await channel.call(SOLVE, pb.SolveRequest(Session=f"session{self.number}", **asked))
+            return dict(response.ExporterResponse), await told(channel, asked["Ref"])
 
 
 async def told(channel: Channel, ref: str) -> list[pb.StatusResponse]:

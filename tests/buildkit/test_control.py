@@ -117,7 +117,9 @@ async def test_a_client_directs_its_build(client: Client, engine: Engine) -> Non
         request = pb.SolveRequest(Ref="mine", Session="one", Exporters=[image(name="directed")])
         solving = asyncio.create_task(channel.call(SOLVE, request))
         async with channel.open(BRIDGE_SOLVE, metadata) as stream:
-            await stream.send_message(gateway_pb2.SolveRequest(Frontend="dockerfile.v0"), end=True)
+            await stream.send_message(
+                gateway_pb2.SolveRequest(Frontend="dockerfile.v0", allowResultReturn=True, allowResultArrayRef=True), end=True
+            )
             made = await stream.recv_message()
         assert made is not None and made.result.ref.id
         assert not await engine.images.list(filters={"reference": ["directed"]})
@@ -146,9 +148,11 @@ async def test_a_client_directs_its_build(client: Client, engine: Engine) -> Non
     ("attributes", "asked", "text"),
     [
         ({}, {"Frontend": "nosuch.v0"}, "the frontend 'nosuch.v0' is not implemented yet"),
-        ({"source": "foo/bar"}, {"Frontend": "gateway.v0"}, "syntax foo/bar"),
+        ({"source": "x.test/bar"}, {"Frontend": "gateway.v0"}, "registry x.test cannot be reached"),
+        ({}, {"Frontend": "gateway.v0"}, "no source specified for gateway"),
         ({"hostname": "x"}, {}, "the frontend option hostname is not implemented yet"),
-        ({"attest:sbom": ""}, {}, "the attestation sbom"),
+        ({"attest:sbom": ""}, {}, "a bill of materials of an image that is stored alone"),
+        ({"attest:other": ""}, {}, 'unknown attestation type "other"'),
         ({"attest:provenance": "mode=most"}, {}, 'invalid mode "most"'),
         ({"attest:provenance": "version=v1"}, {}, "provenance with version=v1"),
         ({"multi-platform": "true"}, {}, "multi-platform for one platform"),

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from buildkit.peer import Daemon
 from moby_tui.api.buildkit.grpc import connection
 from moby_tui.api.buildkit.grpc.client import Channel, Method
-from moby_tui.api.buildkit.grpc.connection import MOST_BYTES
 from moby_tui.api.buildkit.grpc.frames import LONGEST, Frames
 from moby_tui.api.buildkit.grpc.gathering import Gathering
+from moby_tui.api.buildkit.grpc.messages import MOST_BYTES, Messages, framed
 from moby_tui.api.buildkit.grpc.server import server
 from moby_tui.api.buildkit.grpc.tunnel import Tunnel
 from moby_tui.api.buildkit.session.caller import CHECK
@@ -110,6 +110,25 @@ def test_many_small_frames_are_few() -> None:
     # a frame that is too long is left to h2, with all after it
     long = b"\x40\0\1\0\0\0\0\0\1"
     assert (frames.take(long), frames.take(b"more")) == (long, b"more")
+
+
+@given(st.lists(st.binary(max_size=300), max_size=8), st.lists(st.integers(1, 200), max_size=8))
+def test_messages_come_in_any_pieces(sent: list[bytes], cuts: list[int]) -> None:
+    data = b"".join(map(framed, sent))
+    messages, came, at = Messages(), list[bytes](), 0
+    for cut in (*cuts, len(data)):
+        came += messages.take(data[at : at + cut])
+        at += cut
+    assert came == sent
+
+
+@pytest.mark.parametrize(
+    ("data", "status"), [(b"\1", Status.UNIMPLEMENTED), (b"\0" + (MOST_BYTES + 1).to_bytes(4, "big"), Status.RESOURCE_EXHAUSTED)]
+)
+def test_a_message_that_is_not_taken_is_refused_by_its_first_bytes(data: bytes, status: Status) -> None:
+    with pytest.raises(GRPCError) as refused:
+        Messages().take(data + bytes(5))
+    assert refused.value.status == status
 
 
 class Written(asyncio.Transport):

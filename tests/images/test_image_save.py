@@ -55,6 +55,37 @@ async def test_what_is_in_the_archive(engine: Engine, busybox: str) -> None:
     assert nameless[0]["RepoTags"] is None
 
 
+async def test_blobs_have_the_time_of_their_image(engine: Engine, busybox: str) -> None:
+    """As in dockerd's archives; what names them has none."""
+    await _committed(engine)
+    with tarfile.open(fileobj=io.BytesIO(await _saved(engine, "mine:1"))) as tar:
+        times = {member.name: member.mtime for member in tar}
+        config = json.loads(tar.extractfile("manifest.json").read())[0]["Config"]  # type: ignore[union-attr]
+    [row] = [row for row in await engine.images.list() if "mine:1" in row.repo_tags]
+    assert times[config] == times["blobs/sha256"] == row.created > 0
+    assert times["index.json"] == times["manifest.json"] == times["oci-layout"] == 0
+
+
+async def test_an_image_without_layers_is_loaded(engine: Engine) -> None:
+    """Go writes null for a list without members."""
+    config = json.dumps(
+        {"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": None}}
+    ).encode()
+    listed = json.dumps([{"Config": "config.json", "RepoTags": ["bare:1"], "Layers": None}]).encode()
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name, data in (("config.json", config), ("manifest.json", listed)):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+
+    async def content() -> AsyncIterator[bytes]:
+        yield archive.getvalue()
+
+    assert [line.stream async for line in engine.images.load(content())] == ["Loaded image: bare:1\n"]
+    assert (await engine.images.inspect("bare:1")).root_fs.layers == []
+
+
 async def test_it_is_loaded_again(engine: Engine, busybox: str) -> None:
     made = await _committed(engine)
     archive = await _saved(engine, "mine:1")

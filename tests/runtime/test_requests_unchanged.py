@@ -40,7 +40,7 @@ REQUESTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "health": ({"healthcheck": HealthConfig(test=["CMD", "true"]), "healthcheck_on_failure_action": "kill"}, {}),
     "limits": (
         {},
-        {"memory": 64 * MB, "memory_swappiness": -1, "cpu_shares": 1, "cpu_percent": 3, "cpu_count": 2, "pids_limit": 0},
+        {"memory": 64 * MB, "memory_swappiness": -1, "cpu_shares": 2, "cpu_percent": 3, "cpu_count": 2, "pids_limit": 0},
     ),
     "not enforced": ({}, {"blkio_weight": 300, "memory_reservation": 10 * MB, "oom_kill_disable": True}),
     "mounts": (

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from google.protobuf.descriptor import ServiceDescriptor
 from grpclib.server import Stream
 
-from moby_tui.api.buildkit.control.bridge import Bridge
+from moby_tui.api.buildkit.control import workers
+from moby_tui.api.buildkit.control.bridge.director import Director
+from moby_tui.api.buildkit.control.bridge.service import Bridge, Health
 from moby_tui.api.buildkit.control.builds import Builds
 from moby_tui.api.buildkit.control.control import Control
 from moby_tui.api.buildkit.control.posted import PostedBuilds
@@ -22,11 +24,16 @@ from moby_tui.api.buildkit.session.opening import Opening
 from moby_tui.api.buildkit.session.sessions import Sessions
 from moby_tui.api.buildkit.wire import content_pb2, control_pb2, gateway_pb2, health_pb2
 from moby_tui.api.buildkit.wire.control_pb2 import BytesMessage
-from moby_tui.api.buildkit.wire.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from moby_tui.api.buildkit.wire.worker_pb2 import WorkerRecord
 from moby_tui.api.client.protocol import Client
+from moby_tui.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from multidict import MultiMapping
+
+
+#: The metadata that names the build.
+_BUILD = "buildkit-controlapi-buildid"
 
 
 class BuildDaemon:
@@ -44,13 +51,23 @@ class BuildDaemon:
 
     def _services(self) -> Mapping[ServiceDescriptor, object]:
         return {
-            health_pb2.DESCRIPTOR.services_by_name["Health"]: _Health(),
+            health_pb2.DESCRIPTOR.services_by_name["Health"]: Health(),
             control_pb2.DESCRIPTOR.services_by_name["Control"]: Control(
                 self.client, self.sessions, self.builds, self.carry_session
             ),
             content_pb2.DESCRIPTOR.services_by_name["Content"]: Content(self.builds),
-            gateway_pb2.DESCRIPTOR.services_by_name["LLBBridge"]: Bridge(self.client, self.builds),
+            gateway_pb2.DESCRIPTOR.services_by_name["LLBBridge"]: Bridge(self._record, self._director),
         }
+
+    async def _record(self) -> WorkerRecord:
+        return await workers.record(self.client)
+
+    async def _director(self, stream: Any) -> Director:
+        """The client that directs the build which a call names in its metadata."""
+        name = (stream.metadata or {}).get(_BUILD)
+        if not name:
+            raise InvalidArgument(f"the call names no build: set the metadata {_BUILD}")
+        return (await self.builds.get(str(name))).director
 
     async def hold(self, opened: Opening, channel: Channel) -> None:
         """Keeps a session until its connection is gone. Raises ``Conflict`` for an id that is in use."""
@@ -69,11 +86,3 @@ class BuildDaemon:
         finally:
             carrying.cancel()
             await asyncio.wait([carrying])
-
-
-class _Health:
-    """grpc.health.v1: a build client asks before it trusts a connection."""
-
-    async def check(self, stream: Stream[HealthCheckRequest, HealthCheckResponse]) -> None:
-        await stream.recv_message()
-        await stream.send_message(HealthCheckResponse(status=HealthCheckResponse.SERVING))

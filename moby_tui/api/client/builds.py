@@ -125,6 +125,8 @@ def _query(options: BuildOptions) -> dict[str, object]:
         "target": options.target,
         "nocache": options.no_cache,
         "pull": options.pull,
+        # as here: no container of a step stays
+        "forcerm": options.kept == "",
         "remote": options.remote,
         "platform": options.platforms[0] if options.platforms else "",
         "extrahosts": options.host.extra_hosts or "",

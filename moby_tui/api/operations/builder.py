@@ -23,6 +23,8 @@ _CLASSIC = (
     extra("platform"),
     extra("pull", "flag", default=False),
     extra("nocache", "flag", default=False),
+    extra("rm", "flag", default=True),
+    extra("forcerm", "flag", default=False),
     extra("cachefrom"),
     extra("q", "flag", default=False),
     extra("buildid"),

@@ -62,16 +62,21 @@ async def progress(
     request: web.BaseRequest,
     steps: AsyncIterator[Progress],
     *,
-    at_once: bool = False,
+    always_200: bool = False,
     code: Callable[[MobyError], int] = exit_or_status,
 ) -> web.StreamResponse:
     """Pull, push, load, import and build.
 
-    A failure before the first step has a status; a later one can only be told in the stream, as is any where the answer begins
-    ``at_once``. ``code``: what its ``errorDetail`` has.
+    The answer begins with the first step: clients that only wait for its headers take what comes with them as done. A failure before
+    the first step has a status; a later one is told in the stream, and with ``always_200`` any. ``code``: what its ``errorDetail`` has.
     """
     async with closing(steps):
-        first = None if at_once else await anext(steps, None)
+        try:
+            first: Progress | None = await anext(steps, None)
+        except MobyError as error:
+            if not always_200:
+                raise
+            first = _failure(error, code(error))
         response = await begin(request, JSON)
         try:
             if first is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import json
 import re
 from datetime import datetime
 from typing import TypeVar
@@ -31,6 +32,8 @@ _FALSE = frozenset({"", "0", "no", "false", "none"})
 _TRUE_IN_GO = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE_IN_GO = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 _MOST_CELLS = 2**16 - 1
+_UINT32 = range(2**32)
+_DIMENSIONS = {"h": "height", "w": "width"}
 _INT64 = range(-(2**63), 2**63)
 _FRACTION = re.compile(r"(?<=\.)\d+")
 
@@ -96,11 +99,14 @@ class Query:
         return with_tag(self._values.get(name, ""), self._values.get("tag", ""))
 
     def dimension(self, name: str) -> int:
-        """A terminal's height or width: a number without sign, as in ``struct winsize`` (ioctl_tty(2))."""
+        """A terminal's height or width: a number of 32 bits without sign, of which ``struct winsize`` takes 16 (ioctl_tty(2))."""
         value = self._values.get(name, "")
-        if not (value.isascii() and value.isdigit()) or int(value) > _MOST_CELLS:
-            raise InvalidArgument(f"invalid {name}: {value!r} is not a number of rows or columns")
-        return int(value)
+        wrong = "" if re.fullmatch(r"-?[0-9]+", value) else "invalid syntax"
+        if not wrong and int(value) not in _UINT32:
+            wrong = "value out of range"
+        if wrong:
+            raise InvalidArgument(f"invalid resize {_DIMENSIONS[name]} {json.dumps(value, ensure_ascii=False)}: {wrong}")
+        return int(value) & _MOST_CELLS
 
     def timestamp(self, name: str) -> float:
         """Unix seconds with or without a fraction, or RFC 3339; 0 where absent."""
@@ -163,8 +169,8 @@ def parse_filters(text: str) -> Filters:
     """See ``Query.filters``; raises ``InvalidArgument``."""
     try:
         document = msgspec.json.decode(text, type=dict[str, list[str] | dict[str, bool] | None] | None) or {}
-    except (msgspec.DecodeError, UnicodeEncodeError) as error:
-        raise InvalidArgument(f"invalid filter: {error}") from None
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        raise InvalidArgument("invalid filter") from None
     return {
         key: [value for value, wanted in values.items() if wanted] if isinstance(values, dict) else list(values or ())
         for key, values in document.items()
@@ -218,4 +224,15 @@ def _convert(data: bytes, kind: type[T]) -> T:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if "trailing characters" in str(error):
             raise InvalidArgument("unexpected content after JSON") from None
-        raise InvalidArgument(f"invalid JSON: {error}") from None
+        raise InvalidArgument(f"invalid JSON: {_malformed(data, error) or error}") from None
+
+
+def _malformed(data: bytes, error: Exception) -> str:
+    """Where the document is not JSON; empty if it is, but not what it should hold."""
+    if isinstance(error, msgspec.ValidationError):
+        return ""
+    # imported here, since few requests are malformed
+    from moby_tui.api.server import json_syntax
+
+    text = data.decode("utf-8", "surrogateescape")
+    return json_syntax.complaint(text) if text.strip(" \t\r\n") else "got EOF while reading request body"

@@ -135,14 +135,20 @@ def take(request: web.BaseRequest, kind: str) -> Taken:
     return Taken(reader, writer, early, half_closed=half_closed)
 
 
+def check_upgrade(request: web.BaseRequest, name: str) -> None:
+    """Raises ``InvalidArgument`` if the client does not ask for the protocol ``name`` in the header Upgrade."""
+    wanted = request.headers.get("Upgrade", "")
+    if not wanted:
+        raise InvalidArgument("no upgrade proto in request")
+    if wanted.lower() != name:
+        raise InvalidArgument(f"protocol {wanted} not supported")
+
+
 def switch(request: web.BaseRequest, name: str, protocol: asyncio.Protocol) -> None:
-    """Answers 101 and gives the connection to ``protocol``, which is called ``name`` in the header Upgrade. Raises ``InvalidArgument``
-    if the client does not ask for that protocol."""
+    """Answers 101 and gives the connection to ``protocol``, which is called ``name`` in the header Upgrade: see ``check_upgrade``."""
     http = request.protocol
     transport = request.transport
     assert isinstance(http, Connection)
-    if request.headers.get("Upgrade", "").lower() != name:
-        raise InvalidArgument(f"{request.rel_url.path} is for clients that send the header Upgrade: {name}")
     if transport is None:
         raise ConnectionResetError("the client has gone")
     transport.write(f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {name}\r\n\r\n".encode())

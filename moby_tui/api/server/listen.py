@@ -58,7 +58,7 @@ def listen(host: str, *, group: int | None = None, tls: Tls | None = None) -> li
 
     Raises ``InvalidArgument``, ``Conflict`` if another process listens there, ``Unavailable``.
     """
-    scheme, separator, rest = host.partition("://")
+    scheme, separator, rest = host.partition("://") if "://" in host else ("tcp", "://", host)
     if scheme == "unix" and separator:
         return [_unix(rest, group)]
     if scheme == "tcp" and separator:

@@ -15,6 +15,7 @@ from moby_tui.schema import omitted
 from moby_tui.schema.base import ZERO_TIME, encode, to_builtins
 from moby_tui.schema.container import (
     BRIDGE_FIELDS,
+    BindOptions,
     ContainerCreate,
     ContainerInspect,
     ContainerSummary,
@@ -51,7 +52,24 @@ def container_create(config: ContainerCreate, version: ApiVersion) -> ContainerC
         host.console_size = None
     if version < (1, 43):
         host.annotations = None
+    if version < (1, 44):
+        _before_1_44(config, list(endpoints))
     return config
+
+
+def _before_1_44(config: ContainerCreate, networks: list[str]) -> None:
+    """Then a container had one network from its start, and what was mounted below a read-only mount could be written to."""
+    if len(networks) > 1:
+        raise InvalidArgument(f"Container cannot be created with multiple network endpoints: {', '.join(networks)}")
+    if config.healthcheck is not None:
+        config.healthcheck.start_interval = 0
+    for mount in config.host_config.mounts or ():
+        if mount.type != "bind":
+            continue
+        options = mount.bind_options = mount.bind_options or BindOptions()
+        if options.read_only_force_recursive:
+            raise InvalidArgument("BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer")
+        options.read_only_non_recursive = mount.read_only and not options.non_recursive
 
 
 def container_update(changes: ContainerUpdate, version: ApiVersion) -> ContainerUpdate:

@@ -56,7 +56,9 @@ class BuildOptions(TrustOptions):
     cpuset_cpus: str = value("--cpuset-cpus", help="CPUs in which RUN steps may run (0-3, 0,1)")
     cpuset_mems: str = value("--cpuset-mems", help="MEMs in which RUN steps may run (0-3, 0,1)")
     cgroup_parent: str = value("--cgroup-parent", help="Parent cgroup of RUN steps")
-    jobs: int = value("--jobs", default=0, metavar="int", help="RUN steps at a time (default: the number of processors)")
+    jobs: int = value(
+        "--jobs", default=0, metavar="int", help="RUN steps at a time (default: the number of processors, at least 8)"
+    )
     progress: str = value(
         "--progress",
         metavar="type",

@@ -35,12 +35,13 @@ _KILLED = 137
 _decoder = msgspec.json.Decoder(ExecRecord)
 
 
-async def create(parts: Parts, record: ContainerRecord, asked: ExecCreate) -> str:
-    """Creates an exec and returns its id.
+async def create(parts: Parts, record: ContainerRecord, asked: ExecCreate, *, inherits_environment: bool = True) -> str:
+    """Creates an exec and returns its id. Unless it ``inherits_environment``, it has none of the container's own variables.
 
     Raises ``Conflict`` if the container does not run, ``InvalidArgument`` for an unknown user or a variable without a name.
     """
     config = wire.exec_to_keep(asked)
+    config.inherits_environment = inherits_environment
     if not config.cmd:
         raise InvalidArgument("No exec command specified")
     if nameless := [entry for entry in config.env or [] if entry.startswith("=")]:
@@ -257,8 +258,11 @@ def _encoded_keys(keys: str) -> str:
 
 
 async def resize(parts: Parts, ident: str, height: int, width: int) -> None:
-    """Sets the size of an exec's terminal. Does nothing before its start and after its end: clients resize too early and too late."""
+    """Sets the size of an exec's terminal. Does nothing before its start and after its end: clients resize too early and too late.
+
+    Raises ``Conflict`` if the container does not run."""
     execution, path = _find(parts, ident)
+    _check_running(parts, parts.get(execution.container))
     state = _read_state(path)
     if state is None or not state.running:
         return

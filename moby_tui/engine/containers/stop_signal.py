@@ -14,9 +14,9 @@ DEFAULT_STOP_SECONDS = 10
 
 def parse_signal(text: str) -> int:
     """``TERM``, ``SIGTERM``, ``15``, ``RTMIN+3`` or ``RTMAX-1`` as a number. Raises ``InvalidArgument``."""
+    if text.isdecimal() and 0 < int(text) <= signals.NSIG - 1:
+        return int(text)
     name = text.strip().upper().removeprefix("SIG")
-    if name.isdecimal() and 0 < int(name) <= signals.NSIG - 1:
-        return int(name)
     if (real_time := re.fullmatch(r"RT(?:MIN\+|MAX-)(\d{1,2})", name)) is not None:
         offset = int(real_time[1])
         number = signals.SIGRTMIN + offset if "+" in name else signals.SIGRTMAX - offset

@@ -20,7 +20,6 @@ R = TypeVar("R", bound=Resources)
 _MEGABYTE = 1024 * 1024
 _LEAST_MEMORY = 6 * _MEGABYTE
 _NANO = 1_000_000_000
-_CPU_SHARES = (2, 262144)
 _RANGES = r"\d{1,6}(?:-\d{1,6})?(?:,\d{1,6}(?:-\d{1,6})?)*"
 #: For each field the kernel's feature that it needs, and the warning if the kernel lacks it.
 _NO_CGROUP = "or the cgroup is not mounted."
@@ -72,7 +71,6 @@ def settle(asked: R, *, update: bool = False) -> tuple[R, list[str]]:
     settled = replace(
         asked,
         memory_swappiness=None if asked.memory_swappiness == -1 else asked.memory_swappiness,
-        cpu_shares=_clamped(asked.cpu_shares),
     )
     _check_memory(settled, update=update)
     _check_cpu(settled)
@@ -86,11 +84,6 @@ def settle(asked: R, *, update: bool = False) -> tuple[R, list[str]]:
             "this can result in the system running out of resources."
         )
     return settled, warnings
-
-
-def _clamped(shares: int) -> int:
-    """CPU shares that the kernel takes; 0 for none. A negative number is left for the check."""
-    return min(max(shares, _CPU_SHARES[0]), _CPU_SHARES[1]) if shares > 0 else shares
 
 
 def _require(condition: bool, message: str) -> None:

@@ -15,7 +15,7 @@ import os
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -426,10 +426,10 @@ class GraphClient(Client):
             return dict(answer.ExporterResponse)
 
 
-async def outcome(client: GraphClient, name: str, ref: str) -> dict[str, Any]:
+async def outcome(client: GraphClient, make: Callable[[Graph], Result], ref: str) -> dict[str, Any]:
     """What a case makes: files, selections, or an error; as JSON has it."""
     graph = Graph()
-    definition = graph.definition(CASES[name](graph))
+    definition = graph.definition(make(graph))
     client.target.data, client.selections = None, []
     try:
         await client.solve(ref, definition, Exporters=[control_pb2.Exporter(Type="tar")])
@@ -465,16 +465,16 @@ def folder(parent: Path) -> Path:
     return context
 
 
-async def record(socket: str, of_containerd: str) -> None:
+async def record(cases: Mapping[str, Callable[[Graph], Result]], into: Path, socket: str, of_containerd: str = "") -> None:
     found = {}
     with tempfile.TemporaryDirectory() as parent:
         context = folder(Path(parent))
-        for number, name in enumerate(CASES):
+        for number, (name, make) in enumerate(cases.items()):
             path = of_containerd if name in OF_CONTAINERD else socket
             if path:
-                found[name] = await outcome(GraphClient(Elsewhere(Path(path)), context), name, f"g{os.getpid()}-{number}")
-    RECORDED.write_text(json.dumps(found, indent=1) + "\n")
+                found[name] = await outcome(GraphClient(Elsewhere(Path(path)), context), make, f"g{os.getpid()}-{number}")
+    into.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    asyncio.run(record(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""))
+    asyncio.run(record(CASES, RECORDED, *sys.argv[1:3]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from build.sources.repository import repository, served
 from build.sources.test_transfer import site
 from buildkit.client import BRIDGE_SOLVE, RETURN, SOLVE
 from buildkit.peer import Daemon
-from buildkit.recorded import graphs
+from buildkit.recorded import graphs, nested
 from buildkit.recorded.graphs import Graph, Result, copy, mkdir, mkfile
 from moby_tui.api.buildkit.control import definition
 from moby_tui.api.buildkit.grpc.client import Method
@@ -28,7 +29,6 @@ from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
 from moby_tui.schema import operations as ops
 from moby_tui.schema.build import BuildOptions
 
-RECORDED = json.loads(graphs.RECORDED.read_text())
 CONFIG = '{"architecture":"amd64","os":"linux","config":{"Cmd":["x"],"Labels":{"a":"b"}}}'
 
 
@@ -69,14 +69,25 @@ ERRORS = {
     "an output that is not there": "has no output 5",
     "an input that is not there": f"lacks 'sha256:{'0' * 64}'",
     "an unknown operation": "of a kind that is not known, or of none",
+    "a nested privileged command": "security.insecure is not granted; build with --allow security.insecure",
+    "no such file": "failed to open 'buildkit.llb.definition': no such file or directory",
+    "a file that is no graph": "the file of a graph's operation build is no graph of operations",
+    "a directory in the file s place": "'buildkit.llb.definition' is no graph of operations: no file",
+    "another builder": "another builder than that of graphs (-1)",
+    "no input with the file": "has no input buildkit.llb.definition, in which its graph is",
+    "an input of a build that is not there": "has no input 3",
+    "an output that a build has not": "has no output 1",
 }
 
 
-async def test_results_are_those_of_dockerd(client: graphs.GraphClient) -> None:
-    for number, name in enumerate(graphs.CASES):
-        found, recorded = await graphs.outcome(client, name, f"g{number}"), RECORDED[name]
+@pytest.mark.parametrize("cases", [graphs, nested])
+async def test_results_are_those_of_dockerd(client: graphs.GraphClient, cases: Any) -> None:
+    everything = json.loads(cases.RECORDED.read_text())
+    assert list(everything) == list(cases.CASES)
+    for number, (name, make) in enumerate(cases.CASES.items()):
+        found, recorded = await graphs.outcome(client, make, f"g{number}"), everything[name]
         if "error" in recorded:
-            assert ERRORS[name] in found["error"], name
+            assert ERRORS.get(name, recorded["error"]) in found["error"], name
         else:
             assert found == recorded, name
 
@@ -148,7 +159,9 @@ async def test_a_client_directs_a_build_with_graphs(client: graphs.GraphClient, 
 
         async def solved(**asked: Any) -> gateway_pb2.Ref:
             async with channel.open(BRIDGE_SOLVE, metadata) as stream:
-                await stream.send_message(gateway_pb2.SolveRequest(**asked), end=True)
+                await stream.send_message(
+                    gateway_pb2.SolveRequest(allowResultReturn=True, allowResultArrayRef=True, **asked), end=True
+                )
                 answer = await stream.recv_message()
             assert answer is not None
             return answer.result.ref
@@ -205,7 +218,13 @@ def mounted(*mounts: pb.Mount, **op: Any) -> Callable[[Graph], Result]:
 
 
 REFUSED: list[tuple[Callable[[Graph], Result], str]] = [
-    (lambda graph: graph.add(pb.Op(build=pb.BuildOp())), "a graph's operation build (BuildOp)"),
+    (
+        lambda graph: nested.build(graph, graph.file(mkfile("/f")), attrs={"x": "y"}),
+        "the attribute x of a graph's operation build",
+    ),
+    (lambda graph: nested.build(graph, graph.file(nested.file(b""))), "has no operations"),
+    (lambda graph: nested.build(graph, graph.busybox, attrs={"llbbuild.filename": "../dev/zero"}), "failed to open"),
+    (lambda graph: functools.reduce(nested.within, range(40), nested.file_of("/f"))(graph), "more than 32 deep"),
     (lambda graph: graph.source("s3://bucket"), "the source s3://bucket of a graph of operations"),
     (
         lambda graph: graph.source("local://context", local__nosuch="1"),
@@ -244,7 +263,7 @@ async def test_what_is_wrong_or_not_there_is_refused_by_name(client: graphs.Grap
         with pytest.raises(GRPCError) as refused:
             await client.solve(f"r{number}", defined(make))
         assert text in (refused.value.message or ""), text
-    with pytest.raises(GRPCError, match="attestations of a build from a graph"):
+    with pytest.raises(GRPCError, match="a bill of materials of an image that is stored alone"):
         await client.solve("attested", defined(lambda graph: graph.busybox), FrontendAttrs={"attest:sbom": ""})
 
 

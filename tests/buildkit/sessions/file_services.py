@@ -91,8 +91,8 @@ class _Packets:
         self._stream = self
         self._wrapper = nullcontext()
 
-    async def messages(self) -> Any:
-        return await self._call._stream.messages()
+    async def arrived(self) -> Any:
+        return await self._call._stream.arrived()
 
     async def send_data(self, data: bytes) -> None:
         if not self._call._send_initial_metadata_done:

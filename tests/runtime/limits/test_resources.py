@@ -15,7 +15,7 @@ from moby_tui.engine.kernel.cgroup.features import BLOCK_WEIGHTS, has
 from moby_tui.engine.policy import limits
 from moby_tui.engine.runtime.configuration import resources
 from moby_tui.engine.store.records.containers import Resources as KeptResources
-from moby_tui.errors import InvalidArgument
+from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.container import ContainerCreate, HostConfig, Resources, ThrottleDevice, WeightDevice
 from moby_tui.schema.exec import ExecCreate, ExecStart
 from runtime.box import Box, cgroup_folders
@@ -158,6 +158,20 @@ def test_what_cannot_be_meant_is_refused_in_docker_s_words() -> None:
     ):
         with pytest.raises(InvalidArgument, match=text):
             limits.settle(asked)
+
+
+@pytest.mark.parametrize(
+    ("shares", "text"), [(1, "minimum allowed cpu-shares is 2"), (262145, "maximum allowed cpu-shares is 262144")]
+)
+async def test_shares_that_the_kernel_would_change_are_refused(engine: Engine, busybox: str, shares: int, text: str) -> None:
+    created = await engine.containers.create(ContainerCreate(image=busybox, host_config=HostConfig(cpu_shares=shares)))
+    if V1:
+        with pytest.raises(MobyError, match=text):
+            await engine.containers.start(created.id)
+    else:
+        # a weight is one of a range onto which any number of shares falls
+        await engine.containers.start(created.id)
+    assert (await engine.containers.inspect(created.id)).host_config.cpu_shares == shares
 
 
 def test_cpu_percent_is_dropped_with_a_warning_and_the_cpu_count_kept() -> None:

@@ -344,3 +344,28 @@ def test_another_runtime_is_given_what_only_this_engine_can_mount(cli: Cli, volu
     for _ in range(2):
         done = run(cli, "--runtime", "runc", "--mount", part, "--mount", single, "--mount", image, "busybox", "sh", "-c", script)
         assert done.stdout.split() == ["in", "in", "image", "read-only"]
+
+
+async def test_a_bind_of_the_data_root_does_not_hold_its_mounts(engine: Engine, busybox: str, tmp_path: Path) -> None:
+    """As with dockerd: it is ``rslave`` unless ``rshared`` is named, also by the root above it."""
+    root = engine.paths.data_root
+    for source, propagation in ((root, "rslave"), (root / "containers", "rslave"), (Path("/"), "rslave"), (tmp_path, "rprivate")):
+        asked = {
+            "bind": HostConfig(binds=[f"{source}:/m"], network_mode="none"),
+            "mount": HostConfig(mounts=[Mount(type="bind", source=str(source), target="/m")], network_mode="none"),
+        }
+        for kind, host in asked.items():
+            made = await engine.containers.create(ContainerCreate(image=busybox, cmd=["true"], host_config=host))
+            [mount] = (await engine.containers.inspect(made.id)).mounts
+            assert mount.propagation == propagation, (kind, source)
+            # one that nobody named asks nothing of the mount it is on
+            await engine.containers.start(made.id)
+            await engine.containers.remove(made.id, force=True)
+    for mode in ("private", "rprivate", "slave", "shared"):
+        host = HostConfig(binds=[f"{root}:/m:{mode}"])
+        with pytest.raises(MobyError, match=f'use either propagation mode "rslave" or "rshared" .* propagation: "{mode}"$'):
+            await engine.containers.create(ContainerCreate(image=busybox, host_config=host))
+    for mode in ("rslave", "rshared"):
+        host = HostConfig(binds=[f"{root}:/m:{mode}"])
+        made = await engine.containers.create(ContainerCreate(image=busybox, host_config=host))
+        assert (await engine.containers.inspect(made.id)).mounts[0].propagation == mode

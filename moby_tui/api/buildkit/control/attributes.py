@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from moby_tui.api.buildkit.control import sources
 from moby_tui.api.buildkit.wire.ops_pb2 import Definition
 from moby_tui.errors import InvalidArgument, NotImplementedYet
-from moby_tui.schema.build import BuildOptions, Provenance
+from moby_tui.schema.build import BuildOptions, Provenance, Scan
 from moby_tui.schema.container import HostConfig, Ulimit
 
 #: Frontends that are this engine's own; ``gateway.v0`` is one if its ``source`` is a Dockerfile frontend, which the builder checks.
@@ -31,6 +31,8 @@ _PROVENANCE = {
 }
 #: Arguments that provenance does not tell as such.
 _UNTOLD = _TOLD | {"filename", "platform", "image-resolve-mode", "cgroup-parent", "context"}
+#: BuildKit's own scanner.
+_SCANNER = "docker/buildkit-syft-scanner:stable-1"
 _UPLOAD_HOST = "buildkit-session"
 _PULL, _RESOLVE_MODES = "pull", ("", "default", "pull", "local")
 _NETWORKS = ("", "default", "none", "host", "sandbox")
@@ -46,13 +48,20 @@ def read(attributes: Mapping[str, str], inputs: Mapping[str, Definition]) -> Bui
     options.pull = _one_of("image-resolve-mode", attributes.get("image-resolve-mode", ""), _RESOLVE_MODES) == _PULL
     options.host = _host(attributes)
     _read_cache_use(attributes, options)
-    _read_frontend(attributes, options)
+    # with it another frontend was chosen, and has asked for this build
+    options.any_syntax = bool(attributes.get("cmdline"))
     _read_context(attributes, inputs, options)
     options.provenance = _provenance(attributes)
     options.recorded = _described(attributes, {"mode": "max"})
+    options.scan = scan(attributes)
     for name, value in attributes.items():
         _check(name, value, options)
     return options
+
+
+def known(attributes: Mapping[str, str]) -> dict[str, str]:
+    """Those that ``read`` does not refuse for their names."""
+    return {name: value for name, value in attributes.items() if _is_known(name) and not name.startswith("attest:")}
 
 
 def upload(attributes: Mapping[str, str]) -> str:
@@ -66,12 +75,6 @@ def _read_cache_use(attributes: Mapping[str, str], options: BuildOptions) -> Non
     if "no-cache" in attributes:
         options.no_cache_filter = _listed(attributes["no-cache"])
         options.no_cache = not options.no_cache_filter
-
-
-def _read_frontend(attributes: Mapping[str, str], options: BuildOptions) -> None:
-    for name in ("source", "cmdline", "syntax"):
-        if image := attributes.get(name, "").split(" ")[0]:
-            options.build_args.setdefault("BUILDKIT_SYNTAX", image)
 
 
 def _read_context(attributes: Mapping[str, str], inputs: Mapping[str, Definition], options: BuildOptions) -> None:
@@ -131,24 +134,47 @@ def _check(name: str, value: str, options: BuildOptions) -> None:
         raise NotImplementedYet("multi-platform for one platform: an index with one image")
     if name.startswith("attest:"):
         _check_attestation(name.removeprefix("attest:"), value)
-    if name not in _READ | _TOLD and not name.startswith((*_READ_PREFIXES, *_TOLD_PREFIXES)):
+    if not _is_known(name):
         raise NotImplementedYet(f"the frontend option {name[:80]}")
 
 
+def _is_known(name: str) -> bool:
+    return name in _READ | _TOLD or name.startswith((*_READ_PREFIXES, *_TOLD_PREFIXES))
+
+
+def check_of_graph(name: str, value: str) -> None:
+    """Raises ``NotImplementedYet`` for an attestation of what a graph of operations makes."""
+    if name.startswith("attest:"):
+        _check_attestation(name.removeprefix("attest:"), value)
+        if _provenance({name: value}) is not None:
+            raise NotImplementedYet("provenance of a build from a graph of operations")
+
+
 def _check_attestation(kind: str, value: str) -> None:
-    """A bill of materials is not made."""
-    entries = dict(entry.partition("=")[::2] for entry in _listed(value))
-    if kind not in ("provenance", "sbom"):
+    entries = _entries(value)
+    if kind not in ("provenance", "sbom") and entries.get("disabled") not in _TRUE:
         raise InvalidArgument(f'unknown attestation type "{kind[:80]}"')
-    if kind != "provenance" and entries.get("disabled") not in _TRUE:
-        raise NotImplementedYet(f"the attestation {kind[:80]} (build with --attest type={kind[:80]},disabled=true)")
+
+
+def scan(attributes: Mapping[str, str]) -> Scan | None:
+    """The bill of materials that is asked for. Raises ``NotImplementedYet``."""
+    if "attest:sbom" not in attributes:
+        return None
+    entries = _entries(attributes["attest:sbom"])
+    if entries.pop("disabled", "") in _TRUE:
+        return None
+    return Scan(scanner=entries.pop("generator", "") or _SCANNER, parameters=entries)
+
+
+def _entries(value: str) -> dict[str, str]:
+    return dict(entry.partition("=")[::2] for entry in _listed(value))
 
 
 def _provenance(attributes: Mapping[str, str]) -> Provenance | None:
     """None if it is not asked for: ``inline-only`` is what buildx says by itself, for outputs without an index."""
     if "attest:provenance" not in attributes:
         return None
-    entries = dict(entry.partition("=")[::2] for entry in _listed(attributes["attest:provenance"]))
+    entries = _entries(attributes["attest:provenance"])
     if entries.get("disabled") in _TRUE or entries.get("inline-only") in _TRUE:
         return None
     if entries.get("mode", "min") not in _PROVENANCE["mode"]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 from google.protobuf.message import DecodeError, Message
 
 from moby_tui.api.buildkit.wire import ops_pb2 as pb
+from moby_tui.api.buildkit.wire.gateway_pb2 import InitMessage
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.schema import operations as ops
 
@@ -22,7 +23,21 @@ _LONGEST = 2000
 _NETWORKS = {pb.UNSET: "default", pb.HOST: "host", pb.NONE: "none"}
 _KINDS = {pb.BIND: "bind", pb.SECRET: "secret", pb.SSH: "ssh", pb.CACHE: "cache", pb.TMPFS: "tmpfs"}
 _SHARING = {pb.SHARED: "shared", pb.PRIVATE: "private", pb.LOCKED: "locked"}
+#: The one builder of a BuildOp: of a graph that is a file of one of its inputs. That input has the file's usual name.
+_OF_GRAPHS, _FILE = -1, "buildkit.llb.definition"
+_FILE_NAME = "llbbuild.filename"
 _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
+
+
+def read_file(data: bytes) -> ops.Graph:
+    """The graph in a file of a BuildOp. Raises as ``read``."""
+    try:
+        definition = pb.Definition.FromString(data)
+    except DecodeError:
+        raise InvalidArgument("the file of a graph's operation build is no graph of operations") from None
+    if not getattr(definition, "def"):
+        raise InvalidArgument("the file of a graph's operation build has no operations")
+    return read(definition)
 
 
 def read(definition: pb.Definition) -> ops.Graph:
@@ -52,7 +67,7 @@ def read(definition: pb.Definition) -> ops.Graph:
                 description=description,
                 operation=_operation(op),
                 inputs=[result(each) for each in op.inputs],
-                platform=_platform(op),
+                platform=platform(op.platform),
                 ignore_cache=bool(metadata and metadata.ignore_cache),
             )
         )
@@ -107,10 +122,9 @@ def _ordered(decoded: Mapping[str, pb.Op], last: str) -> list[str]:
     return list(ordered)
 
 
-def _platform(op: pb.Op) -> str:
-    if not op.HasField("platform"):
-        return ""
-    return "/".join(filter(None, (op.platform.OS, op.platform.Architecture, op.platform.Variant)))
+def platform(asked: pb.Platform) -> str:
+    """As ``os/architecture[/variant]``; empty for none."""
+    return "/".join(filter(None, (asked.OS, asked.Architecture, asked.Variant)))
 
 
 def _operation(op: pb.Op) -> ops.Operation:
@@ -127,7 +141,7 @@ def _operation(op: pb.Op) -> ops.Operation:
             lower = op.diff.lower.input if op.diff.HasField("lower") else ops.NONE
             return ops.Difference(lower=lower, upper=op.diff.upper.input if op.diff.HasField("upper") else ops.NONE)
         case "build":
-            raise NotImplementedYet("a graph's operation build (BuildOp), whose graph is a file of another operation's result")
+            return _nested(op.build)
         case _:
             raise InvalidArgument("the graph of operations has an operation of a kind that is not known, or of none")
 
@@ -143,6 +157,8 @@ def _description(op: pb.Op, below: list[str]) -> str:
             return ", ".join(map(_file_name, op.file.actions))
         case "merge":
             return f"merge ({', '.join(below)})"[:_LONGEST]
+        case "build":
+            return "build"
         case "diff":
             lower = below[op.diff.lower.input] if 0 <= op.diff.lower.input < len(below) else "scratch"
             upper = below[op.diff.upper.input] if 0 <= op.diff.upper.input < len(below) else "scratch"
@@ -167,15 +183,23 @@ def _file_name(action: pb.FileAction) -> str:
             return "unknown"
 
 
+def _nested(asked: pb.BuildOp) -> ops.Nested:
+    if asked.builder != _OF_GRAPHS:
+        raise InvalidArgument("a graph's operation build has another builder than that of graphs (-1)")
+    if _FILE not in asked.inputs:
+        raise InvalidArgument(f"a graph's operation build has no input {_FILE}, in which its graph is")
+    if unknown := sorted(asked.attrs.keys() - {_FILE_NAME}):
+        raise NotImplementedYet(f"the attribute {unknown[0][:80]} of a graph's operation build")
+    return ops.Nested(input=asked.inputs[_FILE].input, file=asked.attrs.get(_FILE_NAME) or _FILE)
+
+
 # Commands
 
 
 def _execution(asked: pb.ExecOp) -> ops.Execution:
     if asked.cdiDevices:
         raise NotImplementedYet(f"the device {asked.cdiDevices[0].name[:80]!r} (CDI) of a graph's command")
-    meta, network = asked.meta, _NETWORKS.get(asked.network)
-    if network is None:
-        raise InvalidArgument(f"a graph's command has the unknown network mode {asked.network}")
+    meta = asked.meta
     if not meta.args:
         raise InvalidArgument("a graph's command has no arguments")
     return ops.Execution(
@@ -188,9 +212,9 @@ def _execution(asked: pb.ExecOp) -> ops.Execution:
         limits=[(each.Name, each.Soft, each.Hard) for each in meta.ulimit],
         cgroup_parent=meta.cgroupParent,
         proxies=_proxies(meta),
-        mounts=[_mount(each) for each in asked.mounts],
-        secrets=[ops.SecretVariable(each.ID, each.name, each.optional) for each in asked.secretenv],
-        network=network,
+        mounts=[mount(each, each.input, each.output) for each in asked.mounts],
+        secrets=_secrets(asked.secretenv),
+        network=network(asked.network),
         insecure=asked.security == pb.INSECURE,
         succeeds=list(meta.validExitCodes) or [0],
     )
@@ -201,16 +225,43 @@ def _proxies(meta: pb.Meta) -> dict[str, str]:
     return {each: value for name, value in proxies.items() if value for each in (name.upper(), name)}
 
 
-def _mount(asked: pb.Mount) -> ops.Mount:
+def process(asked: InitMessage) -> ops.Process:
+    """A process of a container of a build (ExecProcess). Raises ``InvalidArgument``."""
+    _check_texts(asked)
+    return ops.Process(
+        command=list(asked.Meta.args),
+        environment=list(asked.Meta.env),
+        working_directory=asked.Meta.cwd or "/",
+        user=asked.Meta.user,
+        tty=asked.Tty,
+        insecure=asked.Security == pb.INSECURE,
+        secrets=_secrets(asked.secretenv),
+    )
+
+
+def _secrets(asked: Iterable[pb.SecretEnv]) -> list[ops.SecretVariable]:
+    return [ops.SecretVariable(each.ID, each.name, each.optional) for each in asked]
+
+
+def network(asked: int) -> str:
+    """As ``ops.Execution`` has it. Raises ``InvalidArgument``."""
+    if asked not in _NETWORKS:
+        raise InvalidArgument(f"a graph's command has the unknown network mode {asked}")
+    return _NETWORKS[cast("pb.NetMode", asked)]
+
+
+def mount(asked: pb.Mount, place: int, output: int = ops.NONE) -> ops.Mount:
+    """A mount of the input at this place. Raises ``InvalidArgument``."""
+    _check_texts(asked)
     kind = _KINDS.get(asked.mountType)
     if kind is None:
         raise InvalidArgument(f"a graph's command has a mount of the unknown type {asked.mountType}")
     return ops.Mount(
         kind=kind,
         target=asked.dest,
-        input=asked.input,
+        input=place,
         selector=asked.selector,
-        output=asked.output,
+        output=output,
         readonly=asked.readonly,
         options=_mount_options(kind, asked),
     )

@@ -50,7 +50,7 @@ def read(request: SolveRequest, options: BuildOptions) -> oci.ImageConfig | None
         if text := exporter.Attrs.get(_CONFIG):
             given = config(text.encode())
     options.outputs = options.outputs or [Output(kind="cacheonly")]
-    if given is not None and options.graph is None:
+    if given is not None and options.graph is None and options.task is None:
         raise NotImplementedYet(f"{_CONFIG} of an exporter for what a frontend makes")
     return given
 

@@ -114,6 +114,11 @@ class Reporter:
         self.counts["warnings"] += 1
         await self._log.add(StatusResponse(warnings=[warning]))
 
+    async def pass_on(self, warning: VertexWarning) -> None:
+        """A warning of whoever directs the build."""
+        self.counts["warnings"] += 1
+        await self._log.add(StatusResponse(warnings=[warning]))
+
     def digest(self, name: str) -> str:
         """The digest of a vertex of this build with this name, the first if there are several."""
         digests = (vertex.digest for vertex in self._vertexes.values() if vertex.name.startswith(name))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,19 +12,26 @@ from google.protobuf.message import Message
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
-from moby_tui.api.buildkit.control import attributes, caching, definition, exporters, failures, sources
+from moby_tui.api.buildkit.control import attributes, caching, definition, exporters, failures, sources, subrequests, workers
+from moby_tui.api.buildkit.control.bridge import frontend, results
+from moby_tui.api.buildkit.control.bridge.director import Asked, Director
+from moby_tui.api.buildkit.control.bridge.results import Result
+from moby_tui.api.buildkit.control.held import HeldBuild
 from moby_tui.api.buildkit.control.progress import Log, Reporter
-from moby_tui.api.buildkit.control.supplier import Supplier
-from moby_tui.api.buildkit.session.session import Session
 from moby_tui.api.buildkit.session.sessions import Sessions
-from moby_tui.api.buildkit.wire.control_pb2 import SolveRequest
+from moby_tui.api.buildkit.wire.control_pb2 import SolveRequest, VertexWarning
+from moby_tui.api.buildkit.wire.gateway_pb2 import WarnRequest
 from moby_tui.api.buildkit.wire.ops_pb2 import Definition
 from moby_tui.api.client.protocol import Client
-from moby_tui.errors import InvalidArgument, MobyError, NotFound, NotImplementedYet
+from moby_tui.engine.resources.dockerfile.syntax import is_our_frontend
+from moby_tui.errors import InvalidArgument, MobyError, NotFound, NotImplementedYet, OtherFrontend
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
-from moby_tui.schema.build import BuildOptions, Examined, Made, Warned
-from moby_tui.schema.image import Progress
+from moby_tui.schema.build import BuildOptions, Made, StepContainer
+from moby_tui.schema.operations import Assembly, Lookup, Part, Sandbox
+
+#: Metadata of a result that the client is told.
+_TOLD = "frontend."
 
 
 class Solve:
@@ -59,11 +64,11 @@ class Solve:
         self._limits = limits or {}
         self._client = client
         self._sessions = sessions
-        self._frontends: dict[str, Frontend] = {}
+        self._builds: dict[str, HeldBuild] = {}
         #: that of the image, for a graph of operations
         self._config: oci.ImageConfig | None = None
-        #: the id of the result that the client wants exported, or empty for none
-        self._returned: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        #: the client, if it directs the build over the bridge
+        self.director = Director(self, request.FrontendInputs)
 
     async def run(self) -> dict[str, str]:
         """The exporters' answer. Raises ``GRPCError``."""
@@ -80,8 +85,9 @@ class Solve:
             self.error = GRPCError(Status.CANCELLED, "context canceled")
             raise
         finally:
-            for frontend in self._frontends.values():
-                await frontend.close()
+            await self.director.close()
+            for build in self._builds.values():
+                await build.close()
             self.ended = time.time()
             await self.log.close()
         return self.response
@@ -92,206 +98,170 @@ class Solve:
         if has_graph and request.Frontend:
             raise InvalidArgument("cannot solve with both Definition and Frontend specified")
         if has_graph:
-            chosen = await self._made(await self.graph(request.Definition, ()))
+            result = await self.solve_graph(request.Definition, ())
         elif request.Frontend:
-            attributes = await self.frontend(request.Frontend, request.FrontendAttrs, request.FrontendInputs, ())
-            chosen = await self._made(attributes)
+            result = await self.solve(Asked(request.Frontend, request.FrontendAttrs, request.FrontendInputs), 0)
         else:
             # the client directs the build over the bridge
-            chosen = await self._returned
-        if not chosen:
-            return {}
-        answer = await self._frontends[chosen].export(self._config)
-        self.provenance = self._frontends[chosen].provenance
-        return answer
+            result = await self.director.returned
+        told = {name: value.decode("utf-8", "replace") for name, value in result.metadata.items() if name.startswith(_TOLD)}
+        return await self._export(result) | told
 
-    async def _made(self, frontend: Frontend) -> str:
-        await frontend.images()
-        return frontend.id
+    # The bridge's ``Solver``
 
-    async def frontend(
-        self, name: str, asked: Mapping[str, str], inputs: Mapping[str, Definition], caches: Sequence[Message]
-    ) -> Frontend:
-        """Begins a build of a frontend. Raises ``MobyError`` for what this engine does not do."""
-        if name not in attributes.FRONTENDS:
-            raise NotImplementedYet(f"the frontend {name[:80]!r}")
-        options = attributes.read(asked, {name: await self._one_source(graph) for name, graph in inputs.items()})
+    async def solve(self, asked: Asked, depth: int) -> Result:
+        """Raises ``MobyError`` for what this engine does not do, and the errors of the build."""
+        if asked.frontend not in attributes.FRONTENDS:
+            raise NotImplementedYet(f"the frontend {asked.frontend[:80]!r}")
+        source = asked.attributes.get(frontend.SOURCE, "")
+        if asked.frontend == frontend.GATEWAY and not source:
+            raise InvalidArgument("no source specified for gateway")
+        if asked.frontend == frontend.GATEWAY and not is_our_frontend(source):
+            return await self._gateway(asked, depth)
+        try:
+            return await self._of_dockerfile(asked)
+        except OtherFrontend as error:
+            chosen = {**asked.attributes, frontend.SOURCE: error.image, "cmdline": error.command_line}
+            if "frontend.caps" in chosen:
+                # what the first of several frontends is to hand on counts for the next no more
+                chosen["frontend.caps"] = chosen["frontend.caps"].replace("+forward", "")
+            return await self._gateway(asked._replace(attributes=chosen), depth)
+
+    async def _gateway(self, asked: Asked, depth: int) -> Result:
+        """The result of a frontend that is an image."""
+        if depth >= frontend.DEEPEST:
+            raise InvalidArgument(f"more than {frontend.DEEPEST} frontends have asked each other for a build")
+        self.attributes |= asked.attributes
+        worker = await workers.record(self._client)
+        return await frontend.Frontend(self, asked, self.request.Session, worker, depth + 1).run()
+
+    async def _of_dockerfile(self, asked: Asked) -> Result:
+        question = asked.attributes.get("requestid", "")
+        build = await self._begin_dockerfile(asked)
+        if question:
+            return Result({}, subrequests.answer(question, await build.examined()))
+        return results.of_images(build.id, await build.images())
+
+    async def _begin_dockerfile(self, asked: Asked) -> HeldBuild:
+        inputs = {name: await self._one_source(graph) for name, graph in asked.inputs.items()}
+        try:
+            options = attributes.read(asked.attributes, inputs)
+        except NotImplementedYet:
+            # an option that this frontend lacks may be one of the frontend that the Dockerfile names
+            probe = attributes.read(attributes.known(asked.attributes), inputs)
+            probe.check = True
+            await (await self._begin(probe, attributes.upload(asked.attributes))).examined()
+            raise
         exporters.read(self.request, options)
-        caching.read(asked, self.request.Cache, caches, options)
-        options.check = bool(asked.get("requestid"))
+        caching.read(asked.attributes, self.request.Cache, asked.caches, options)
+        options.check = bool(asked.attributes.get("requestid"))
         options.allow = list(self.request.Entitlements)
         options.host = msgspec.structs.replace(options.host, **self._limits)
-        self.attributes |= asked
-        return await self._begin(options, attributes.upload(asked))
+        self.attributes |= asked.attributes
+        return await self._begin(options, attributes.upload(asked.attributes))
 
     async def _one_source(self, graph: Definition) -> Definition:
         """Returns a graph that is one source: ``graph`` itself, or that of the image that ``graph`` makes, which is made now."""
         if sources.is_source(graph):
             return graph
-        [made] = await (await self.graph(graph, ())).images()
-        return sources.result(made.manifest.digest)
+        result = await self.solve_graph(graph, ())
+        return sources.result(result.definitions[result.refs[""]])
 
-    async def graph(self, graph: Definition, caches: Sequence[Message]) -> Frontend:
-        """Begins a build from a graph of operations. Raises ``MobyError`` for one that is damaged or has what this engine lacks."""
-        for name in self.request.FrontendAttrs:
-            if name.startswith("attest:"):
-                raise NotImplementedYet("attestations of a build from a graph of operations")
-        options = BuildOptions(live=True, graph=definition.read(graph))
+    async def solve_graph(self, graph: Definition, caches: Sequence[Message]) -> Result:
+        """Raises ``MobyError`` for a graph that is damaged or has what this engine lacks."""
+        for name, value in self.request.FrontendAttrs.items():
+            attributes.check_of_graph(name, value)
+        options = BuildOptions(live=True, graph=definition.read(graph), scan=attributes.scan(self.request.FrontendAttrs))
         self._config = exporters.read(self.request, options)
         caching.read({}, self.request.Cache, caches, options)
         options.allow = list(self.request.Entitlements)
-        return await self._begin(options, "")
+        build = await self._begin(options, "")
+        return results.of_images(build.id, await build.images(), has_configs=False)
 
-    async def _begin(self, options: BuildOptions, upload: str) -> Frontend:
-        session = await self._sessions.get(self.request.Session)
-        frontend = Frontend(self, session, options, upload)
-        self._frontends[frontend.id] = frontend
-        frontend.begin(self._client)
-        return frontend
+    async def look_up(self, lookup: Lookup) -> tuple[str, bytes]:
+        build = await self._begin(BuildOptions(live=True, task=lookup, pull=lookup.pull), "")
+        await build.carried_out()
+        return build.supplier.found
 
-    def take_result(self, ref: str, config: bytes = b"") -> None:
-        """``ref`` is the id of an image of one of the builds, or empty for none; ``config`` the configuration that it gets.
-
-        Raises ``InvalidArgument`` for an unknown one.
-        """
-        if config:
-            self._config = exporters.config(config)
-        ident = ref.partition("/")[0]
-        if ident and ident not in self._frontends:
-            raise InvalidArgument(f"no such result: {ref[:80]}")
-        if not self._returned.done():
-            self._returned.set_result(ident)
+    async def occupy(self, sandbox: Sandbox, use: Callable[[StepContainer], Awaitable[None]]) -> None:
+        options = BuildOptions(live=True, task=sandbox, allow=list(self.request.Entitlements))
+        build = await self._begin(options, "", use)
+        try:
+            await build.carried_out()
+        finally:
+            await build.close()
 
     async def made(self, ref: str) -> Made:
         """The image with this id, of one of the builds. Raises ``NotFound``, and the error of its build."""
         ident, _, number = ref.partition("/")
-        if ident not in self._frontends:
+        if ident not in self._builds:
             raise NotFound(f"no such result: {ref[:80]}")
-        images = await self._frontends[ident].images()
+        images = await self._builds[ident].images()
         if number and not (number.isdecimal() and int(number) < len(images)):
             raise NotFound(f"no such result: {ref[:80]}")
         return images[int(number or 0)]
 
-    def take_failure(self, status: int, message: str) -> None:
-        """The client ends its build with an error: that of a build of it, if one has failed, else its own."""
-        if self._returned.done():
-            return
-        failed = (frontend.failure for frontend in self._frontends.values() if frontend.failure is not None)
-        own = GRPCError(_status(status), message)
-        self._returned.set_exception(next(failed, own))
+    async def warn(self, warning: WarnRequest) -> None:
+        fields = {name: getattr(warning, name) for name in ("level", "short", "detail", "url", "ranges")}
+        message = VertexWarning(vertex=warning.digest, **fields)
+        if warning.HasField("info"):
+            message.info.CopyFrom(warning.info)
+        await self.reporter.pass_on(message)
 
+    def failed(self) -> str:
+        return self.reporter.failed
 
-def _status(number: int) -> Status:
-    try:
-        return Status(number)
-    except ValueError:
-        return Status.UNKNOWN
+    def failure(self) -> GRPCError | None:
+        failed = (build.failure for build in self._builds.values() if build.failure is not None)
+        error = next(failed, None)
+        return failures.of_build(error, self.reporter.failed) if error else None
 
+    async def _begin(
+        self, options: BuildOptions, upload: str, use: Callable[[StepContainer], Awaitable[None]] | None = None
+    ) -> HeldBuild:
+        session = await self._sessions.get(self.request.Session)
+        build = HeldBuild(self.request, self.reporter, session, options)
+        build.supplier.user = use
+        self._builds[build.id] = build
+        sent = self.context
+        build.begin(self._client, session.upload(upload) if sent is None and upload else sent)
+        return build
 
-class Frontend:
-    """A build of a Dockerfile, or from a graph of operations, for one client, held before its export until the client wants it."""
+    async def _export(self, result: Result) -> dict[str, str]:
+        """The exporters' answer. Raises ``InvalidArgument`` for a result that does not hang together, and what an export raises."""
+        images = result.images()
+        idents = {ref.partition("/")[0] for _, ref, _ in images}
+        if not any(idents):
+            return {}
+        whole = self._builds[min(idents)] if len(idents) == 1 else None
+        if whole is not None and (whole.has_graph or await self._is_whole(whole, images)):
+            config = images[0][2]
+            answer = await whole.export(exporters.config(config) if config else self._config)
+            self.provenance = whole.supplier.provenance
+            return answer
+        return await self._export_together(images)
 
-    def __init__(self, solve: Solve, session: Session, options: BuildOptions, upload: str) -> None:
-        self.id = os.urandom(12).hex()
-        self.failure: MobyError | None = None
-        self._solve = solve
-        self._session = session
-        self._options = options
-        self._upload = upload
-        self._supplier = Supplier(session, self._warn)
-        self._warned: list[Warned] = []
-        #: of the image, of what its name means, and the description of that
-        self._digest = self._top = self._descriptor = ""
-        self._task: asyncio.Task[None] | None = None
+    async def _is_whole(self, build: HeldBuild, images: Sequence[tuple[str, str, bytes]]) -> bool:
+        """True if these are all images of a build, as it has made them."""
+        made = await build.images()
+        if len(images) != len(made):
+            return False
+        for number, (_, ref, config) in enumerate(images):
+            if ref not in (build.id, f"{build.id}/{number}") or (config and config != encode(made[number].config)):
+                return False
+        return True
 
-    def begin(self, client: Client) -> None:
-        self._task = asyncio.create_task(self._build(client))
-
-    async def images(self) -> Sequence[Made]:
-        """Waits for the images, which are not exported yet. Raises ``MobyError``."""
-        assert self._task is not None
-        images = self._supplier.images
-        waited: list[asyncio.Future[Any]] = [self._task, images]
-        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-        if not images.done():
-            await self._task
-            raise InvalidArgument("the build has made no image")
-        return images.result()
-
-    async def examined(self) -> Examined:
-        """Waits for what the build, which only checks, has found. Raises ``MobyError``."""
-        assert self._task is not None
-        await self._task
-        assert self._supplier.examined is not None
-        return self._supplier.examined
-
-    async def export(self, config: oci.ImageConfig | None) -> dict[str, str]:
-        """Waits for the end of the export; returns the exporters' answer. ``config`` is for the image of a graph. Raises ``MobyError``."""
-        assert self._task is not None
-        self._supplier.go_on(config)
-        await self._task
-        made = self._supplier.images.result()
-        names = exporters.names(self._solve.request)
-        # dockerd's own store knows images by their configuration
-        is_stored = any(output.kind == "image" for output in self._options.outputs)
-        answer = {
-            "containerimage.digest": self._digest if is_stored else self._top,
-            "containerimage.config.digest": self._digest if len(made) == 1 else "",
-            "containerimage.descriptor": "" if is_stored else self._descriptor,
-            "image.name": ",".join(map(_canonical, names)),
-            "buildx.build.provenance": "",
-        }
-        if not any(output.kind in ("image", "oci", "docker") for output in self._options.outputs):
-            answer = {}
-        if self._supplier.cache is not None:
-            # the client notes it in the index of its store
-            answer["cache.manifest"] = encode(self._supplier.cache).decode()
-        return {name: value for name, value in answer.items() if value}
-
-    @property
-    def provenance(self) -> list[tuple[oci.Platform, bytes]]:
-        return self._supplier.provenance
-
-    async def close(self) -> None:
-        """Ends a build that is not exported, and what it holds."""
-        if self._task is None:
-            return
-        self._task.cancel()
-        await asyncio.wait([self._task])
-        if not self._task.cancelled():
-            self._task.exception()
-
-    async def _build(self, client: Client) -> None:
-        sent = self._solve.context
-        if sent is None and self._upload:
-            sent = self._session.upload(self._upload)
-        lines = client.builder.build(sent, self._options, None, self._supplier)
-        try:
-            async with aclosing(lines):  # type: ignore[type-var]
-                async for line in lines:
-                    await self._tell(line)
-        except MobyError as error:
-            self.failure = error
-            raise
-
-    async def _tell(self, line: Progress) -> None:
-        while self._warned:
-            await self._solve.reporter.warn(self._warned.pop(0))
-        await self._solve.reporter.report(line)
-        if line.aux and "ID" in line.aux:
-            self._digest, self._top = str(line.aux["ID"]), str(line.aux.get("Digest", ""))
-            self._descriptor = str(line.aux.get("Descriptor", ""))
-
-    def _warn(self, warned: Warned) -> None:
-        self._warned.append(warned)
-
-
-def config_of(made: Made) -> bytes:
-    """The image's configuration as the metadata of a result has it."""
-    return encode(made.config)
-
-
-def _canonical(name: str) -> str:
-    from moby_tui.reference import parse
-
-    return parse(name).canonical
+    async def _export_together(self, images: Sequence[tuple[str, str, bytes]]) -> dict[str, str]:
+        """Of images of several builds, or with other configurations than their builds have given them."""
+        if self.request.Cache.Exports:
+            raise NotImplementedYet("a cache of a result that several builds have made")
+        parts = list[Part]()
+        for platform, ref, config in images:
+            manifest = (await self.made(ref)).manifest.digest if ref else ""
+            parts.append(Part(manifest=manifest, platform=platform, config=exporters.config(config) if config else None))
+        options = BuildOptions(live=True, task=Assembly(parts=parts), scan=attributes.scan(self.request.FrontendAttrs))
+        exporters.read(self.request, options)
+        options.platforms = [part.platform for part in parts if part.platform]
+        build = await self._begin(options, "")
+        await build.images()
+        return await build.export(None)

@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 
 from moby_tui.api.buildkit.wire.ops_pb2 import Definition, Input, Op, OpMetadata, SourceOp
 from moby_tui.errors import InvalidArgument, NotImplementedYet
-from moby_tui.reference import is_digest
+from moby_tui.reference import is_digest, parse
 from moby_tui.schema.build import FOLDER, MADE, STORED
 
 #: Schemes of identifiers. ``made://`` is ours: an image of another build of this engine, by its id.
@@ -76,7 +76,16 @@ def address(definition: Definition) -> str:
 
 def result(image: str) -> Definition:
     """A graph that stands for an image that a build has made, by its id."""
-    source = Op(source=SourceOp(identifier=f"{_MADE}{image}")).SerializeToString()
+    return _one(f"{_MADE}{image}")
+
+
+def image(name: str) -> Definition:
+    """A graph that is the image with this name. Raises ``InvalidArgument``."""
+    return _one(f"{_IMAGE}{parse(name).tagged().canonical}")
+
+
+def _one(identifier: str) -> Definition:
+    source = Op(source=SourceOp(identifier=identifier)).SerializeToString()
     digest = _digest(source)
     end = Op(inputs=[Input(digest=digest)]).SerializeToString()
     definition = Definition(metadata={digest: OpMetadata(), _digest(end): OpMetadata()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -11,18 +11,27 @@ from moby_tui.api.buildkit.session.files.receiving import Selection
 from moby_tui.api.buildkit.session.session import Session
 from moby_tui.errors import NotFound
 from moby_tui.schema import oci
-from moby_tui.schema.build import Examined, Made, Sent, Warned
+from moby_tui.schema.build import Examined, Made, Sent, StepContainer, Warned
 from moby_tui.schema.image import RegistryAuth
+from moby_tui.schema.operations import Graph
 
 
 class Supplier:
-    """Implements ``schema.build.Caller``. ``images`` is done once the images are made; they are exported after ``go_on``."""
+    """Implements ``schema.build.Caller``. ``images`` is done once the images are made; they are exported after ``go_on``.
 
-    def __init__(self, session: Session, warn: Callable[[Warned], None]) -> None:
+    ``read`` decodes a graph of operations.
+    """
+
+    def __init__(self, session: Session, warn: Callable[[Warned], None], read: Callable[[bytes], Graph]) -> None:
         self._session = session
+        self._read = read
         self._warn = warn
         self._export = asyncio.Event()
         self._config: oci.ImageConfig | None = None
+        #: takes the container of a sandbox
+        self.user: Callable[[StepContainer], Awaitable[None]] | None = None
+        #: digest and configuration of an image that was looked up
+        self.found = ("", b"")
         self.images: asyncio.Future[Sequence[Made]] = asyncio.get_running_loop().create_future()
         #: what a build that only checks has found
         self.examined: Examined | None = None
@@ -83,6 +92,16 @@ class Supplier:
 
     def tell_provenance(self, platform: oci.Platform, predicate: bytes) -> None:
         self.provenance.append((platform, predicate))
+
+    def graph(self, data: bytes) -> Graph:
+        return self._read(data)
+
+    async def use(self, container: StepContainer) -> None:
+        assert self.user is not None
+        await self.user(container)
+
+    def find(self, digest: str, config: bytes) -> None:
+        self.found = digest, config
 
     def warn(self, warned: Warned) -> None:
         self._warn(warned)

@@ -18,7 +18,8 @@ _LABELS = {"org.mobyproject.buildkit.worker.snapshotter": "overlayfs"}
 #: Capabilities of the bridge (moby/buildkit, frontend/gateway/pb/caps.go).
 BRIDGE = (
     *("solve.base", "return", "returnmap", "proto.refarray", "reference.output", "frontend.inputs", "importcaches"),
-    *("readfile", "readdir", "statfile"),
+    *("readfile", "readdir", "statfile", "solve.inlinereturn", "resolveimage", "resolveimage.resolvemode", "source.metaresolver"),
+    *("gateway.exec", "gateway.exec.extrahosts", "gateway.exec.secretenv", "gateway.exec.signals", "gateway.warnings"),
     *("gateway.solve.metadata", "gateway.solve.evaluate", "gateway.evaluate", "frontend.caps"),
 )
 #: Capabilities of sources, exporters and prunes, by which clients choose what they ask for (moby/buildkit, solver/pb/caps.go).
@@ -34,7 +35,7 @@ BUILDS = (
         "source.git.checksum",
         "source.git.subdir",
     ),
-    *("source.http", "source.http.checksum", "source.http.perm"),
+    *("source.http", "source.http.checksum", "source.http.perm", "source.buildop.llbfilename"),
     *("exec.meta.base", "exec.meta.network", "exec.mount.bind", "exec.mount.cache", "exec.mount.secret", "exec.mount.ssh"),
     *("exec.meta.proxyenv", "exec.meta.security", "exec.meta.ulimit", "exec.meta.cgroup.parent", "exec.meta.setsdefaultpath"),
     *("exec.mount.selector", "exec.mount.cache.sharing", "exec.mount.tmpfs", "exec.mount.tmpfs.size"),

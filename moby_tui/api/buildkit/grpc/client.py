@@ -14,6 +14,7 @@ from grpclib.exceptions import StreamTerminatedError
 from grpclib.protocol import H2Protocol
 
 from moby_tui.api.buildkit.grpc.connection import CODEC, BoundedStream, Details, GrpcProtocol
+from moby_tui.api.buildkit.grpc.messages import framed
 from moby_tui.errors import InvalidArgument
 
 Request = TypeVar("Request", bound=Message)
@@ -44,19 +45,18 @@ async def end(stream: Stream[Request, Answer]) -> None:
         stream._end_done = True
 
 
-async def receive_some(stream: Stream[Request, Answer]) -> list[bytes]:
-    """Waits for an answer, and returns it with those that have come after it, encoded; none at the end. Not beside ``recv_message``."""
+async def receive(stream: Stream[Request, Answer]) -> bytes:
+    """Waits for data (``messages.py``), and returns all that has come; nothing at the end. Not beside ``recv_message``."""
     if not stream._recv_initial_metadata_done:
         await stream.recv_initial_metadata()
     with stream._wrapper:
-        return await cast(BoundedStream, stream._stream).messages()
+        return await cast(BoundedStream, stream._stream).arrived()
 
 
 async def send_some(stream: Stream[Request, Answer], messages: Sequence[Request]) -> None:
     """Sends several requests of a call at once: in as few frames as they fit in."""
-    pieces = [message.SerializeToString() for message in messages]
     with stream._wrapper:
-        await stream._stream.send_data(b"".join(b"\0" + len(piece).to_bytes(4, "big") + piece for piece in pieces))
+        await stream._stream.send_data(b"".join(framed(message.SerializeToString()) for message in messages))
 
 
 class Channel(GrpclibChannel):

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, cast
 
+from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError
 from grpclib.config import Configuration
 from grpclib.const import Status
@@ -22,21 +23,17 @@ from h2.events import Event, StreamReset
 
 from moby_tui.api.buildkit.grpc.frames import Frames
 from moby_tui.api.buildkit.grpc.gathering import Gathering
+from moby_tui.api.buildkit.grpc.messages import check_prefix
 from moby_tui.api.buildkit.wire.status_pb2 import Status as StatusMessage
 from moby_tui.errors import MobyError, refused_by_system
 
 log = logging.getLogger(__name__)
 
-#: Bytes of one message. BuildKit has the same bound (containerd's ``DefaultMaxRecvMsgSize``).
-MOST_BYTES = 16 << 20
 #: Bytes of answers (to pings, for one) that wait for a peer which does not read. Calls wait themselves, at 64 KiB.
 MOST_UNREAD = 8 << 20
 
 #: What a client sends before its first frame (RFC 9113, 3.4).
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-#: Bytes before each message: whether it is compressed, and its length.
-_PREFIX = 5
-
 #: The status of a call that fails with one of our errors, by the HTTP status that it would have (google.rpc.Code).
 _STATUS = {
     400: Status.INVALID_ARGUMENT,
@@ -66,13 +63,16 @@ MALFORMED = (DecodeError, binascii.Error, UnicodeError)
 class Details(StatusDetailsCodecBase):
     """Encodes and decodes ``grpc-status-details-bin``: messages whose type is told by their full name.
 
-    ``GRPCError.details`` is a sequence of messages if we fail, and of ``Any`` if the peer does.
+    ``GRPCError.details`` is a sequence of messages if we fail, and of ``Any`` if the peer does; those are passed on as they are.
     """
 
     def encode(self, status: Status, message: str | None, details: Any) -> bytes:
         answer = StatusMessage(code=status.value, message=message or "")
         for detail in details or ():
             packed = answer.details.add()
+            if isinstance(detail, AnyMessage):
+                packed.CopyFrom(detail)
+                continue
             packed.type_url = detail.DESCRIPTOR.full_name
             packed.value = detail.SerializeToString()
         return answer.SerializeToString()
@@ -88,42 +88,12 @@ def failure(error: Exception) -> GRPCError | None:
 
 
 class BoundedStream(Stream):
-    """grpclib reads five bytes before each message (whether it is compressed, and its length), then the message."""
+    """grpclib reads the five bytes before each message (``messages.py``), then the message."""
 
     _at_prefix = True
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._begun = bytearray()
-
-    async def messages(self) -> list[bytes]:
-        """Waits for a message, and returns it with those that have come after it; none at the end. Not for calls that use ``recv_data``.
-
-        Raises ``GRPCError`` as ``recv_data`` does, and ``StreamTerminatedError`` for an end within a message.
-        """
-        while not (messages := self._whole()):
-            data = await self._arrived()
-            if not data and self._begun:
-                raise StreamTerminatedError("the call ended in the middle of a message")
-            if not data:
-                return []
-            self._begun += data
-        return messages
-
-    def _whole(self) -> list[bytes]:
-        """Takes the messages that are there to their ends."""
-        messages, at, have = [], 0, len(self._begun)
-        while have - at >= _PREFIX:
-            _check_prefix(self._begun[at : at + 1], size := int.from_bytes(self._begun[at + 1 : at + _PREFIX], "big"))
-            if have - at < _PREFIX + size:
-                break
-            at += _PREFIX + size
-            messages.append(bytes(self._begun[at - size : at]))
-        del self._begun[:at]
-        return messages
-
-    async def _arrived(self) -> bytes:
-        """Waits for data and returns all that is there; nothing at the end."""
+    async def arrived(self) -> bytes:
+        """Waits for data and returns all that is there; nothing at the end. Not for calls that use ``recv_data``."""
         waiting, pieces, taken = self.buffer._unacked, list[bytes](), 0
         while not pieces or not waiting.empty():
             if self.buffer._eof and waiting.empty():
@@ -138,7 +108,7 @@ class BoundedStream(Stream):
     async def recv_data(self, size: int) -> bytes:
         """Waits for ``size`` bytes. Raises ``GRPCError`` for a compressed message, and for one beyond the bound before it is kept."""
         at_prefix, self._at_prefix = self._at_prefix, not self._at_prefix
-        _check_prefix(b"", size)
+        check_prefix(b"", size)
         try:
             data = await super().recv_data(size)
         except AssertionError:
@@ -147,15 +117,8 @@ class BoundedStream(Stream):
         if len(data) != size and not at_prefix:
             raise StreamTerminatedError("the call ended in the middle of a message")
         if at_prefix:
-            _check_prefix(data[:1], 0)
+            check_prefix(data[:1], 0)
         return data
-
-
-def _check_prefix(compressed: bytes | bytearray, size: int) -> None:
-    if size > MOST_BYTES:
-        raise GRPCError(Status.RESOURCE_EXHAUSTED, f"a message of {size} bytes is larger than {MOST_BYTES}")
-    if compressed not in (b"", b"\0"):
-        raise GRPCError(Status.UNIMPLEMENTED, "a message is compressed, and that was not agreed upon")
 
 
 class _Processor(EventsProcessor):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from struct import Struct
+
 from h2.settings import Settings
 
-_HEAD, _DATA = 9, 0
+#: The head of a frame: its length (in 24 bits), kind and flags, the call that it belongs to.
+_HEAD = Struct(">HBHL")
+_SIZE, _DATA = 9, 0
 #: The longest frame that a peer may send us, as nothing else is agreed upon (RFC 9113, 6.5.2).
 LONGEST = Settings(client=True).max_frame_size
 
@@ -25,47 +29,37 @@ class Frames:
         if self._broken:
             return data
         data = self._begun + data
-        merged, at = _Merged(), 0
-        while len(data) - at >= _HEAD:
-            length = int.from_bytes(data[at : at + 3], "big")
+        done = [before]
+        at, last = 0, len(data) - _SIZE
+        # what follows is done for each file of a context, so that nothing is called that need not be
+        pieces: list[bytes] = []
+        size, call = 0, -1
+        while at <= last:
+            high, low, kind, of = _HEAD.unpack_from(data, at)
+            length = high << 8 | low
             if length > LONGEST:
                 self._broken = True
                 break
-            end = at + _HEAD + length
+            end = at + _SIZE + length
             if end > len(data):
                 break
-            merged.add(data[at:end])
+            if kind != _DATA or of != call or size + length > LONGEST:
+                done += _joined(pieces, size, call)
+                pieces, size, call = [], 0, of if kind == _DATA else -1
+            if kind == _DATA:
+                pieces.append(data[at + _SIZE : end])
+                size += length
+            else:
+                done.append(data[at:end])
             at = end
+        done += _joined(pieces, size, call)
         if self._broken:
-            return before + merged.all() + data[at:]
-        self._begun = data[at:]
-        return before + merged.all()
+            done.append(data[at:])
+        else:
+            self._begun = data[at:]
+        return b"".join(done)
 
 
-class _Merged:
-    def __init__(self) -> None:
-        self._done: list[bytes] = []
-        self._call = b""
-        self._data: list[bytes] = []
-        self._length = 0
-
-    def add(self, frame: bytes) -> None:
-        if frame[3] != _DATA or frame[4]:
-            self._finish()
-            self._done.append(frame)
-            return
-        call, length = frame[5:_HEAD], len(frame) - _HEAD
-        if call != self._call or self._length + length > LONGEST:
-            self._finish()
-            self._call = call
-        self._data.append(frame[_HEAD:])
-        self._length += length
-
-    def _finish(self) -> None:
-        if self._data:
-            self._done += (self._length.to_bytes(3, "big"), b"\0\0", self._call, *self._data)
-        self._call, self._data, self._length = b"", [], 0
-
-    def all(self) -> bytes:
-        self._finish()
-        return b"".join(self._done)
+def _joined(pieces: list[bytes], size: int, call: int) -> list[bytes]:
+    """The frame that has all these pieces of data; nothing for none."""
+    return [_HEAD.pack(size >> 8, size & 0xFF, _DATA, call), *pieces] if pieces else []

@@ -31,8 +31,12 @@ class ServerProtocol(GrpcProtocol):
             await self.closed
         finally:
             self.close("the server is shutting down")
-            assert isinstance(self.handler, Handler)
-            await self.handler.wait_closed()
+            await self.ended()
+
+    async def ended(self) -> None:
+        """Waits for the ends of all calls of a connection that is gone."""
+        assert isinstance(self.handler, Handler)
+        await self.handler.wait_closed()
 
 
 def server(services: Mapping[ServiceDescriptor, object]) -> ServerProtocol:

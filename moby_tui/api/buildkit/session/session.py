@@ -9,7 +9,7 @@ from pathlib import Path
 from moby_tui.api.buildkit.session import agents, contents, logins, secrets, uploads
 from moby_tui.api.buildkit.session.caller import Caller
 from moby_tui.api.buildkit.session.files import sending
-from moby_tui.api.buildkit.session.files.receiving import Progress, Received, Selection, receive
+from moby_tui.api.buildkit.session.files.receiving import Progress, Received, Selection, receive_tree
 from moby_tui.schema.image import RegistryAuth
 
 
@@ -43,8 +43,8 @@ class Session(Caller):
     async def sync_context(
         self, selection: Selection, into: Path, progress: Progress | None = None, inventory: bytes = b""
     ) -> Received:
-        """Makes the folder ``into`` equal to a tree of the client; see ``files.receiving.receive``."""
-        return await receive(self, selection, into, progress, inventory)
+        """Makes the folder ``into`` equal to a tree of the client; see ``files.receiving.receive_tree``."""
+        return await receive_tree(self, selection, into, progress, inventory)
 
     async def send_file(self, pieces: AsyncIterator[bytes], attributes: Mapping[str, str], output: int = 0) -> None:
         """Sends one file, for the build's output with this number. Raises ``Conflict`` if the client has it already."""

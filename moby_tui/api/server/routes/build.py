@@ -161,6 +161,7 @@ def _options(parameters: dict[str, Any], logins: str | None) -> BuildOptions:
         no_cache=parameters["nocache"],
         cache_from=_list(parameters, "cachefrom", list[str]),
         classic=True,
+        kept="" if parameters["forcerm"] else "failed" if parameters["rm"] else "all",
         host=_host(parameters),
         auths=_logins(logins),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from moby_tui.api.server.call import Call
-from moby_tui.api.server.hijack import Hijacked, switch
+from moby_tui.api.server.hijack import Hijacked, check_upgrade, switch
 from moby_tui.api.server.router import RouteTable
 
 table = RouteTable()
@@ -16,6 +16,7 @@ _PROTOCOL = "h2c"
 @table.post("/grpc", abandoned=True, status=101)
 async def grpc(call: Call) -> web.StreamResponse:
     """Hands the connection over to the build services, which the client calls by gRPC."""
+    check_upgrade(call.request, _PROTOCOL)
     protocol = call.build_daemon().server()
     switch(call.request, _PROTOCOL, protocol)
     await protocol.serve()
@@ -25,6 +26,7 @@ async def grpc(call: Call) -> web.StreamResponse:
 @table.post("/session", abandoned=True, status=101)
 async def session(call: Call) -> web.StreamResponse:
     """The client offers its files, secrets and logins: it is the server of this connection."""
+    check_upgrade(call.request, _PROTOCOL)
     from moby_tui.api.buildkit.grpc.client import Channel
     from moby_tui.api.buildkit.session import opening
 

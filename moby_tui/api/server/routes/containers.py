@@ -144,6 +144,7 @@ async def wait(call: Call) -> web.StreamResponse:
 @table.handles(Containers.commit)
 async def commit(call: Call) -> web.StreamResponse:
     arguments = call.read()
+    config = await call.body(_Overrides) if call.request.can_read_body else None
     if not arguments["ref"]:
         raise InvalidArgument('invalid name or ID supplied: ""')
     ident = await call.client.containers.commit(
@@ -152,7 +153,7 @@ async def commit(call: Call) -> web.StreamResponse:
         message=arguments["message"],
         author=arguments["author"],
         changes=[line for change in arguments["changes"] for line in change.splitlines()],
-        config=await call.body(_Overrides) if call.request.can_read_body else None,
+        config=config,
         pause=arguments["pause"],
     )
     return json(Committed(id=ident), 201)

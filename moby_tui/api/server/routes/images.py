@@ -88,7 +88,7 @@ async def push(call: Call) -> web.StreamResponse:
 async def load(call: Call) -> web.StreamResponse:
     arguments = call.read()
     _check_number(call, arguments["platforms"])
-    return await progress(call.request, call.binding.call(call.client.images.load, arguments), at_once=True)
+    return await progress(call.request, call.binding.call(call.client.images.load, arguments), always_200=True)
 
 
 def _check_number(call: Call, platforms: Sequence[str]) -> None:

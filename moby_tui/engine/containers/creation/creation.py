@@ -159,7 +159,8 @@ def _check_platform(image: LocalImage, reference: str, platform: str) -> None:
     image_platform = Platform(architecture=image.config.architecture, os=image.config.os, variant=image.config.variant)
     if not platforms.runs(wanted, image_platform):
         raise NotFound(
-            f"No such image: {reference} for platform {platforms.text(wanted)}; the one here is {platforms.text(image_platform)}"
+            f"image with reference {reference} was found but its platform ({platforms.text(image_platform)}) does not match "
+            f"the specified platform ({platforms.text(wanted)})"
         )
 
 

@@ -360,10 +360,16 @@ def _host_ports(parts: Parts, record: ContainerRecord, state: State) -> set[str]
 
 
 def _descends(parts: Parts, record: ContainerRecord, image: str) -> bool:
-    """True if the container was made of this image, given by a reference, an id or a prefix of an id."""
+    """True if the container's image is this one, given by a reference, an id or a prefix of an id, or was built on it."""
     if image in (record.image, record.image_id) or record.image_id.removeprefix("sha256:").startswith(image):
         return True
+    from moby_tui.engine.resources.images.lineage import is_built_on  # imported here, since few lists are filtered by image
+
     try:
-        return parts.images.resolve(image).id == record.image_id
+        below = parts.images.resolve(image)
+        if below.id == record.image_id:
+            return True
+        is_empty = not below.config.rootfs.diff_ids and not below.config.history
+        return not is_empty and is_built_on(parts.images.resolve(record.image_id).config, below.config)
     except MobyError:
         return False

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 #: A process that is just being born cannot be moved yet (EINVAL, TASK_NEW).
 _JOIN_TRIES, _JOIN_PAUSE = 5, 0.03
 _FREEZE_TRIES = 1000
+#: The least and the most that the kernel takes as ``cpu.shares``.
+_SHARES = (2, 262144)
 #: The hierarchies in which processes are looked for: a container cannot leave its group in these.
 _COUNTING = ("freezer", "devices", "memory", "cpu", "pids")
 
@@ -170,6 +172,7 @@ class LegacyCgroup(Cgroup):
     def _limit_cpu(self, asked: Section) -> None:
         shares, period, quota = number(asked, "shares"), number(asked, "period"), number(asked, "quota")
         if shares:
+            _check_shares(shares)
             self._set("cpu", "cpu.shares", shares)
         try:
             if period:
@@ -360,3 +363,11 @@ class LegacyCgroup(Cgroup):
 def _device_number(value: object) -> str:
     """A major or minor number; absent or negative stands for all."""
     return str(value) if isinstance(value, int) and value >= 0 else "*"
+
+
+def _check_shares(shares: int) -> None:
+    """Raises ``ValueError`` for ``cpu.shares`` that the kernel would clamp, as runc does."""
+    if shares < _SHARES[0]:
+        raise ValueError(f"the minimum allowed cpu-shares is {_SHARES[0]}")
+    if shares > _SHARES[1]:
+        raise ValueError(f"the maximum allowed cpu-shares is {_SHARES[1]}")

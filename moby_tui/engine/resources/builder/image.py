@@ -11,6 +11,7 @@ from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images import wire
 from moby_tui.engine.resources.images.describe import now
+from moby_tui.engine.resources.images.lineage import layers_without_history
 from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
 from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.errors import InvalidArgument
@@ -87,12 +88,6 @@ def stored(record: ImageRecord, content: ContentStore) -> BuiltImage:
     if not isinstance(document, oci.Manifest):
         raise InvalidArgument(f"{record.id} is an index of images, not an image")
     return BuiltImage(record.id, wire.config_to_show(record.config), document.layers)
-
-
-def layers_without_history(config: oci.ImageConfig) -> int:
-    """The number of layers that the history leaves out. History is optional; its lines that are not empty are the layers (OCI image
-    specification, config.md)."""
-    return max(len(config.rootfs.diff_ids) - sum(not entry.empty_layer for entry in config.history), 0)
 
 
 def configured(image: BuiltImage, config: oci.ImageConfig | None) -> BuiltImage:

@@ -19,7 +19,7 @@ from moby_tui.engine.resources.builder import entitlements, requests
 from moby_tui.engine.resources.builder.checks.finding import Finding, counted, shown
 from moby_tui.engine.resources.builder.execution.layering import Layering
 from moby_tui.engine.resources.builder.execution.supplies import Supplies
-from moby_tui.engine.resources.builder.graph import travelling
+from moby_tui.engine.resources.builder.graph import lookups, sandbox, scanning, travelling
 from moby_tui.engine.resources.builder.graph.cache import BuildCache
 from moby_tui.engine.resources.builder.graph.caches import import_caches
 from moby_tui.engine.resources.builder.graph.dispatch import Build
@@ -42,13 +42,13 @@ from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.store.content import digest_of
 from moby_tui.engine.resources.images.transfer.load import Archive, Loader
 from moby_tui.engine.tasks import Once, in_thread
-from moby_tui.errors import InvalidArgument, MobyError, NotFound
+from moby_tui.errors import InvalidArgument, MobyError, NotFound, OtherFrontend
 from moby_tui.patterns import Ignore
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
 from moby_tui.schema.build import STORED, UPLOADED_CACHE, UPLOADED_LAYOUT, BuildOptions, Caller, Examined, Warned
 from moby_tui.schema.image import BuildFault, BuildPlan, PlannedStage, Progress
-from moby_tui.schema.operations import Graph
+from moby_tui.schema.operations import Assembly, Graph, Lookup, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,8 +104,8 @@ class Job:
         """Builds each platform and registers the images; ``outputs`` then yields what goes to the caller."""
         options = self._options
         sources = self._sources(stack)
-        if options.graph is not None:
-            await self._run_graph(options.graph, sources)
+        if (task := options.graph or options.task) is not None:
+            await self._run_task(task, sources)
             return
         archives = (UPLOADED_CACHE, UPLOADED_LAYOUT, STORED)
         if (
@@ -121,10 +121,11 @@ class Job:
         try:
             build = self._read(text)
         except MobyError as error:
-            if not options.check or self._caller is None:
+            if not options.check or self._caller is None or isinstance(error, OtherFrontend):
                 raise
             self._caller.tell(Examined(options.dockerfile, text, [], [], None, error))
             return
+        requests.check_scan(options, text)
         self._paths_taken = build.context_paths(self._has_triggers)
         ignore = await files.ignore()
         contexts = contexts or await self._named(build.used(self._options.contexts, self._has_triggers), uploads, sources)
@@ -171,23 +172,50 @@ class Job:
             self._tell_plan(text, build.plan)
         return build
 
-    async def _run_graph(self, graph: Graph, sources: Sources) -> None:
+    async def _run_graph(self, graph: Graph, shop: Workshop, sources: Sources) -> None:
         """Carries out a graph of operations and registers what it makes, with the configuration that the caller gives it."""
-        options = self._options
-        cache = await self._cache(sources, [])
-        platform = platforms.parse((options.platforms or [""])[0])
-        shop = self._workshop(Once(_no_context), named.NamedContexts({}), cache, "\\", platform)
+        cache = shop.cache
         loader = Loader(self._stores.content, self._stores.layers, self._stores.paths.staging)
-        image = await Vertexes(graph, shop, Origins(sources, loader, self._stores.content), self._report).run()
+        origins = Origins(sources, loader, self._stores.content)
+        image = await Vertexes(graph, shop, origins, self._report, self._caller).run()
         self._results.add(await self._published(configured(image, None), cache))
         if self._caller and (config := await self._caller.made(self._results.made())):
             self._results.replace(await self._published(configured(image, config), cache))
         await self._hand_over(cache)
 
+    async def _run_task(self, task: Graph | Lookup | Assembly | Sandbox, sources: Sources) -> None:
+        """What is asked for in place of a Dockerfile."""
+        cache = await self._cache(sources, [])
+        shop = self._plain_workshop(cache)
+        if isinstance(task, Graph):
+            await self._run_graph(task, shop, sources)
+            return
+        caller = self._caller
+        if caller is None:
+            raise InvalidArgument("this is for a caller in the process of the engine")
+        match task:
+            case Lookup():
+                await lookups.carry_out(task, shop, self._stores.content, caller)
+            case Sandbox():
+                await sandbox.carry_out(task, shop, self._stores.content, caller)
+            case Assembly():
+                for part in task.parts:
+                    self._results.add(await self._published(named.part(part, self._stores.content), cache))
+                await caller.made(self._results.made())
+                await self._hand_over(cache)
+
     async def _hand_over(self, cache: BuildCache) -> None:
+        if asked := self._options.scan:
+            shop = self._plain_workshop(cache)
+            await self._results.scan(lambda image: scanning.scan(asked, image, shop))
         await self._results.keep(cache.trail, cache.names)
         if self._caller:
             await self._results.hand_over(self._caller)
+
+    def _plain_workshop(self, cache: BuildCache) -> Workshop:
+        """Of what is made without a Dockerfile and its context."""
+        platform = platforms.parse((self._options.platforms or [""])[0])
+        return self._workshop(Once(_no_context), named.NamedContexts({}), cache, "\\", platform)
 
     def _sources(self, stack: AsyncExitStack) -> Sources:
         return Sources(
@@ -203,6 +231,7 @@ class Job:
         """This engine's cache, and those that the caller names. ``archives`` are those that have been sent."""
         options = self._options
         cache = BuildCache(self._stores.paths.build_steps, self._stores.layers, self._stores.content)
+        cache.is_classic = options.classic
         if options.classic and options.cache_from:
             cache.histories = Histories(self._local(options.cache_from))
         imported = await import_caches(
@@ -322,9 +351,16 @@ class Job:
             allowed=entitlements.read(self._options.allow),
             anew=self._options.no_cache,
             debug=self._options.debug,
-            coloured=self._options.classic,
+            classic=self._options.classic,
+            kept=self._options.kept,
+            store=self._store,
             epoch=self._epoch,
         )
+
+    async def _store(self, image: BuiltImage) -> None:
+        """Stores the image of a step whose container stays, without a name."""
+        if self._stores.rows.get(image.id) is None:
+            self._stores.rows.put(await in_thread(self._layering.record, image), [])
 
     async def _published(self, image: BuiltImage, cache: BuildCache) -> Result:
         """The image as it is published: with its times, and its labels and annotations."""

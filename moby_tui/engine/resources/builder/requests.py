@@ -6,12 +6,13 @@ import os
 import re
 
 from moby_tui.engine.resources.builder import entitlements
-from moby_tui.engine.resources.dockerfile.parser import is_our_frontend
+from moby_tui.engine.resources.dockerfile.syntax import is_our_frontend
 from moby_tui.engine.resources.images import platform as platforms
-from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.errors import InvalidArgument, NotImplementedYet, OtherFrontend
 from moby_tui.reference import Reference, parse, parse_tag
 from moby_tui.schema.build import BuildOptions, Output
 from moby_tui.schema.container import HostConfig
+from moby_tui.schema.operations import Sandbox
 
 #: Names of ``--build-arg``: Docker takes any; this engine takes what can be an environment variable.
 _VARIABLE = re.compile(r"[^=\0]+")
@@ -27,6 +28,10 @@ _HOST = {
 INLINE_CACHE = "BUILDKIT_INLINE_CACHE"
 FRONTEND = "BUILDKIT_SYNTAX"
 EPOCH = "SOURCE_DATE_EPOCH"
+#: Build arguments that ask for bills of materials of stages and of the context.
+MORE_SCANS = "BUILDKIT_SBOM_SCAN_"
+#: RUN steps at a time by default, on a machine with few processors. BuildKit has no bound.
+LEAST_JOBS = 8
 
 
 def check(options: BuildOptions) -> None:
@@ -37,10 +42,13 @@ def check(options: BuildOptions) -> None:
     for name in options.build_args:
         if not _VARIABLE.fullmatch(name):
             raise InvalidArgument(f"invalid build argument {name[:80]!r}: write name=value")
-    if (frontend := options.build_args.get(FRONTEND)) and not is_our_frontend(frontend):
-        raise NotImplementedYet(f"syntax {frontend[:80]} ({FRONTEND})")
+    frontend = options.build_args.get(FRONTEND, "")
+    if frontend and not options.any_syntax and not is_our_frontend(image := frontend.partition(" ")[0]):
+        raise OtherFrontend(image, frontend, f" ({FRONTEND})")
     if options.graph is not None:
         options.graph.check()
+    if isinstance(options.task, Sandbox):
+        options.task.check()
     epoch(options)
     entitlements.read(options.allow)
     for text in options.platforms:
@@ -56,13 +64,22 @@ def check(options: BuildOptions) -> None:
         if name not in _HOST and getattr(options.host, name) != getattr(plain, name):
             raise InvalidArgument(f"{name.replace('_', ' ')} is nothing that a RUN step can be given")
     if options.jobs < 0:
-        raise InvalidArgument(f"invalid number of jobs {options.jobs}: it is 1 or more, or 0 for as many as there are processors")
+        raise InvalidArgument(f"invalid number of jobs {options.jobs}: it is 1 or more, or 0 for the default")
+
+
+def check_scan(options: BuildOptions, dockerfile: bytes) -> None:
+    """Raises ``NotImplementedYet`` for bills of materials of more than the image, which a Dockerfile may ask for too."""
+    wanted = MORE_SCANS.encode() in dockerfile or any(name.startswith(MORE_SCANS) for name in options.build_args)
+    if options.scan is not None and wanted:
+        raise NotImplementedYet(f"an argument {MORE_SCANS}...: scans of more than the image")
 
 
 def _check_outputs(options: BuildOptions) -> None:
     provenance = options.provenance
     if provenance is not None and provenance.everything and not any(map(takes_provenance, outputs(options))):
         raise NotImplementedYet("provenance of an image that is stored alone (use --push, or -o type=oci,dest=FILE)")
+    if options.scan is not None and not all(map(takes_provenance, outputs(options))):
+        raise NotImplementedYet("a bill of materials of an image that is stored alone (use --push, or -o type=oci,dest=FILE)")
     for output in outputs(options):
         if output.kind not in _OUTPUTS:
             raise InvalidArgument(f"unknown type {output.kind[:40]!r} of an output: it is one of {', '.join(_OUTPUTS)}")
@@ -114,4 +131,5 @@ def tells_its_steps(options: BuildOptions) -> bool:
 
 
 def jobs(options: BuildOptions) -> int:
-    return options.jobs or len(os.sched_getaffinity(0))
+    """RUN steps at a time. Many steps wait for a network more than for a processor, so that the default is more than one for each."""
+    return options.jobs or max(LEAST_JOBS, len(os.sched_getaffinity(0)))

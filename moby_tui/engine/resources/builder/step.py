@@ -10,7 +10,9 @@ from typing import Protocol
 
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.errors import CommandFailed
+from moby_tui.schema.build import StepProcess
 from moby_tui.schema.container import HostConfig
+from moby_tui.schema.operations import Process
 
 
 @dataclass(frozen=True)
@@ -32,20 +34,40 @@ class Step:
     host: HostConfig = field(default_factory=HostConfig)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Ended:
     """A finished step. ``upper`` has its changes, in overlayfs' form; ``mount_points`` in it were made by the engine."""
 
     exit_code: int
     upper: Path
     mount_points: frozenset[bytes]
+    #: set by whoever wants the container to stay; the engine has the image of the step by then
+    is_kept: bool = False
+
+
+class OpenedStep(Protocol):
+    """A step's container whose command is the ``first`` process."""
+
+    @property
+    def first(self) -> StepProcess: ...
+
+    async def execute(self, process: Process) -> StepProcess:
+        """Runs a process beside the first one. Raises ``Conflict`` once that has ended."""
+        ...
 
 
 class StepRunner(Protocol):
     def run(
         self, step: Step, *, began: Callable[[str], None], output: Callable[[int, bytes], None]
     ) -> AbstractAsyncContextManager[Ended]:
-        """Runs a step to its end; the container is removed after the block. ``began`` gets the container's id, ``output`` its output."""
+        """Runs a step to its end; the container is removed after the block, unless ``Ended.is_kept`` is set in it.
+
+        ``began`` gets the container's id, ``output`` its output.
+        """
+        ...
+
+    def opened(self, step: Step, *, tty: bool) -> AbstractAsyncContextManager[OpenedStep]:
+        """Starts a step whose streams are the caller's; the container is removed after the block."""
         ...
 
     async def hold(self, step: Step, ended: Ended, began: Callable[[str], None]) -> None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from moby_tui.engine.resources.dockerfile import shell_words
+from moby_tui.engine.resources.dockerfile import shell_words, syntax
 from moby_tui.engine.resources.dockerfile.arguments import listed
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 
@@ -48,7 +48,6 @@ _WITH_DOCUMENTS = ("RUN", "COPY", "ADD")
 _DIRECTIVE = re.compile(r"#[ \t]*([A-Za-z][A-Za-z0-9]*)[ \t]*=[ \t]*(.+?)[ \t]*")
 _SOMETHING = re.compile(r"\S")
 _MARKER = re.compile(r"\d*<<(-?)([^<]+)")
-_FRONTEND = re.compile(r"(?:docker\.io/)?docker/dockerfile(?:-upstream)?(?:[:@].*)?")
 
 
 @dataclass(frozen=True)
@@ -108,8 +107,11 @@ class _Line:
     end: int
 
 
-def parse(data: bytes) -> Dockerfile:
-    """Raises ``InvalidArgument`` with the line that is wrong, ``NotImplementedYet`` for what this builder lacks."""
+def parse(data: bytes, *, any_syntax: bool = False) -> Dockerfile:
+    """Raises ``InvalidArgument`` with the line that is wrong, ``NotImplementedYet`` for what this builder lacks, and unless it may have
+    ``any_syntax``, ``OtherFrontend``."""
+    if not any_syntax:
+        syntax.check(data)
     text = data.decode("utf-8-sig", "surrogateescape")
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     directives = _directives(lines)
@@ -177,11 +179,6 @@ def check_experimental(dockerfile: Dockerfile) -> None:
                 raise wrong(instruction.line, f"unknown flag: --{flag}; begin the file with # syntax=docker/dockerfile:1-labs")
 
 
-def is_our_frontend(image: str) -> bool:
-    """True for the images of Docker's own Dockerfile frontend, whose language this builder has."""
-    return _FRONTEND.fullmatch(image) is not None
-
-
 def excerpt(name: str, data: bytes, line: int) -> str:
     """A line of a Dockerfile with those around it, as BuildKit shows where something went wrong."""
     lines = data.decode("utf-8-sig", "replace").splitlines()
@@ -209,8 +206,6 @@ def _directives(lines: list[str]) -> dict[str, str]:
         directives[name] = directive[2]
         if name == "escape" and directive[2] not in ("\\", "`"):
             raise _wrong_directive(number, f"invalid escape token '{directive[2][:20]}' does not match ` or \\")
-        if name == "syntax" and not is_our_frontend(directive[2]):
-            raise NotImplementedYet(f"syntax {directive[2][:80]} (Dockerfile line {number})")
     return directives
 
 

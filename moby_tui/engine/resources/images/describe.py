@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 import re
 import time
 from collections.abc import Callable
@@ -42,10 +43,15 @@ def labels(record: ImageRecord) -> dict[str, str]:
 
 def created(text: str | None) -> int:
     """Unix seconds of an RFC 3339 time; 0 if there is none or none that can be read."""
+    return math.floor(_moment(text))
+
+
+def _moment(text: str | None) -> float:
+    """The same with the fraction: images are made within a millisecond."""
     try:
-        return int(datetime.fromisoformat(text).timestamp()) if text else 0
+        return datetime.fromisoformat(text).timestamp() if text else 0.0
     except (ValueError, OverflowError):
-        return 0
+        return 0.0
 
 
 def summary(record: ImageRecord, references: list[str], containers: int) -> ImageSummary:
@@ -133,15 +139,15 @@ def matches(
 ) -> bool:
     """Whether an image passes a list's or prune's filters; ``find`` answers for ``before`` and ``since``."""
     given = filters or {}
-    moment = created(record.config.created)
+    moment = _moment(record.config.created)
     own = labels(record)
     return (
         (dangling is None or dangling == (not tags(references)))
         and all(_has_label(own, wanted) for wanted in given.get("label", ()))
         and not any(_has_label(own, unwanted) for unwanted in given.get("label!", ()))
         and all(moment < timestamp(until) for until in given.get("until", ()))
-        and all(moment < created(find(before).config.created) for before in given.get("before", ()))
-        and all(moment > created(find(since).config.created) for since in given.get("since", ()))
+        and all(moment < _moment(find(before).config.created) for before in given.get("before", ()))
+        and all(moment > _moment(find(since).config.created) for since in given.get("since", ()))
         and (not given.get("reference") or bool(named(references, given)))
     )
 

@@ -285,7 +285,7 @@ class ImageManager:
         target = parse_tag(reference) if reference else None
         wanted = platforms.parse(platform)
         if wanted.os != "linux":
-            raise InvalidArgument(f"operating system is not supported: {wanted.os[:80]}; an import makes images for linux")
+            raise InvalidArgument("operating system is not supported")
         config = _new_config(wanted, message, changes or [])
         report = self._report()
         async with aclosing(report.of(self._transfers.import_tar(archive, target, config, report))) as lines:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema import oci
@@ -49,6 +51,10 @@ _FURTHER_ARCHITECTURES = frozenset(
         *("mips64p32le", "ppc", "ppc64", "riscv", "s390", "sparc", "sparc64", "wasm"),
     }
 )
+_SYSTEM_NAMES = {"macos": "darwin"}
+_PART = r"[A-Za-z0-9_.-]+"
+_OS_AND_VERSION = r"([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.%-]*)((?:\+[A-Za-z0-9_.%-]+)*)\))?"
+_PART_TEXT, _OS_TEXT = f"^{_PART}$", f"^{_OS_AND_VERSION}$"
 _VARIANTS = {"aarch64": "v8", "arm64": "v8", "armv7l": "v7", "armhf": "v7", "armv6l": "v6"}
 #: What a 32-bit ARM machine runs, best first.
 _ARM_VARIANTS = ["v8", "v7", "v6", "v5"]
@@ -63,9 +69,7 @@ def parse(text: str) -> oci.Platform:
     """``os/architecture[/variant]`` or one of the first two alone; empty is this machine. Raises ``InvalidArgument``."""
     if not text:
         return host()
-    parts = text.lower().split("/")
-    if len(parts) > 3 or not all(parts):
-        raise InvalidArgument(f"{text!r} is an invalid platform: write it as linux/amd64 or linux/arm/v7")
+    parts = _parts(text)
     here = host()
     if len(parts) == 1:
         if parts[0] in _ARCHITECTURES or parts[0] in _FURTHER_ARCHITECTURES:
@@ -78,8 +82,35 @@ def parse(text: str) -> oci.Platform:
     return oci.Platform(os=system, architecture=_ARCHITECTURES.get(machine, machine), variant=variant)
 
 
+def _parts(text: str) -> list[str]:
+    """One to three parts in lower case. Raises ``InvalidArgument`` in the words of containerd's ``platforms.Parse``."""
+    system, *others = parts = text.split("/", 3)
+    if "*" in text:
+        raise InvalidArgument(f"{_quoted(text)}: wildcards not yet supported: invalid argument")
+    if not re.fullmatch(_OS_AND_VERSION, system):
+        raise InvalidArgument(
+            f"{_quoted(system)} is an invalid OS component of {_quoted(text)}: OSAndVersion specifier component must match "
+            f"{_quoted(_OS_TEXT)}: invalid argument"
+        )
+    for part in others:
+        if not re.fullmatch(_PART, part):
+            raise InvalidArgument(
+                f"{_quoted(part)} is an invalid component of {_quoted(text)}: platform specifier component must match "
+                f"{_quoted(_PART_TEXT)}: invalid argument"
+            )
+    if len(parts) > 3:
+        raise InvalidArgument(f"{_quoted(text)}: cannot parse platform specifier: invalid argument")
+    system = system.partition("(")[0].lower()
+    return [_SYSTEM_NAMES.get(system, system), *(part.lower() for part in others)]
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text[:200], ensure_ascii=False)
+
+
 def text(platform: oci.Platform) -> str:
-    return "/".join(part for part in (platform.os, platform.architecture, platform.variant) if part)
+    """``os/architecture[/variant]``, without a variant that is the default of the architecture."""
+    return "/".join(part for part in (platform.os, platform.architecture, _plain(platform)) if part)
 
 
 def runs(wanted: oci.Platform, found: oci.Platform) -> bool:

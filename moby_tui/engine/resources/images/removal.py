@@ -12,12 +12,14 @@ import msgspec
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.trees import Meter
 from moby_tui.engine.resources.images import describe
+from moby_tui.engine.resources.images.lineage import is_built_on
 from moby_tui.engine.resources.images.snapshots.layers import LayerStore
 from moby_tui.engine.resources.images.store import staging
 from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.upkeep import GRACE
 from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.store.records import build_steps
 from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import Conflict
@@ -29,9 +31,11 @@ UsedBy = Callable[[str], list[tuple[str, bool]]]
 
 
 class Prunable(msgspec.Struct, frozen=True):
-    """What a prune removes: images with their references, the lines of its answer, and layers and blobs."""
+    """What a prune removes: images with their references, ``spare`` references of images that containers use, the lines of its answer, and
+    layers and blobs."""
 
     images: list[tuple[ImageRecord, list[str]]]
+    spare: list[tuple[ImageRecord, list[str]]]
     steps: list[ImageDeleted]
     digests: set[str]
     size: int
@@ -114,6 +118,8 @@ class Removal:
         for record, references in unused.images:
             self._untag(record, references)
             self._unregister(record)
+        for record, references in unused.spare:
+            self._untag(record, references)
         await self.discard(unused.digests)
         if _is_broad(filters):
             await in_thread(partial.collect, self._paths.staging, most=0)
@@ -125,19 +131,25 @@ class Removal:
         dangling = True if describe.flag(filters, "dangling", True) else None
         known = self._rows.references()
         images: list[tuple[ImageRecord, list[str]]] = []
+        spare: list[tuple[ImageRecord, list[str]]] = []
         steps: list[ImageDeleted] = []
         records = self._rows.all()
         chains = _chain_users(records)
         for record in records:
             references = known.get(record.id, [])
             used = any(container not in gone for container, _ in self._used_by(record.id))
-            if not used and describe.matches(record, references, filters, find, dangling=dangling):
+            if not describe.matches(record, references, filters, find, dangling=dangling):
+                continue
+            if not used:
                 images.append((record, references))
                 steps += [*_untagged(references), *_deleted(record, chains)]
+            elif unneeded := _all_but_one(references):
+                spare.append((record, unneeded))
+                steps += _untagged(unneeded)
         cached = await in_thread(self._cached)
         digests = self._unused([record for record, _ in images], cached)
         measure = self._measure_all if _is_broad(filters) else self.measure
-        return Prunable(images, steps, digests, await in_thread(measure, digests))
+        return Prunable(images, spare, steps, digests, await in_thread(measure, digests))
 
     def _unused(self, removed: list[ImageRecord], cached: set[str]) -> set[str]:
         """The layers and blobs that nothing needs without these images. Those of the build cache are removed by the build cache only."""
@@ -182,7 +194,17 @@ class Removal:
         """Removes the image's row. The answer lists its layers too, as dockerd's: by chain id, top-most first, those of no other image."""
         self._rows.remove(record)
         self._publish("delete", record)
+        self._forget_steps(record)
         return _deleted(record, _chain_users([record, *self._rows.all()]))
+
+    def _forget_steps(self, record: ImageRecord) -> None:
+        """Removes the cached steps of classic builds that have made this image and no other: the next build executes them again. Blocking."""
+        others: list[ImageRecord] | None = None
+        for file, step in build_steps.classic(self._paths.build_steps):
+            if is_built_on(record.config, step.config):
+                others = self._rows.all() if others is None else others
+                if not any(is_built_on(other.config, step.config) for other in others):
+                    file.unlink(missing_ok=True)
 
     async def sweep(self) -> None:
         """Deletes layers and blobs that no image uses: condemned ones now, others when they are old.
@@ -241,6 +263,19 @@ def _chains(record: ImageRecord) -> list[str]:
 
 def _untagged(references: list[str]) -> list[ImageDeleted]:
     return [ImageDeleted(untagged=name) for name in describe.tags(references) + describe.digests(references)]
+
+
+def _all_but_one(references: list[str]) -> list[str]:
+    """The references that a used image does not need: of all in order the last stays, with the digests of its repository if it is a tag."""
+    if not references:
+        return []
+    *others, last = sorted(references)
+    tag = next((other for other in others if "@" in last and "@" not in other and _repository(other) == _repository(last)), "")
+    return [other for other in others if other != tag]
+
+
+def _repository(reference: str) -> str:
+    return parse(reference).repository
 
 
 def _with_its_digests(references: list[str], reference: Reference) -> list[str]:

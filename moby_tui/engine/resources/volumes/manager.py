@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from moby_tui.engine.kernel.trees import Meter, closing
-from moby_tui.engine.resources.volumes import container_mounts, ownership, wire
+from moby_tui.engine.resources.volumes import container_mounts, ownership, propagation, wire
 from moby_tui.engine.resources.volumes.container_mounts import Resolution
 from moby_tui.engine.resources.volumes.contents import VolumeContents
 from moby_tui.engine.resources.volumes.mounting import VolumeMounts
@@ -51,6 +51,7 @@ class VolumeManager(VolumeContents):
     def __init__(self, paths: Paths, database: Database, publish: Publish, used_by: Callable[[str], Sequence[str]]) -> None:
         """``used_by`` returns the names of the containers, running or not, that have the volume of a name mounted."""
         self._folder = paths.volumes
+        self._data_root = paths.data_root
         self._plugin_mounts = paths.plugin_mounts
         self._store = VolumeStore(paths.volumes, database, publish)
         self._publish = publish
@@ -277,6 +278,7 @@ class VolumeManager(VolumeContents):
         resolution = Resolution([], [], [])
         try:
             for request in mount_requests(config, host_config):
+                propagation.settle(request, self._data_root)
                 await container_mounts.add(resolution, request, self.create)
         except BaseException:
             self.remove_anonymous(resolution.anonymous)

@@ -37,7 +37,7 @@ class MountRequest(msgspec.Struct):
     """One mount of a request. ``target`` is an absolute path in the container.
 
     ``source`` is an absolute path of the host for a bind mount, and a name for a volume, empty for an anonymous one. ``copy``: a new volume
-    gets the image's content. ``create_source``: a missing directory of the host is made.
+    gets the image's content. ``create_source``: a missing directory of the host is made. ``propagation``: what the request says.
     """
 
     type: str
@@ -116,7 +116,6 @@ def _bind_request(specification: str, volume_driver: str) -> MountRequest:
     request = MountRequest(kind, path, mode=",".join(modes), read_only="ro" in modes, propagation=propagation)
     if kind == "bind":
         request.source, request.create_source = posixpath.normpath(source), True
-        request.propagation = propagation or "rprivate"
         return request
     if source:
         check_volume_name(source)
@@ -191,7 +190,7 @@ def _with_bind_options(request: MountRequest, mount: Mount) -> MountRequest:
         raise _invalid("bind", "field Source must not be empty")
     if not mount.source.startswith("/"):
         raise _invalid("bind", f"invalid mount path: '{mount.source}' mount path must be absolute")
-    request.source, request.propagation = posixpath.normpath(mount.source), "rprivate"
+    request.source = posixpath.normpath(mount.source)
     options = mount.bind_options
     if options is None:
         return request
@@ -254,7 +253,7 @@ def _subpath(path: str, kind: str) -> str:
     This looks at the text alone. The kernel resolves symbolic links in it when the container starts, and refuses those that lead outside.
     """
     if path and (path.startswith("/") or "\0" in path or posixpath.normpath(path).split("/")[0] == ".."):
-        raise _invalid(kind, f"subpath must be a relative path within the {kind}")
+        raise _invalid(kind, "subpath must be a relative path within the volume")
     return "" if posixpath.normpath(path or ".") == "." else path
 
 

@@ -49,7 +49,7 @@ def build(record: ContainerRecord, identity: Identity, paths: ContainerPaths, *,
     config, host = record.config, record.host_config
     own = identity.isolation
     devices = device_list.resolve(host)
-    _check_propagation(record.mounts)
+    _check_propagation(record)
     limits = resources.limits(host)
     limits.devices = devices.rules
     configuration = Configuration(
@@ -93,9 +93,17 @@ def write(configuration: Configuration, path: Path) -> int:
     return memory
 
 
-def _check_propagation(mounts: list[MountPoint]) -> None:
+def _check_propagation(record: ContainerRecord) -> None:
+    """Checks the binds for which the request names a propagation that needs a source of its kind."""
+    named = {
+        _destination(mount.target): (mount.bind_options or BindOptions()).propagation for mount in record.host_config.mounts or ()
+    }
     if propagating := [
-        mount for mount in mounts if mount.type == "bind" and mount.propagation.lstrip("r") in ("shared", "slave")
+        mount
+        for mount in record.mounts
+        if mount.type == "bind"
+        and mount.propagation.lstrip("r") in ("shared", "slave")
+        and mount.propagation in (named.get(mount.destination), *mount.mode.split(","))
     ]:
         # few containers come here
         from moby_tui.engine.runtime.configuration import propagation
@@ -130,7 +138,9 @@ def _edit(configuration: Configuration, edits: cdi.Edits) -> None:
 
 
 def exec_process(record: ContainerRecord, identity: Identity, config: ExecConfig) -> Process:
-    """The OCI process object of an exec: the container's own environment and security, with what the exec asks for."""
+    """The OCI process object of an exec: the container's own environment (if it inherits that) and security, with what the exec asks for."""
+    if not config.inherits_environment:
+        record = msgspec.structs.replace(record, config=msgspec.structs.replace(record.config, env=[]))
     process = _process(record, identity)
     process.args = config.cmd or []
     process.terminal = config.tty
@@ -236,13 +246,18 @@ def asked_mounts(
 
     ``uids`` and ``gids`` are the maps of its user namespace, empty ones without. Raises ``InvalidArgument`` for ids that are not mapped.
     """
-    binds = {"/" + posixpath.normpath(mount.target).strip("/"): mount.bind_options for mount in record.host_config.mounts or ()}
+    binds = {_destination(mount.target): mount.bind_options for mount in record.host_config.mounts or ()}
     mounts = []
     for mount in record.mounts:
         mounts.append(_asked_mount(mount, binds.get(mount.destination) or BindOptions(), images, modes))
         if "idmap" in mount.mode:
             _map_ids(mounts[-1], mount.mode, uids, gids)
     return mounts
+
+
+def _destination(target: str) -> str:
+    """The path of a request's mount as the container's mounts have it."""
+    return "/" + posixpath.normpath(target).strip("/")
 
 
 def _map_ids(mount: Mount, mode: str, uids: IdMap, gids: IdMap) -> None:

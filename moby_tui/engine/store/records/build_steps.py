@@ -5,9 +5,12 @@ again.
 """
 
 # no annotations from __future__: msgspec would have each one compiled and evaluated when a build begins
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Literal
 
-from msgspec import Struct, field, json
+from msgspec import MsgspecError, Struct, field, json
 
 from moby_tui.engine.store.records.images import ImageConfig
 
@@ -45,6 +48,8 @@ class StepRecord(Struct, kw_only=True, omit_defaults=True):
     config: ImageConfig
     blobs: list[Blob]
     chain: str = ""
+    #: made by a build of the classic wire: the step is forgotten with the last image that was built on it, as at dockerd
+    classic: bool = False
 
 
 _decoder = json.Decoder(StepRecord)
@@ -53,3 +58,14 @@ _decoder = json.Decoder(StepRecord)
 def read(data: bytes) -> StepRecord:
     """The record in a file's bytes. Raises ``msgspec.MsgspecError`` for what is none, and for one of a later version."""
     return _decoder.decode(data)
+
+
+def classic(folder: Path) -> Iterator[tuple[Path, StepRecord]]:
+    """The files of the steps that builds of the classic wire have made. Blocking."""
+    with suppress(FileNotFoundError):
+        for file in folder.iterdir():
+            with suppress(OSError, MsgspecError):
+                data = file.read_bytes()
+                # few steps are: the others need not be read in full
+                if b'"classic":true' in data and (step := read(data)).classic:
+                    yield file, step

@@ -359,7 +359,7 @@ class ContainerRecord(Struct, kw_only=True, omit_defaults=True):
 
 
 class ExecConfig(Form):
-    """The process of an exec. ``console_size`` is height and width."""
+    """The process of an exec. ``console_size`` is height and width. Unless it ``inherits_environment``, ``env`` is all that it has."""
 
     attach_stdin: bool = False
     attach_stdout: bool = True
@@ -372,6 +372,7 @@ class ExecConfig(Form):
     privileged: bool = False
     user: str = ""
     working_dir: str = ""
+    inherits_environment: bool = True
 
 
 class ExecRecord(Struct, kw_only=True):

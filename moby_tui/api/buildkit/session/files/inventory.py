@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from moby_tui.api.buildkit.grpc.messages import framed
 
 #: Bytes of the largest inventory that is kept: that of some 300,000 files.
 _MOST_BYTES = 16 << 20
-_LENGTH = 4
 
 
 class Inventory:
-    """The packets of all entries, encoded as they came, and that of their end; each after its length.
+    """The packets of all entries, and that of their end, as they come: as data of a call, which is compared in one piece.
 
     ``match`` is asked of what comes. Where it says no for the first time, what had matched before is in ``matched``, and all entries are
     given to ``add``. ``same`` is True once all has come again.
@@ -24,36 +23,27 @@ class Inventory:
         self._matching = bool(before)
         self._written: bytearray | None = bytearray()
 
-    def match(self, packets: Sequence[bytes]) -> bool:
-        """True if these packets are the next ones of the last time."""
-        came = _encoded(packets) if self._matching else b""
-        self._matching = self._matching and self._before.startswith(came, self._position)
+    def match(self, data: bytes) -> bool:
+        """True if this data, which need not end with a packet, came at this place the last time."""
+        self._matching = self._matching and self._before.startswith(data, self._position)
         if not self._matching:
             return False
-        self._position += len(came)
+        self._position += len(data)
         if self._position == len(self._before):
             self.same, self._matching, self._position = True, False, 0
         return True
 
-    def matched(self) -> Iterator[bytes]:
-        """The packets of the last time that have come again, if others follow them; only once."""
-        at, end = 0, self._position
-        self._position = 0
-        while at < end:
-            size = int.from_bytes(self._before[at : at + _LENGTH], "big")
-            at += _LENGTH + size
-            yield self._before[at - size : at]
+    def matched(self) -> bytes:
+        """The data of the last time that has come again, if other data follows it; only once."""
+        end, self._position = self._position, 0
+        return self._before[:end]
 
     def add(self, packet: bytes) -> None:
         if self._written is not None:
-            self._written += _encoded([packet])
+            self._written += framed(packet)
             if len(self._written) > _MOST_BYTES:
                 self._written = None
 
     def written(self) -> bytes:
         """Of the entries that have come, for the next time; empty if they are too many."""
         return self._before if self.same else bytes(self._written or b"")
-
-
-def _encoded(packets: Sequence[bytes]) -> bytes:
-    return b"".join(len(packet).to_bytes(_LENGTH, "big") + packet for packet in packets)

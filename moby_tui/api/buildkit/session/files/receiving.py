@@ -16,7 +16,8 @@ from urllib.parse import quote_plus
 from grpclib.client import Stream
 from grpclib.exceptions import StreamTerminatedError
 
-from moby_tui.api.buildkit.grpc.client import Method, end, receive_some, send_some
+from moby_tui.api.buildkit.grpc.client import Method, end, receive, send_some
+from moby_tui.api.buildkit.grpc.messages import Messages
 from moby_tui.api.buildkit.session.caller import Caller
 from moby_tui.api.buildkit.session.files import entry
 from moby_tui.api.buildkit.session.files.inventory import Inventory
@@ -74,7 +75,7 @@ class Received:
     inventory: bytes
 
 
-async def receive(
+async def receive_tree(
     client: Caller, selection: Selection, into: Path, progress: Progress | None = None, inventory: bytes = b""
 ) -> Received:
     """Makes the folder ``into`` equal to the client's tree; what is the same already does not travel.
@@ -102,6 +103,7 @@ class _Receiving:
         self._entries = entries or Inventory()
         self._progress = progress
         self._bytes = 0
+        self._messages = Messages()
         #: Numbers of files to ask for; None when all have come. Its size is bounded by that of the tree.
         self._asked: asyncio.Queue[list[int] | None] = asyncio.Queue()
 
@@ -112,15 +114,14 @@ class _Receiving:
         """Hands packets to the disk, all that have come at once: while the thread works, the event loop has little to do."""
         finished = False
         while not finished:
-            packets = await receive_some(self._stream)
-            if not packets:
+            data = await receive(self._stream)
+            if not data:
                 raise StreamTerminatedError("the client stopped sending its files before their end")
             was_complete = self._tree.complete
-            if self._entries.match(packets):
-                if self._entries.same:
-                    self._tree.skip()
-            else:
-                finished = await in_thread(self._apply, packets)
+            if not self._entries.match(data):
+                finished = await in_thread(self._apply, self._entries.matched() + data)
+            elif self._entries.same:
+                self._tree.skip()
             if self._progress and self._bytes:
                 self._progress(self._bytes)
             if self._tree.wanted:
@@ -136,9 +137,9 @@ class _Receiving:
                 await send_some(self._stream, [Packet(type=Packet.PACKET_REQ, ID=number) for number in part])
         await send_some(self._stream, [Packet(type=Packet.PACKET_FIN)])
 
-    def _apply(self, packets: list[bytes]) -> bool:
+    def _apply(self, data: bytes) -> bool:
         """Blocking. True if the last packet is the client's last."""
-        return any(self._take_packet(data) for data in (*self._entries.matched(), *packets))
+        return any(self._take_packet(packet) for packet in self._messages.take(data))
 
     def _take_packet(self, data: bytes) -> bool:
         """True if it is the client's last."""

@@ -5,7 +5,6 @@ https://docs.docker.com/reference/dockerfile/#run---mount. Each mount is made be
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -365,8 +364,7 @@ def cache_folder(folder: Path, mount: RunMount, base: int | None) -> tuple[ExitS
         break
     content = place / "content"
     try:
-        if not content.exists():
-            _fill(content, mount, base)
+        _fill(content, mount, base)
         tree = mounts.open_tree(mounts.AT_FDCWD, str(content), mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC)
     except BaseException:
         held.close()
@@ -375,19 +373,26 @@ def cache_folder(folder: Path, mount: RunMount, base: int | None) -> tuple[ExitS
 
 
 def _fill(content: Path, mount: RunMount, base: int | None) -> None:
-    """Fills a new folder, which gets its name when it is complete. Of two made at the same time, one is used."""
-    new = content.with_name(f"new-{os.urandom(8).hex()}")
-    new.mkdir()
-    try:
-        if base is not None:
-            with trees.closing(os.open(new, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as target:
-                copying.copy(base, [mount.source], target, b"/", copying.Attributes())
-        os.chown(new, mount.number("uid", 0), mount.number("gid", 0))
-        new.chmod(mount.number("mode", 0o755))
-        new.rename(content)
-    except BaseException as error:
-        trees.remove(new)
-        if not (isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST)):
+    """Fills a new folder, which gets its name when it is complete, unless there is one.
+
+    Of two steps at the same time, one waits: rename(2) puts a folder in the place of an empty one, which the other may use already.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    with trees.closing(os.open(content.parent, flags)) as place:
+        fcntl.flock(place, fcntl.LOCK_EX)
+        if content.exists():
+            return
+        new = content.with_name(f"new-{os.urandom(8).hex()}")
+        new.mkdir()
+        try:
+            if base is not None:
+                with trees.closing(os.open(new, flags)) as target:
+                    copying.copy(base, [mount.source], target, b"/", copying.Attributes())
+            os.chown(new, mount.number("uid", 0), mount.number("gid", 0))
+            new.chmod(mount.number("mode", 0o755))
+            new.rename(content)
+        except BaseException:
+            trees.remove(new)
             raise
 
 

@@ -326,7 +326,7 @@ class Transfer:
         """The ids of ``--chown``. As with BuildKit a name that the image does not have is root's, and a group that it does not have is that
         of the user. Raises ``InvalidArgument`` for a name on top of nothing, and in the classic builder for every unknown one."""
         user, _, _ = text.partition(":")
-        if self.shop.coloured:
+        if self.shop.classic:
             return self.shop.steps.owner(root, text)
         if not self.image.id and not user.isdecimal():
             raise InvalidArgument("invalid user index: -1; the image has no list of users, write numbers")

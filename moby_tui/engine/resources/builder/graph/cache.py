@@ -59,6 +59,8 @@ class BuildCache:
         self.listed: list[Listed] = []
         #: the only images whose steps count as cached; None: every step does
         self.histories: Histories | None = None
+        #: the build is one of the classic wire
+        self.is_classic = False
         #: steps have to be named as BuildKit names them: such caches are read or written
         self.is_named = False
         #: BuildKit's names of the steps that this build has found or made, by key; without those that have none
@@ -124,7 +126,7 @@ class BuildCache:
         with refusals_told():
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             new = self._folder / f"{key}.{os.getpid()}"
-            new.write_bytes(encode(step_to_keep(image)))
+            new.write_bytes(encode(step_to_keep(image, classic=self.is_classic)))
             new.rename(self._folder / key)
         self._limit()
 

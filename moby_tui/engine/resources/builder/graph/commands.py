@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import posixpath
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -25,10 +27,11 @@ from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema import oci
 from moby_tui.schema.base import decode, encode
-from moby_tui.schema.container import Ulimit
-from moby_tui.schema.operations import NONE, Execution, Mount
+from moby_tui.schema.container import HostConfig, Ulimit
+from moby_tui.schema.operations import NONE, Execution, Mount, SecretVariable
 
 _AGENT = "SSH_AUTH_SOCK="
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 class Command:
@@ -92,8 +95,38 @@ class Command:
 
     async def _carry_out(self, below: dict[int, BuiltImage]) -> dict[int, Layer]:
         """The layers of what was written, by the numbers of the outputs."""
-        request, root = self._asked, await self._outputs.image(self._outputs.at(self._root.input))
-        host = msgspec.structs.replace(
+        root = await self._outputs.image(self._outputs.at(self._root.input))
+        layers = dict[int, Layer | None]()
+        uppers = dict[int, Path]()
+        async with AsyncExitStack() as stack:
+            step = await self.step(stack, uppers)
+            async with replace(self._shop, host=step.host).run(step, began=lambda _: None) as ended:
+                if ended.exit_code not in self._asked.succeeds:
+                    raise StepFailed(step.command, ended.exit_code)
+                if self._is_kept(self._root):
+                    layers[self._root.output] = await self._layer(ended.upper, root, ended.mount_points)
+            for number, upper in uppers.items():
+                layers[number] = await self._layer(upper, below[number])
+        return {number: layer for number, layer in layers.items() if layer is not None}
+
+    async def step(self, stack: AsyncExitStack, uppers: dict[int, Path], given: Mapping[str, int] = _NOTHING) -> Step:
+        """The command as it is run, with its mounts, which last as long as ``stack``, and ``given``; ``uppers`` gets the folders of what
+        is kept."""
+        trees, environment = await self._mounted(stack, uppers)
+        return Step(
+            self._image(await self._outputs.image(self._outputs.at(self._root.input))),
+            self._asked.command,
+            [*(f"{name}={value}" for name, value in self._asked.proxies.items()), *environment],
+            trees={**trees, **given},
+            network=self._asked.network,
+            insecure=self._asked.insecure,
+            hostname=self._asked.hostname,
+            host=self._host(),
+        )
+
+    def _host(self) -> HostConfig:
+        request = self._asked
+        return msgspec.structs.replace(
             self._shop.host,
             extra_hosts=[*(self._shop.host.extra_hosts or ()), *request.hosts] or None,
             ulimits=[
@@ -104,27 +137,6 @@ class Command:
             cgroup_parent=request.cgroup_parent or self._shop.host.cgroup_parent,
             readonly_rootfs=self._root.readonly,
         )
-        layers = dict[int, Layer | None]()
-        uppers = dict[int, Path]()
-        async with AsyncExitStack() as stack:
-            trees, environment = await self._mounted(stack, uppers)
-            step = Step(
-                self._image(root),
-                request.command,
-                [*(f"{name}={value}" for name, value in request.proxies.items()), *environment],
-                trees=trees,
-                network=request.network,
-                insecure=request.insecure,
-                hostname=request.hostname,
-            )
-            async with replace(self._shop, host=host).run(step, began=lambda _: None) as ended:
-                if ended.exit_code not in request.succeeds:
-                    raise StepFailed(step.command, ended.exit_code)
-                if self._is_kept(self._root):
-                    layers[self._root.output] = await self._layer(ended.upper, root, ended.mount_points)
-            for number, upper in uppers.items():
-                layers[number] = await self._layer(upper, below[number])
-        return {number: layer for number, layer in layers.items() if layer is not None}
 
     async def _layer(self, upper: Path, below: BuiltImage, left_out: frozenset[bytes] = frozenset()) -> Layer | None:
         stack = self._shop.layering.stack(below)
@@ -161,7 +173,7 @@ class Command:
                 trees[target] = await self._tree(stack, root, mount, run_mount, uppers)
             stack.callback(os.close, trees[target])
         environment = [each for each in prepared.environment if not each.startswith(_AGENT)]
-        return trees, environment + await self._secrets()
+        return trees, environment + await secret_variables(self._shop, self._asked.secrets)
 
     async def _tree(self, stack: AsyncExitStack, root: int, mount: Mount, asked: RunMount, uppers: dict[int, Path]) -> int:
         if mount.kind == "cache":
@@ -175,15 +187,17 @@ class Command:
             uppers[mount.output] = folder / "upper"
         return await in_thread(mounts.writable, root, _selected(mount), folder)
 
-    async def _secrets(self) -> list[str]:
-        values = []
-        for each in self._asked.secrets:
-            secret = await self._shop.supplies.secret(each.ident)
-            if secret is not None:
-                values.append(f"{each.name}={secret.decode('utf-8', 'surrogateescape')}")
-            elif not each.optional:
-                raise NotFound(f"secret {each.ident}: not found; give it with --secret id={each.ident}")
-        return values
+
+async def secret_variables(shop: Workshop, wanted: list[SecretVariable]) -> list[str]:
+    """Raises ``NotFound`` for a secret that the caller does not have."""
+    values = []
+    for each in wanted:
+        secret = await shop.supplies.secret(each.ident)
+        if secret is not None:
+            values.append(f"{each.name}={secret.decode('utf-8', 'surrogateescape')}")
+        elif not each.optional:
+            raise NotFound(f"secret {each.ident}: not found; give it with --secret id={each.ident}")
+    return values
 
 
 def _selected(mount: Mount) -> bytes:

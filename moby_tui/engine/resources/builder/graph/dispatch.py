@@ -64,7 +64,7 @@ class Build:
 
     def __init__(self, text: bytes, request: BuildOptions) -> None:
         """Raises ``InvalidArgument`` with the line that is wrong."""
-        self.dockerfile = parse(text)
+        self.dockerfile = parse(text, any_syntax=request.any_syntax)
         _check_forms(self.dockerfile)
         self._request = request
         self._before: list[Instruction] = []

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from moby_tui.engine.resources.builder.image import BuiltImage, Layer, layers_without_history
-from moby_tui.schema import oci
-
-#: What two lines of history must have in common.
-_Line = tuple[str, bool]
+from moby_tui.engine.resources.builder.image import BuiltImage, Layer
+from moby_tui.engine.resources.images.lineage import is_built_on, lines
 
 
 class Histories:
@@ -19,16 +16,16 @@ class Histories:
 
     def has(self, step: BuiltImage) -> bool:
         """True if one of the images is this step or was built on it."""
-        return any(_begins_with(image.config, step.config) for image in self._images)
+        return any(is_built_on(image.config, step.config) for image in self._images)
 
     def layers(self, created_by: str, below: BuiltImage) -> list[Layer] | None:
         """What the step adds to ``below`` in one of the images: a layer, or none. None if no image has the step."""
         for image in self._images:
             history = image.config.history
-            following = len(_lines(below.config))
+            following = len(lines(below.config))
             if following >= len(history) or history[following].created_by != created_by:
                 continue
-            if _begins_with(image.config, below.config):
+            if is_built_on(image.config, below.config):
                 return [] if history[following].empty_layer else _layer(image, len(below.config.rootfs.diff_ids))
         return None
 
@@ -37,15 +34,3 @@ def _layer(image: BuiltImage, number: int) -> list[Layer] | None:
     """None if the image has fewer layers than its history says."""
     diff_ids = image.config.rootfs.diff_ids
     return [Layer(diff_ids[number], image.blobs[number])] if number < min(len(diff_ids), len(image.blobs)) else None
-
-
-def _begins_with(config: oci.ImageConfig, below: oci.ImageConfig) -> bool:
-    layers = below.rootfs.diff_ids
-    lines = _lines(below)
-    return config.rootfs.diff_ids[: len(layers)] == layers and _lines(config)[: len(lines)] == lines
-
-
-def _lines(config: oci.ImageConfig) -> list[_Line]:
-    """With an empty line for each layer that the history leaves out, as a build on top of the image adds it."""
-    lines = [(entry.created_by, entry.empty_layer) for entry in config.history]
-    return lines + [("", False)] * layers_without_history(config)

@@ -12,12 +12,10 @@ from collections.abc import Mapping
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.builder import git
 from moby_tui.engine.resources.builder.execution.new_files import NewFiles
-from moby_tui.engine.resources.builder.graph.outputs import Output, layered
+from moby_tui.engine.resources.builder.graph.outputs import Output, stripped
 from moby_tui.engine.resources.builder.graph.workshop import Workshop
-from moby_tui.engine.resources.builder.image import BuiltImage
 from moby_tui.engine.resources.builder.sources import named
 from moby_tui.engine.resources.builder.sources.context import Sources
-from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.store.content import ContentStore
 from moby_tui.engine.resources.images.transfer.load import Loader
 from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
@@ -67,9 +65,9 @@ class Origins:
             raise InvalidArgument(f"the source {identifier[:80]} names nothing")
         match scheme:
             case "docker-image://":
-                return _output(await shop.base(parse(rest).familiar, platform))
+                return stripped(await shop.base(parse(rest).familiar, platform))
             case "made://":
-                return _output(named.made(rest, self._content))
+                return stripped(named.made(rest, self._content))
             case "oci-layout://":
                 return await self._layout(rest, attributes, shop)
             case "local://":
@@ -84,7 +82,7 @@ class Origins:
         store = attributes.get("oci.store") or name.partition(":")[0]
         if not is_digest(digest):
             raise InvalidArgument(f"the source oci-layout://{rest[:80]} has no digest")
-        return _output(await named.in_layout(self._sources.layout(store), digest, self._loader))
+        return stripped(await named.in_layout(self._sources.layout(store), digest, self._loader))
 
     async def _folder(self, name: str, attributes: Mapping[str, str], shop: Workshop) -> Output:
         include, exclude, follow = (
@@ -124,13 +122,6 @@ class Origins:
         finally:
             os.close(file)
         return Output(tree=context)
-
-
-def _output(image: BuiltImage) -> Output:
-    """The layers of an image: in a graph of operations its configuration is what the client makes of it."""
-    config = image.config
-    platform = oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant)
-    return Output(image=layered(platform, config.rootfs.diff_ids, image.blobs, f"layers {platforms.text(platform)} {image.key}"))
 
 
 def _patterns(text: str) -> list[str]:

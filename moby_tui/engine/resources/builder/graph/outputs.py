@@ -41,6 +41,13 @@ def layered(platform: oci.Platform, diff_ids: list[str], blobs: list[oci.Descrip
     return BuiltImage(digest_of(encode(config)), config, blobs, chain)
 
 
+def stripped(image: BuiltImage) -> Output:
+    """The layers of an image: in a graph of operations its configuration is what the client makes of it."""
+    config = image.config
+    platform = oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant)
+    return Output(image=layered(platform, config.rootfs.diff_ids, image.blobs, f"layers {platforms.text(platform)} {image.key}"))
+
+
 class Outputs:
     """The results that an operation takes. ``platform`` is that of the operation."""
 

@@ -6,14 +6,17 @@ https://docs.docker.com/reference/dockerfile/. The lines of history are those of
 from __future__ import annotations
 
 import json
+import os
 import posixpath
 import re
+import stat
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 from moby_tui.engine.kernel import trees
+from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.builder.execution import copying, difference, mounts
 from moby_tui.engine.resources.builder.execution.transfer import Transfer
 from moby_tui.engine.resources.builder.graph import literals
@@ -26,6 +29,7 @@ from moby_tui.engine.resources.dockerfile import arguments, forms, shell_words
 from moby_tui.engine.resources.dockerfile.parser import Document, Instruction
 from moby_tui.engine.resources.images import wire
 from moby_tui.engine.resources.images.manager import LocalImage
+from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema import oci
 
@@ -186,10 +190,11 @@ class Stage:
 
     async def _expose(self, instruction: Instruction) -> None:
         words = shell_words.split(instruction.value, self._assigned, self._shop.escape)
-        ports = arguments.ports(words)
+        # their order makes no other image
+        ports = sorted(arguments.ports(words))
 
         def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
-            execution.exposed_ports = {**(execution.exposed_ports or {}), **{port: {} for port in ports}}
+            execution.exposed_ports = dict(sorted(({**(execution.exposed_ports or {}), **{port: {} for port in ports}}).items()))
 
         await self._note(f"EXPOSE {' '.join(ports)}", change, f"EXPOSE [{' '.join(sorted(ports))}]")
 
@@ -197,11 +202,21 @@ class Stage:
         paths = [self._expand(item).strip() for item in arguments.volumes(instruction.value)]
         for path in paths:
             arguments.check_volume(path)
+        if self._shop.classic and self.image.config.rootfs.diff_ids:
+            await in_thread(self._check_free_of_files, paths)
 
         def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
             execution.volumes = {**(execution.volumes or {}), **{path: {} for path in paths}}
 
         await self._note(f"VOLUME [{' '.join(paths)}]", change)
+
+    def _check_free_of_files(self, paths: list[str]) -> None:
+        """Raises ``InvalidArgument`` for a volume where the image has a file: dockerd's classic builder mounts it at once. Blocking."""
+        with self._shop.layering.opened(self.image) as root:
+            for path in paths:
+                with suppress(OSError), trees.closing(open_in_root(root, path, os.O_PATH)) as place:
+                    if not stat.S_ISDIR(os.fstat(place).st_mode):
+                        raise InvalidArgument(f"cannot mount volume over existing file, file exists {path}")
 
     async def _user(self, instruction: Instruction) -> None:
         user = self._expand(instruction.value)
@@ -303,7 +318,9 @@ class Stage:
         arguments = [f"{name}={value}" for name, value in sorted(traced.items())]
         created_by = " ".join([*([f"|{len(arguments)}", *arguments] if arguments else []), *command])
         environment = [f"{name}={value}" for name, value in ({**proxies, **traced}).items()]
-        step = Step(self._local(instruction), command, environment, network=network, insecure=security == "insecure")
+        step = Step(
+            self._local(instruction), self._executed(command), environment, network=network, insecure=security == "insecure"
+        )
 
         async def produce() -> Layer | None:
             async with mounts.prepared(self._shop, wanted, scripts) as ready:
@@ -317,6 +334,12 @@ class Stage:
         count = [f"|{len(self._told_arguments)}", *(f"{name}={value}" for name, value in self._told_arguments.items())]
         told = " ".join(["RUN", *(count if self._told_arguments else []), *command, "# buildkit"])
         self.image = await self._shop.advance(self.image, created_by, produce=produce, content=content, naming=naming, told=told)
+
+    def _executed(self, command: list[str]) -> list[str]:
+        """``RUN []`` of dockerd's classic builder is what a container of the image runs."""
+        if command or not self._shop.classic:
+            return command
+        return [*(self.image.execution.entrypoint or ()), *(self.image.execution.cmd or ())]
 
     def _named_run(
         self,
@@ -367,12 +390,16 @@ class Stage:
             self._shop.note(f" ---> Running in {short}\n")
 
         async with self._shop.run(step, began=began) as ended:
+            if self._shop.store is not None and self._shop.keeps(ended.exit_code):
+                await self._shop.store(self.image)
+                ended.is_kept = True
             if ended.exit_code:
                 raise StepFailed(step.command, ended.exit_code)
             layer = await self._shop.layering.layer(
                 difference.layer(ended.upper, step.image.layers, ended.mount_points, self._shop.epoch)
             )
-        self._shop.note(f" ---> Removed intermediate container {short}\n")
+        if not ended.is_kept:
+            self._shop.note(f" ---> Removed intermediate container {short}\n")
         return layer
 
     def _local(self, instruction: Instruction) -> LocalImage:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 from dataclasses import replace
 
 import msgspec
 
+from moby_tui.engine.kernel.path import open_in_root
+from moby_tui.engine.kernel.trees import closing
 from moby_tui.engine.resources.builder.execution.likeness import make_like
 from moby_tui.engine.resources.builder.graph.changes import Changes
 from moby_tui.engine.resources.builder.graph.commands import Command
@@ -17,17 +21,26 @@ from moby_tui.engine.resources.builder.image import BuiltImage, scratch
 from moby_tui.engine.resources.builder.narration import Place, Tells
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.store.content import digest_of
-from moby_tui.engine.tasks import settled
+from moby_tui.engine.tasks import in_thread, settled
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema import oci
-from moby_tui.schema.operations import Difference, Execution, Files, Graph, Merge, Result, Source, Vertex
+from moby_tui.schema.build import Caller
+from moby_tui.schema.operations import Difference, Execution, Files, Graph, Merge, Nested, Result, Source, Vertex
+
+#: Graphs in files of graphs, and bytes of such a file.
+_DEEPEST = 32
+_LARGEST = 16 << 20
 
 
 class Vertexes:
-    """``report`` takes the lines of all vertexes."""
+    """``report`` takes the lines of all vertexes; ``caller`` reads the graphs that are in files, ``depth`` of which this one is in."""
 
-    def __init__(self, graph: Graph, shop: Workshop, origins: Origins, report: Tells) -> None:
+    def __init__(
+        self, graph: Graph, shop: Workshop, origins: Origins, report: Tells, caller: Caller | None, depth: int = 0
+    ) -> None:
         self._graph = graph
+        self._caller = caller
+        self._depth = depth
         self._shop = shop
         self._origins = origins
         self._report = report
@@ -77,6 +90,33 @@ class Vertexes:
                     return {0: await _merged(outputs, vertex.operation)}
                 case Difference():
                     return {0: await _difference(shop, outputs, vertex.operation, vertex.description)}
+                case Nested():
+                    return {0: await self._nested(outputs, vertex.operation)}
+
+    async def _nested(self, outputs: Outputs, nested: Nested) -> Output:
+        """What the graph in a file makes. Raises ``InvalidArgument``, and what its vertexes raise."""
+        if self._caller is None:
+            raise InvalidArgument("a graph in a file needs a caller that reads it")
+        if self._depth == _DEEPEST:
+            raise InvalidArgument(f"graphs of operations lie more than {_DEEPEST} deep in each other's files")
+        async with outputs.root(outputs.at(nested.input)) as root:
+            data = await in_thread(_file, root, nested.file)
+        graph = self._caller.graph(data)
+        inner = Vertexes(graph, self._shop, self._origins, self._report, self._caller, self._depth + 1)
+        return Output(image=await inner.run())
+
+
+def _file(root: int, path: str) -> bytes:
+    """Its content. Blocking. Raises ``InvalidArgument``."""
+    try:
+        with closing(open_in_root(root, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)) as file:
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+                raise InvalidArgument(f"{path[:200]!r} is no graph of operations: no file, or larger than {_LARGEST} bytes")
+            with open(file, "rb", closefd=False) as reader:
+                return reader.read(_LARGEST)
+    except OSError as error:
+        raise InvalidArgument(f"failed to open {path[:200]!r}: {(error.strerror or '').lower()}") from error
 
 
 async def _merged(outputs: Outputs, merge: Merge) -> Output:

@@ -76,8 +76,12 @@ class Workshop:
     anew: bool = False
     #: keep a failed step's container until the caller has looked at it
     debug: bool = False
-    #: what a step writes to standard error is red
-    coloured: bool = False
+    #: as dockerd's classic builder: what a step writes to standard error is red, and a volume cannot lie on a file
+    classic: bool = False
+    #: stores the image of such a container
+    store: Callable[[BuiltImage], Awaitable[None]] | None = None
+    #: the containers that stay after their steps: ``all``, ``failed`` or none
+    kept: str = ""
     #: SOURCE_DATE_EPOCH, or None
     epoch: int | None = None
     #: the stages, and the index of this one
@@ -97,7 +101,7 @@ class Workshop:
 
         def tell(fd: int, data: bytes) -> None:
             if text := decoders[fd].decode(data):
-                self.say(f"{_RED}{text}{_PLAIN}" if self.coloured and fd == _STDERR else text)
+                self.say(f"{_RED}{text}{_PLAIN}" if self.classic and fd == _STDERR else text)
 
         return tell
 
@@ -161,6 +165,10 @@ class Workshop:
         if not name:
             return (await self.context()).digests
         return named.tree.digests if named is not None and named.tree is not None else Digests()
+
+    def keeps(self, exit_code: int) -> bool:
+        """True if the container of a step that has ended so stays."""
+        return self.kept == "all" or (self.kept == "failed" and exit_code != 0)
 
     @asynccontextmanager
     async def run(self, step: Step, *, began: Callable[[str], None]) -> AsyncIterator[Ended]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ import msgspec
 
 from moby_tui.engine.resources.builder.image import BuiltImage
 from moby_tui.engine.resources.builder.results import packing
-from moby_tui.engine.resources.builder.results.provenance import Attestation, Story, attest
+from moby_tui.engine.resources.builder.results.attestations import Attestation, Statement, attest
 from moby_tui.engine.resources.builder.stores import Stores
 from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images import platform as platforms
@@ -21,8 +21,10 @@ from moby_tui.errors import InvalidArgument
 from moby_tui.reference import Reference
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
-from moby_tui.schema.build import BuildOptions, Output
+from moby_tui.schema.build import Output
 
+#: Makes a statement of an image, by its description in an output.
+Stating = Callable[[oci.Descriptor], Statement]
 _CREATED = "org.opencontainers.image.created"
 
 
@@ -67,17 +69,19 @@ class Export:
 
 
 def make(
-    results: Sequence[Result], output: Output, options: BuildOptions, story: Story | None, kept: Set[str], stores: Stores
+    results: Sequence[Result], output: Output, stating: Mapping[str, Sequence[Stating]], kept: Set[str], stores: Stores
 ) -> Export:
-    """``story`` is for provenance, None if there is none; ``kept`` are the layers of base images. Blocking.
+    """``stating`` is what is stated of the images, by the digests of their manifests; ``kept`` are the layers of base images. Blocking.
 
     Raises ``InvalidArgument`` for annotations of an index where there is none.
     """
     images = [_packed(result, output, kept, stores) for result in results]
     described = [_described(result, output, stores) for result in images]
-    attestations: list[Attestation] = []
-    if story is not None and options.provenance is not None:
-        attestations = [attest(each, list(_tags(options)), options, options.provenance, story) for each in described]
+    attestations = [
+        attest(image, [state(image) for state in states])
+        for result, image in zip(results, described, strict=True)
+        if (states := stating.get(result.record.manifest))
+    ]
     created = {_CREATED: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
     if len(images) == 1 and not attestations:
         if any(each.kind.startswith("index") for each in output.annotations):
@@ -98,13 +102,6 @@ def make(
         annotations=created | _annotations(output, "index-descriptor"),
     )
     return Export(images, attestations, index, top)
-
-
-def _tags(options: BuildOptions) -> Iterator[Reference]:
-    # imported here: requests imports the Dockerfile's parser
-    from moby_tui.engine.resources.builder import requests
-
-    yield from requests.references(options.tags)
 
 
 def _packed(result: Result, output: Output, kept: Set[str], stores: Stores) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Set
 from contextlib import aclosing, suppress
 from functools import partial
@@ -17,10 +18,11 @@ from moby_tui.engine.resources.builder.graph import travelling
 from moby_tui.engine.resources.builder.image import BuiltImage
 from moby_tui.engine.resources.builder.llb.vertices import Names
 from moby_tui.engine.resources.builder.narration import Narration
-from moby_tui.engine.resources.builder.results import export
-from moby_tui.engine.resources.builder.results.export import Export, Result
+from moby_tui.engine.resources.builder.results import attestations, export
+from moby_tui.engine.resources.builder.results.attestations import Attestation
+from moby_tui.engine.resources.builder.results.export import Export, Result, Stating
 from moby_tui.engine.resources.builder.results.files import Files
-from moby_tui.engine.resources.builder.results.provenance import Attestation, Story, predicate
+from moby_tui.engine.resources.builder.results.provenance import Story, predicate, state
 from moby_tui.engine.resources.builder.stores import Stores
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.progress import Report
@@ -67,7 +69,8 @@ class Results:
         self._kept = kept
         self._narration = narration
         self._results: list[Result] = []
-        self._story: Story | None = None
+        #: what is stated of each image, by the digest of its manifest: made of its description in an output
+        self._stating: defaultdict[str, list[Stating]] = defaultdict(list)
         self._exports: dict[int, Export] = {}
         self._trail: Mapping[str, BuiltImage] = {}
         self._names: Mapping[str, Names] = {}
@@ -80,14 +83,39 @@ class Results:
         self._results = [result]
 
     def attest(self, story: Story) -> None:
-        """Has provenance made for each output that takes it, if it is asked for."""
-        self._story = story if self._options.provenance is not None else None
+        """Has provenance made of each image, if it is asked for and goes somewhere."""
+        provenance = self._options.provenance
+        if provenance is None or not self._takes_statements():
+            return
+        tags = requests.references(self._options.tags)
+
+        def stating(image: oci.Descriptor) -> attestations.Statement:
+            return state(image, tags, self._options, provenance, story)
+
+        for result in self._results:
+            self._stating[result.record.manifest].append(stating)
 
     def tell_provenance(self, caller: Caller, story: Story) -> None:
         """Tells the caller the provenance of each image, for its record of the build."""
         if (asked := self._options.recorded) is not None:
             for result in self._results:
                 caller.tell_provenance(result.platform, encode(predicate(result.platform, self._options, asked, story)))
+
+    async def scan(self, scanner: Callable[[BuiltImage], Awaitable[list[bytes]]]) -> None:
+        """Has a scanner make the bill of materials of each image, if it goes somewhere. Raises ``InvalidArgument``, and its errors."""
+        if not self._takes_statements():
+            return
+        tags = requests.references(self._options.tags)
+        for result in self._results:
+            written = list[Stating]()
+            for data in await scanner(result.image):
+                attestations.of_scanner(data, _descriptor(result, self._stores), tags)
+                written.append(partial(attestations.of_scanner, data, tags=tags))
+            # as with BuildKit, before the provenance
+            self._stating[result.record.manifest][:0] = written
+
+    def _takes_statements(self) -> bool:
+        return any(map(requests.takes_provenance, requests.outputs(self._options)))
 
     def made(self) -> list[Made]:
         return [
@@ -156,8 +184,8 @@ class Results:
         """The images as the output of this number has them. Raises ``InvalidArgument``."""
         if number not in self._exports:
             output = requests.outputs(self._options)[number]
-            story = self._story if requests.takes_provenance(output) else None
-            made = await in_thread(export.make, self._results, output, self._options, story, self._kept(), self._stores)
+            stating = self._stating if requests.takes_provenance(output) else {}
+            made = await in_thread(export.make, self._results, output, stating, self._kept(), self._stores)
             self._exports[number] = made
         return self._exports[number]
 

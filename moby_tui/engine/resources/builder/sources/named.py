@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from moby_tui.engine.resources.builder.image import BuiltImage
+from moby_tui.engine.resources.builder.image import BuiltImage, configured, scratch
 from moby_tui.engine.resources.builder.narration import Narration
 from moby_tui.engine.resources.builder.sources.context import Context, Sources
 from moby_tui.engine.resources.builder.sources.stores import Layout
@@ -24,6 +24,7 @@ from moby_tui.reference import parse
 from moby_tui.schema import oci
 from moby_tui.schema.base import decode
 from moby_tui.schema.build import FOLDER, MADE, STORED, UPLOADED, UPLOADED_CACHE, UPLOADED_LAYOUT
+from moby_tui.schema.operations import Part
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.images.transfer.pull import Image
@@ -132,6 +133,12 @@ def made(digest: str, content: ContentStore) -> BuiltImage:
         raise InvalidArgument(f"{digest} is an index of images, not an image")
     config = decode(content.read(document.config.digest), oci.ImageConfig)
     return BuiltImage(document.config.digest, config, document.layers)
+
+
+def part(part: Part, content: ContentStore) -> BuiltImage:
+    """A part of an assembly, with the configuration that it gets. Raises ``NotFound``."""
+    platform = platforms.parse(part.platform) if part.platform else platforms.host()
+    return configured(made(part.manifest, content) if part.manifest else scratch(platform), part.config)
 
 
 async def _folder(name: str, folder: str, sources: Sources, narration: Narration) -> Context:

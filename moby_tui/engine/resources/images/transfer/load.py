@@ -42,7 +42,7 @@ class _DockerImage(msgspec.Struct, rename="pascal"):
     """An item of ``manifest.json`` in a docker-archive."""
 
     config: str
-    layers: list[str]
+    layers: list[str] | None = None
     repo_tags: list[str] | None = None
 
 
@@ -203,7 +203,7 @@ class Loader:
         )
 
     async def _docker_image(self, archive: Archive, item: _DockerImage, names: list[Reference]) -> _Described | None:
-        members = [await in_thread(_as_layer, archive.member(name)) for name in item.layers]
+        members = [await in_thread(_as_layer, archive.member(name)) for name in item.layers or ()]
         config_body = archive.member(item.config).read("configuration")
         config = manifests.read_config(config_body, len(members), item.config)
         return _Described(config, config_body, members, names) if self._fits(config) else None

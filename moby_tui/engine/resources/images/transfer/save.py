@@ -1,7 +1,8 @@
 """``save``: images as one tar that is an OCI image layout and a ``docker save`` archive at once, as Docker 25 and later write it.
 
 OCI image layout specification, image-layout.md; the other form is ``manifest.json`` (docs.docker.com, image specification v1.2).
-The blobs go in as they are stored, so every digest is kept. Equal images make equal archives: no member has a current time.
+The blobs go in as they are stored, so every digest is kept. Equal images make equal archives: a member has the time at which its
+image was created, or none.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from moby_tui.engine.resources.images import manifest as manifests
+from moby_tui.engine.resources.images.describe import created
 from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
 from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.errors import NotFound
@@ -40,8 +42,7 @@ def archive(images: Iterable[Saved], content: ContentStore, index: oci.Index | N
     """
     wanted = list(images)
     documents = [_manifest(image.record, content) for image in wanted]
-    blobs = _blobs(wanted, documents, content)
-    yield from _stored(blobs, content)
+    yield from _stored(_blobs(wanted, documents, content), content)
     yield from _file("index.json", encode(index or _index(wanted, documents, content)))
     yield from _file("manifest.json", encode(_docker_manifest(wanted, documents)))
     yield from _file("oci-layout", _LAYOUT)
@@ -50,7 +51,7 @@ def archive(images: Iterable[Saved], content: ContentStore, index: oci.Index | N
 
 def layout(index: oci.Index, documents: Iterable[bytes], blobs: Iterable[str], content: ContentStore) -> Iterator[bytes]:
     """The tar of an OCI layout only: the content that an index names; ``documents`` are those that are not in the store. Blocking."""
-    yield from _stored(sorted(set(blobs)), content)
+    yield from _stored(dict.fromkeys(sorted(set(blobs)), 0), content)
     for document in documents:
         yield from _file(manifests.blob_name(digest_of(document)), document)
     yield from _file("index.json", encode(index))
@@ -58,11 +59,13 @@ def layout(index: oci.Index, documents: Iterable[bytes], blobs: Iterable[str], c
     yield bytes(2 * tarfile.BLOCKSIZE)
 
 
-def _stored(blobs: Iterable[str], content: ContentStore) -> Iterator[bytes]:
-    yield _directory("blobs/")
-    yield _directory("blobs/sha256/")
-    for digest in blobs:
-        yield from _blob(digest, content)
+def _stored(blobs: dict[str, int], content: ContentStore) -> Iterator[bytes]:
+    """``blobs``: the Unix seconds that each has as its time."""
+    newest = max(blobs.values(), default=0)
+    yield _directory("blobs/", newest)
+    yield _directory("blobs/sha256/", newest)
+    for digest, time in blobs.items():
+        yield from _blob(digest, time, content)
 
 
 def _manifest(record: ImageRecord, content: ContentStore) -> oci.Manifest:
@@ -71,14 +74,17 @@ def _manifest(record: ImageRecord, content: ContentStore) -> oci.Manifest:
     return document
 
 
-def _blobs(images: list[Saved], documents: list[oci.Manifest], content: ContentStore) -> list[str]:
-    digests = {image.record.manifest for image in images}
-    for document in documents:
-        digests |= {document.config.digest, *(layer.digest for layer in document.layers)}
-    for digest in digests:
+def _blobs(images: list[Saved], documents: list[oci.Manifest], content: ContentStore) -> dict[str, int]:
+    """The digests in order, each with the time of the first image that has it."""
+    times: dict[str, int] = {}
+    for image, document in zip(images, documents, strict=True):
+        time = max(created(image.record.config.created), 0)
+        for digest in (image.record.manifest, document.config.digest, *(layer.digest for layer in document.layers)):
+            times.setdefault(digest, time)
+    for digest in times:
         if not content.has(digest):
             raise NotFound(f"content {digest} is not in the store; pull or load the image again")
-    return sorted(digests)
+    return dict(sorted(times.items()))
 
 
 def _index(images: list[Saved], documents: list[oci.Manifest], content: ContentStore) -> oci.Index:
@@ -114,11 +120,11 @@ def _docker_manifest(images: list[Saved], documents: list[oci.Manifest]) -> list
     return items
 
 
-def _blob(digest: str, content: ContentStore) -> Iterator[bytes]:
+def _blob(digest: str, time: int, content: ContentStore) -> Iterator[bytes]:
     with content.path(digest).open("rb") as file:
         size = file.seek(0, 2)
         file.seek(0)
-        yield _header(manifests.blob_name(digest), size)
+        yield _header(manifests.blob_name(digest), size, time)
         while piece := file.read(_CHUNK):
             yield piece
     yield _padding(size)
@@ -128,15 +134,15 @@ def _file(name: str, data: bytes) -> Iterator[bytes]:
     yield _header(name, len(data)) + data + _padding(len(data))
 
 
-def _directory(name: str) -> bytes:
+def _directory(name: str, time: int) -> bytes:
     header = tarfile.TarInfo(name)
-    header.type, header.mode = tarfile.DIRTYPE, 0o755
+    header.type, header.mode, header.mtime = tarfile.DIRTYPE, 0o755, time
     return header.tobuf(tarfile.GNU_FORMAT)
 
 
-def _header(name: str, size: int) -> bytes:
+def _header(name: str, size: int, time: int = 0) -> bytes:
     header = tarfile.TarInfo(name)
-    header.size = size
+    header.size, header.mtime = size, time
     return header.tobuf(tarfile.GNU_FORMAT)
 
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 
 import msgspec
 
+from moby_tui.engine.containers.building import processes
 from moby_tui.engine.containers.commit import mount_points
 from moby_tui.engine.containers.creation import creation
 from moby_tui.engine.containers.ending import ending, exit_wait
@@ -59,20 +60,30 @@ class ContainerSteps:
     ) -> AsyncIterator[Ended]:
         """Raises what a start can fail with. A caller that is cancelled takes the container with it."""
         parts = msgspec.structs.replace(self._parts, step_images=_StepImages(_without_volumes(step.image)))
-        request = ContainerCreate(
-            image=step.image.id or step.image.reference,
-            entrypoint=[""],
-            cmd=step.command,
-            env=step.environment,
-            hostname=step.hostname,
-            host_config=_host(step),
-        )
-        record = await _created(parts, request, step)
+        record = await _created(parts, _request(step), step)
+        is_kept = False
         try:
             began(record.id)
             exit_code = await _run(parts, record, output, step.trees)
             made = await in_thread(_made_for_mounts, parts, record)
-            yield Ended(exit_code, parts.files(record).upper, mount_points(parts, record) | made)
+            ended = Ended(exit_code, parts.files(record).upper, mount_points(parts, record) | made)
+            try:
+                yield ended
+            finally:
+                is_kept = ended.is_kept
+        finally:
+            if not is_kept:
+                await _remove(parts, record)
+
+    @asynccontextmanager
+    async def opened(self, step: Step, *, tty: bool) -> AsyncIterator[processes.OpenedStep]:
+        """Raises what a start can fail with. The container is removed after the block, whatever runs in it."""
+        parts = msgspec.structs.replace(self._parts, step_images=_StepImages(_without_volumes(step.image)))
+        request = msgspec.structs.replace(_request(step), open_stdin=True, stdin_once=True, tty=tty)
+        record = await _created(parts, request, step)
+        try:
+            async with processes.opened(parts, record, step, tty=tty) as container:
+                yield container
         finally:
             await _remove(parts, record)
 
@@ -101,6 +112,17 @@ class ContainerSteps:
             # whoever looked at it may be removing it too
             with suppress(FileNotFoundError):
                 await _remove(parts, record)
+
+
+def _request(step: Step) -> ContainerCreate:
+    return ContainerCreate(
+        image=step.image.id or step.image.reference,
+        entrypoint=[""],
+        cmd=step.command,
+        env=step.environment,
+        hostname=step.hostname,
+        host_config=_host(step),
+    )
 
 
 def _without_volumes(image: LocalImage) -> LocalImage:
