@@ -241,7 +241,7 @@ async def test_an_image_is_pushed_with_the_login_of_the_client(client: Client, t
         client.tokens[registry.address] = "unused"
         answer, progress = await client.build(Exporters=[image(name=name, push="true")])
         names = [vertex.name for message in progress for vertex in message.vertexes]
-        assert f"pushing {name}" in names and answer["image.name"] == name
+        assert f"pushing {name} with docker" in names and answer["image.name"] == name
         # the pushed image is the base of another build, pulled anew with the same login
         client.write(Dockerfile=f"FROM {name}\nCOPY f /g\n")
         await client.build({"image-resolve-mode": "pull"}, Exporters=[image(name="above")])

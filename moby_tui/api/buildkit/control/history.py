@@ -12,7 +12,7 @@ from moby_tui.api.buildkit.control.builds import Builds
 from moby_tui.api.buildkit.control.filters import any_of_builds
 from moby_tui.api.buildkit.control.solve import Solve
 from moby_tui.api.buildkit.wire import control_pb2 as pb
-from moby_tui.engine.resources.images import platform as platforms
+from moby_tui.schema import oci
 
 #: Schemes of the addresses of repositories.
 _REPOSITORIES = ("https://", "http://", "git://", "ssh://", "git@")
@@ -95,9 +95,13 @@ def _record(solve: Solve) -> pb.BuildHistoryRecord:
         record.externalError.CopyFrom(failure.descriptor)
     attestations = records.provenance(solve)
     for platform, blob in attestations:
-        place = record.Result if len(attestations) == 1 else record.Results[platforms.text(platform)]
+        place = record.Result if len(attestations) == 1 else record.Results[_name(platform)]
         place.Attestations.append(blob.descriptor)
     return record
+
+
+def _name(platform: oci.Platform) -> str:
+    return "/".join(filter(None, (platform.os, platform.architecture, platform.variant)))
 
 
 def _moment(seconds: float) -> Timestamp:
