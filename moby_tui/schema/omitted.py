@@ -27,7 +27,9 @@ FIELDS = {
         ("ArgsEscaped", "ExposedPorts", "MacAddress", "NetworkDisabled", "Shell", "StopSignal"), ("Healthcheck", "StopTimeout")
     ),
     "HealthConfig": Fields(("Test", "Interval", "Timeout", "StartPeriod", "StartInterval", "Retries")),
-    "HostConfig": Fields(("Annotations", "Mounts", "Runtime", "Secrets", "StorageOpt", "Sysctls", "Tmpfs", "Umask"), ("Init",)),
+    "HostConfig": Fields(
+        ("Annotations", "KernelMemoryTCP", "Mounts", "Runtime", "Secrets", "StorageOpt", "Sysctls", "Tmpfs", "Umask"), ("Init",)
+    ),
     "Mount": Fields(
         ("Consistency", "IDMap", "ReadOnly", "Source"), ("BindOptions", "ImageOptions", "TmpfsOptions", "VolumeOptions")
     ),

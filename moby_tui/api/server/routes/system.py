@@ -55,10 +55,11 @@ async def disk_usage(call: Call) -> web.StreamResponse:
     arguments = call.read()
     usage = await call.client.system.disk_usage()
     # before 1.42 there was no choice
-    kinds = (arguments["type"] if call.version >= (1, 42) else ()) or shims.KINDS
-    if kinds is not shims.KINDS:
-        if unknown := set(kinds) - shims.KINDS:
-            raise InvalidArgument(f"unknown object type: {unknown.pop()}")
+    wanted = arguments["type"] if call.version >= (1, 42) else ()
+    kinds = wanted or [*shims.DISK_USERS]
+    if unknown := set(kinds) - shims.DISK_USERS.keys():
+        raise InvalidArgument(f"unknown object type: {unknown.pop()}")
+    if wanted:
         usage.containers = usage.containers if "container" in kinds else []
         if "image" not in kinds:
             usage.images, usage.layers_size = [], 0

@@ -49,7 +49,6 @@ POST /swarm/leave
 POST /swarm/update
 GET /swarm/unlockkey
 POST /swarm/unlock
-PUT /volumes/{name}
 GET /nodes
 GET /nodes/{ref}
 DELETE /nodes/{ref}
@@ -104,6 +103,12 @@ async def plugins(call: Call) -> web.StreamResponse:
 
 def _paths(text: str) -> list[list[str]]:
     return [line.split() for line in text.split("\n") if line]
+
+
+@table.put("/volumes/{name}", status=503)
+async def update_volume(call: Call) -> web.StreamResponse:
+    """Changes a volume of a swarm: this engine is in none."""
+    raise Unavailable("volume update only valid for cluster volumes, but swarm is unavailable")
 
 
 for _method, _path in _paths(_LACKING):

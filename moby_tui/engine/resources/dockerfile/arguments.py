@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 from ipaddress import ip_address
 
 from moby_tui.engine.resources.dockerfile import shell_words
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import HealthConfig
+from moby_tui.stop_signal import parse_signal
 
 _PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
@@ -145,11 +145,10 @@ def _is_bound(text: str) -> bool:
 
 def check_signal(text: str) -> None:
     """Raises ``InvalidArgument`` for what is neither a signal's number nor its name."""
-    name = text.upper().removeprefix("SIG")
-    real_time = re.fullmatch(r"RT(MIN(\+\d{1,2})?|MAX(-\d{1,2})?)", name)
-    known = f"SIG{name}" in signal.Signals.__members__ or (name.isdecimal() and 0 < int(name) < signal.NSIG)
-    if not known and not real_time:
-        raise InvalidArgument(f"invalid signal: {text[:40]}; give a name such as SIGTERM, or a number")
+    try:
+        parse_signal(text)
+    except InvalidArgument:
+        raise InvalidArgument(f"invalid signal: {text[:40]}; give a name such as SIGTERM, or a number") from None
 
 
 def duration(name: str, text: str) -> int:

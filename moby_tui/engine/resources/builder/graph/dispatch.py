@@ -106,10 +106,13 @@ class Build:
             return self._names.index(target.lower())
         if target.isdecimal() and int(target) < len(self._stages):
             return int(target)
+        text = f'target stage "{target}" could not be found'
+        if self._request.classic:
+            raise InvalidArgument(text)
         unknown = InvalidArgument(
             f"failed to reach build target {target} in Dockerfile{nearest(target, [name for name in self._names if name])}"
         )
-        unknown.buildkit = f'target stage "{target}" could not be found'
+        unknown.buildkit = text
         raise unknown
 
     def findings(self, environment: Callable[[str], set[str] | None], ignore: Ignore | None) -> list[Finding]:
