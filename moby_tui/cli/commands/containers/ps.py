@@ -55,6 +55,10 @@ def _formatted(options: PsOptions, shown: Sequence[str], rows: Sequence[dict[str
 
     if options.format == "raw":
         return [line for row in rows for line in _raw(row, with_size=options.size)]
+    if options.format:
+        from moby_tui.templates.values import NilPointer
+
+        rows = [row | {"Platform": NilPointer("*v1.Platform")} for row in rows]
     return formatted(options.format, _HEADINGS, shown, rows, kind="formatter.ContainerContext")
 
 
@@ -108,7 +112,6 @@ def _row(container: ContainerSummary, *, truncate: bool, now: float) -> dict[str
         "Labels": ",".join(f"{key}={value}" for key, value in sorted(container.labels.items())),
         "Mounts": ",".join(mount[:15] + "…" if truncate and len(mount) > 15 else mount for mount in mounts),
         "Networks": ",".join(container.network_settings.networks),
-        "Platform": None,
         "LocalVolumes": str(sum(mount.driver == "local" for mount in container.mounts)),
     }
 
