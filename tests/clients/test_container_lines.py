@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -48,24 +48,26 @@ def test_each_line_is_answered_as_by_docker(
     recorded: Mapping[str, Any],
     named_docker: Path,
     environment_of: Callable[[str], dict[str, str]],
+    namespace: int,
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "lines"
     folder.mkdir()
+    docker = ["nsenter", "--net", "--target", str(namespace), str(named_docker)]
     environment = environment_of(door)
     try:
-        answers = take([str(named_docker)], environment, folder, family)
+        answers = take(docker, environment, folder, family)
     finally:
-        _remove_containers(named_docker, environment)
+        _remove_containers(docker, environment)
     alone = container_lines.OWN_HELP | container_lines.DOCKERS_HELP
     ours = {name: _without(answer, alone) for name, answer in answers.items()}
     dockers = {name: _without(answer, alone) for name, answer in recorded[family.name].items()}
     differing.compare(dockers, ours, otherwise)
 
 
-def _remove_containers(docker: Path, environment: Mapping[str, str]) -> None:
+def _remove_containers(docker: Sequence[str], environment: Mapping[str, str]) -> None:
     def ask(*words: str) -> str:
-        done = subprocess.run([docker, *words], env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([*docker, *words], env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
         return done.stdout
 
     if containers := ask("ps", "-aq").split():
