@@ -42,7 +42,9 @@ def _measured(base: Path, names: list[str], docker_root: Path | None) -> tuple[l
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
-    parser.add_argument("--docker-root", type=Path, metavar="FOLDER", help="a root file system whose dockerd is measured")
+    parser.add_argument(
+        "--docker-root", type=Path, metavar="FOLDER", help="a root file system whose dockerd and podman are measured"
+    )
     parser.add_argument("rows", nargs="*", metavar="ROW", help="measure only these")
     options = parser.parse_args()
     if options.write and options.rows:

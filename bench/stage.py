@@ -129,6 +129,22 @@ class Stage:
         return grown
 
 
+def with_root(root: Path, folder: Path, command: Sequence[str]) -> list[str]:
+    """A command that runs ``command`` with another root file system, in which ``folder`` is where it is here."""
+    script = f"""set -e
+mount --bind {root} {root}
+cd {root}
+for place in proc sys dev; do mount --rbind /$place $place; done
+mkdir -p .old .{folder}
+mount --bind {folder} .{folder}
+mount -t tmpfs tmpfs run
+pivot_root . .old
+cd /
+umount -l /.old
+exec "$@\""""
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *command]
+
+
 def remove_cgroup(name: str) -> None:
     """Removes a cgroup and those below it in every hierarchy; one that others still use stays."""
     for top in [CGROUPS / name, *CGROUPS.glob(f"*/{name}")]:

@@ -21,6 +21,18 @@ BUILT_IN_RUNTIME = "moby"
 _FILES = ("data_root", "exec_root", "signature_policy", "login_folder")
 
 
+class CacheBounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How the build cache keeps itself small, in bytes; 0: no such bound, and of ``reserved`` a tenth of the disk if nothing else is set.
+
+    ``reserved`` is kept in any case, at most ``most``, or less for ``free`` to be free on the disk.
+    """
+
+    enabled: bool = True
+    reserved: int = 0
+    most: int = 0
+    free: int = 0
+
+
 class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the person who opens an engine has chosen for it. Paths may be given as text, and are absolute in the result."""
 
@@ -60,6 +72,8 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     #: log driver of containers that name none, and options for those that have this driver
     log_driver: str = "json-file"
     log_options: dict[str, str] = {}
+    #: of the build cache
+    builder: CacheBounds = CacheBounds()
     #: bytes of the history of containers (figures, logs of removed ones); 0: no history is kept
     history_size: int = 64 << 20
     #: days after which it is dropped
@@ -98,8 +112,8 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     default_shm_size: int = 64 << 20
     #: ``private`` or ``shareable``
     default_ipc_mode: str = "private"
-    #: ``private`` or ``host``
-    default_cgroupns_mode: str = "private"
+    #: ``private`` or ``host``; empty: as Docker, ``host`` with control groups of version 1, else ``private``
+    default_cgroupns_mode: str = ""
     #: whether containers have an init that say nothing of it
     init: bool = False
     no_new_privileges: bool = False

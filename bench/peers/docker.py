@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.peers.driven import DockerDriven
-from bench.stage import Stage
+from bench.stage import Stage, with_root
 
 CGROUP = "moby-bench-docker"
 
@@ -28,26 +28,10 @@ class Docker(DockerDriven):
             "--storage-driver=overlay2",
         ]
         # dockerd of Debian 12 wants to lower its own, which not every root may; newer ones have neither the wish nor the option
-        pid = stage.start(_of_root(root, stage.folder, daemon) if root else [*daemon, "--oom-score-adjust=0"])
+        pid = stage.start(with_root(root, stage.folder, daemon) if root else [*daemon, "--oom-score-adjust=0"])
         super().__init__(stage, socket, pid)
         stage.await_success(["docker", "version"], self.env)
         stage.run(["docker", "load", "-i", str(archive)], self.env)
 
     def version(self) -> str:
         return f"dockerd {self.stage.run(['docker', 'version', '--format', '{{.Server.Version}}'], self.env).output.strip()}"
-
-
-def _of_root(root: Path, folder: Path, command: list[str]) -> list[str]:
-    """A command that runs ``command`` with another root file system, in which ``folder`` is where it is here."""
-    script = f"""set -e
-mount --bind {root} {root}
-cd {root}
-for place in proc sys dev; do mount --rbind /$place $place; done
-mkdir -p .old .{folder}
-mount --bind {folder} .{folder}
-mount -t tmpfs tmpfs run
-pivot_root . .old
-cd /
-umount -l /.old
-exec "$@\""""
-    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *command]

@@ -65,6 +65,10 @@ class DockerDriven:
         """``docker run --rm busybox true`` on the default bridge."""
         return self._docker("run", "--rm", "busybox", "true")
 
+    def ps(self) -> float:
+        """``docker ps``."""
+        return self._docker("ps")
+
     def exec_true(self) -> float:
         """``docker exec`` of ``true`` in a container that runs anyway."""
         return self._docker("exec", self._companion, "true")

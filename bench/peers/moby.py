@@ -48,6 +48,10 @@ class CommandLine:
         """``moby run --rm busybox true`` on the default bridge."""
         return self._stage.run([*program(), "run", "--rm", "busybox", "true"], self._env).seconds
 
+    def ps(self) -> float:
+        """``moby ps``."""
+        return self._stage.run([*program(), "ps"], self._env).seconds
+
 
 class OneFile:
     """``dist/moby``, and the folder that its first start unpacks."""

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from build.building import Build, Done, another, build, pieces, run
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.builder.graph import travelling
+from moby_tui.engine_options import CacheBounds, EngineOptions
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.build import CacheTarget, Output
 from moby_tui.schema.container import HostConfig
@@ -198,3 +199,19 @@ async def test_a_step_without_a_name_in_buildkits_caches_says_why(engine: Engine
     asked: dict[str, Any] = {"cache_to": [CacheTarget(kind="inline")], "host": HostConfig(network_mode="none")}
     done = await build(engine, text, {}, **asked)
     assert done.text.count("no name in caches of BuildKit's, nor for the steps on top of it: --network=default runs in") == 1
+
+
+@pytest.mark.parametrize(
+    ("bounds", "is_kept"), [(CacheBounds(), True), (CacheBounds(most=1), False), (CacheBounds(enabled=False, most=1), True)]
+)
+async def test_the_bounds_of_the_cache(
+    roots: tuple[Path, Path], busybox_archive: Path, bounds: CacheBounds, is_kept: bool
+) -> None:
+    data_root, exec_root = roots
+    async with Engine(EngineOptions(data_root=data_root, exec_root=exec_root, builder=bounds)) as engine:
+        async for _ in engine.images.load(pieces(busybox_archive.read_bytes())):
+            pass
+        # no image needs these steps: they go nowhere
+        await build(engine, TEXT, FILES, outputs=[Output(kind="cacheonly")])
+        again = await build(engine, TEXT, FILES)
+        assert ("Using cache" in again.text) == is_kept

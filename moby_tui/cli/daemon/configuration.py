@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from moby_tui.cli import session
-from moby_tui.cli.daemon.directives import DIRECTIVES, OF_THE_DAEMON, OF_THE_ENGINE, ONLY, REFUSED, Directive
+from moby_tui.cli.daemon.directives import DIRECTIVES, OF_THE_DAEMON, OF_THE_ENGINE, ONLY, ONLY_FLAGS, REFUSED, Directive
 from moby_tui.cli.daemon.kinds import shown
 from moby_tui.cli.table.daemon import DaemonOptions
 from moby_tui.engine_options import EngineOptions
@@ -77,6 +77,7 @@ def read(options: DaemonOptions, given: session.Session) -> DaemonConfiguration:
 
     file = Path(options.config_file or DEFAULT_FILE).absolute()
     base, flags = _given(options, given)
+    _check_only_flags(options)
     try:
         document = _document(file, required=bool(options.config_file))
         _check_keys(document)
@@ -107,7 +108,7 @@ def read(options: DaemonOptions, given: session.Session) -> DaemonConfiguration:
 def _given(options: DaemonOptions, given: session.Session) -> tuple[EngineOptions, Values]:
     """The options of the engine that stand before the command, and what is given as a flag, by key; a variable gives no flag."""
     base = session.Session(engine=given.engine).engine_options()
-    chosen = {key: getattr(options, directive.flag) for key, directive in DIRECTIVES.items()}
+    chosen = {key: getattr(options, directive.flag, None) for key, directive in DIRECTIVES.items()}
     proxies = {"http-proxy": options.http_proxy, "https-proxy": options.https_proxy, "no-proxy": options.no_proxy}
     chosen["proxies"] = [f"{name}={value}" for name, value in proxies.items() if value]
     flags = {key: value for key, value in chosen.items() if value not in (None, "", [])}
@@ -150,8 +151,22 @@ def _check_keys(document: Values) -> None:
     for key, value in document.items():
         if key in REFUSED:
             raise NotSupported(f"{key} cannot be set: {REFUSED[key]}")
-        if key in ONLY and value != ONLY[key]:
-            raise NotImplementedYet(f"{key} other than {json.dumps(ONLY[key])}")
+        _check_only(key, value)
+
+
+def _check_only(key: str, value: Any) -> None:
+    if key in ONLY and value not in ONLY[key]:
+        raise NotImplementedYet(f"{key} other than {' or '.join(map(json.dumps, ONLY[key]))}")
+
+
+def _check_only_flags(options: DaemonOptions) -> None:
+    """Raises ``NotImplementedYet`` for a flag that asks for another way than the engine's."""
+    for key, flag in ONLY_FLAGS.items():
+        value = getattr(options, flag)
+        if key == "features":
+            value = {name: text != "false" for name, _, text in (entry.partition("=") for entry in value)} or None
+        if value not in (None, "", [], ()):
+            _check_only(key, list(value) if isinstance(value, tuple) else value)
 
 
 def _check_conflicts(flags: Values, document: Values) -> None:

@@ -55,6 +55,7 @@ OF_THE_ENGINE = (
     _directive("max-download-attempts", kinds.NUMBER, reloaded=True),
     _directive("log-driver", kinds.STRING),
     _directive("log-opts", kinds.MAP, "log_opt", "log_options"),
+    _directive("builder", kinds.BUILDER, reloaded=True),
     _directive("history-size", kinds.SIZE, reloaded=True),
     _directive("history-days", kinds.NUMBER, reloaded=True),
     _directive("history-interval", kinds.NUMBER, reloaded=True),
@@ -85,30 +86,34 @@ OF_THE_ENGINE = (
     _directive("seccomp-profile", kinds.STRING),
 )
 DIRECTIVES = {directive.key: directive for directive in (*OF_THE_DAEMON, *OF_THE_ENGINE)}
-#: Keys of dockerd for which the engine knows one way only, which the file may ask for.
-ONLY: dict[str, Any] = {
-    "storage-driver": "overlay2",
-    "exec-opts": ["native.cgroupdriver=cgroupfs"],
-    "iptables": True,
-    "ip6tables": True,
-    "ip-forward": True,
-    "features": {"buildkit": True},
-    "experimental": False,
-    "selinux-enabled": False,
-    "rootless": False,
-    "userland-proxy": True,
-    "allow-direct-routing": False,
-    "ip-forward-no-drop": False,
-    "raw-logs": False,
-    "log-format": "text",
-    "storage-opts": [],
-    "cdi-spec-dirs": ["/etc/cdi", "/var/run/cdi"],
+_FEATURES = {"buildkit": True, "containerd-snapshotter": False}
+#: Keys of dockerd for which the engine knows one way only, which file and flags may ask for: by key the values that ask for it.
+ONLY: dict[str, tuple[Any, ...]] = {
+    "storage-driver": ("overlay2",),
+    "exec-opts": (["native.cgroupdriver=cgroupfs"],),
+    "iptables": (True,),
+    "ip6tables": (True,),
+    "ip-forward": (True,),
+    "features": tuple(
+        {name: value for name, value in _FEATURES.items() if name in names}
+        for names in (("buildkit",), ("containerd-snapshotter",), tuple(_FEATURES), ())
+    ),
+    "experimental": (False,),
+    "selinux-enabled": (False,),
+    "rootless": (False,),
+    # ports are published without a process for each: with the proxy or without it there is nothing else to start
+    "userland-proxy": (True, False),
+    "allow-direct-routing": (False,),
+    "ip-forward-no-drop": (False,),
+    "raw-logs": (False,),
+    "log-format": ("text",),
+    "storage-opts": ([],),
+    "cdi-spec-dirs": (["/etc/cdi", "/var/run/cdi"],),
 }
 #: The other keys of dockerd 28.5: why this engine has none of it, or what to do in its place.
 REFUSED = {
     "authorization-plugins": "who may open the socket may do everything: put a proxy that decides before it",
     "bridge": "the default bridge is the engine's own: configure it by bip and default-network-opts, or use --network none",
-    "builder": "the build cache keeps itself within a tenth of the disk: bound it by moby builder prune --max-used-space",
     "containerd": "there is no containerd: the engine runs containers itself",
     "containerd-namespace": "there is no containerd: the engine runs containers itself",
     "containerd-plugin-namespace": "there is no containerd: the engine runs containers itself",
@@ -124,4 +129,17 @@ REFUSED = {
     "node-generic-resources": "they are of a swarm, and this engine is in none",
     "swarm-default-advertise-addr": "it is of a swarm, and this engine is in none",
     "userland-proxy-path": "the forwarder of ports is built in",
+}
+#: Flags for keys of ``ONLY``: the fields of ``DaemonOptions`` by key.
+ONLY_FLAGS = {
+    "storage-driver": "storage_driver",
+    "exec-opts": "exec_opt",
+    "iptables": "iptables",
+    "ip6tables": "ip6tables",
+    "ip-forward": "ip_forward",
+    "features": "feature",
+    "experimental": "experimental",
+    "selinux-enabled": "selinux_enabled",
+    "userland-proxy": "userland_proxy",
+    "log-format": "log_format",
 }

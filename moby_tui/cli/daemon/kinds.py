@@ -8,9 +8,18 @@ from typing import Any, NamedTuple
 
 from moby_tui.cli.values.devices import parse_ulimit
 from moby_tui.cli.values.units import parse_size
+from moby_tui.engine_options import CacheBounds
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.schema.container import Ulimit
 from moby_tui.schema.system import AddressPool
+
+#: The bounds of the build cache, by their keys: the first is the former name of the second.
+_BOUNDS = {
+    "defaultKeepStorage": "reserved",
+    "defaultReservedSpace": "reserved",
+    "defaultMaxUsedSpace": "most",
+    "defaultMinFreeSpace": "free",
+}
 
 
 class Kind(NamedTuple):
@@ -139,6 +148,18 @@ def _named_paths(given: list[str]) -> dict[str, str]:
     return {name: path for name, _, path in pairs}
 
 
+def _builder(value: Any) -> CacheBounds:
+    fields = dict(_object(value))
+    gc = dict(_object(fields.pop("gc", {}) or {}))
+    if fields:
+        raise NotImplementedYet(f"{min(fields)} of builder")
+    enabled = _boolean(gc.pop("enabled", True))
+    sizes = {name: _size(gc.pop(key)) for key, name in _BOUNDS.items() if gc.get(key)}
+    if gc := {key: entry for key, entry in gc.items() if entry}:
+        raise NotImplementedYet(f"{min(gc)} of builder.gc (its bounds are {', '.join(_BOUNDS)})")
+    return CacheBounds(enabled=enabled, **sizes)
+
+
 BOOLEAN = Kind("true or false", _boolean, _same)
 NUMBER = Kind("a number", _number, _same)
 STRING = Kind("a text", _string, _same)
@@ -152,6 +173,7 @@ ULIMITS = Kind(
     _ulimits,
     lambda given: tuple(map(parse_ulimit, given)),
 )
+BUILDER = Kind('an object like {"gc": {"enabled": true, "defaultKeepStorage": "20GB"}}', _builder, _same)
 POOLS = Kind('a list like [{"base": "10.10.0.0/16", "size": 24}]', _pools, lambda given: tuple(map(_pool, given)))
 RUNTIMES = Kind('an object like {"name": {"path": "/usr/bin/program"}}', _runtimes, _named_paths)
 

@@ -35,7 +35,9 @@ _GO_NAMES = {
 #: What is of another type in Go than its name says.
 _GO_TYPES = {"Event": "events.Message"}
 #: What is a ``time.Time`` there, and no string.
-_MOMENTS = frozenset({("Network", "Created"), ("HealthLogEntry", "Start"), ("HealthLogEntry", "End")})
+_MOMENTS = frozenset(
+    {("Network", "Created"), ("HealthLogEntry", "Start"), ("HealthLogEntry", "End"), ("ImageMetadata", "LastTagTime")}
+)
 #: What is a ``time.Duration`` there, and no number.
 _DURATIONS = frozenset({("HealthConfig", name) for name in ("Interval", "Timeout", "StartPeriod", "StartInterval")})
 
@@ -119,11 +121,7 @@ def _value(value: Any, hint: Any) -> Any:
 
 def _map(value: dict[str, Any] | None, hint: Any) -> Map:
     kind = get_args(hint)[1]
-    items = (
-        None
-        if value is None
-        else {key: Time(item) if key == "LastTagTime" else _value(item, kind) for key, item in value.items()}
-    )
+    items = None if value is None else {key: _value(item, kind) for key, item in value.items()}
     return Map(items, go_type(hint), _zero(kind))
 
 

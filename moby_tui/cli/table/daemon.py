@@ -109,8 +109,22 @@ class DaemonOptions(Options):
     default_ulimit: list[str] = many("--default-ulimit", help=f"Limit of all containers: name=soft[:hard] {_SEVERAL}")
     default_shm_size: str = value("--default-shm-size", help="Size of /dev/shm  [default: 64m]", metavar="bytes")
     default_ipc_mode: str = value("--default-ipc-mode", help="private or shareable  [default: private]")
-    default_cgroupns_mode: str = value("--default-cgroupns-mode", help="private or host  [default: private]")
+    default_cgroupns_mode: str = value(
+        "--default-cgroupns-mode", help="private or host  [default: host with cgroup v1, else private]"
+    )
     cgroup_parent: str = value("--cgroup-parent", help="Control group above those of the containers  [default: /moby]")
     init: bool | None = _switched("init", "Run an init in containers that do not say")
     no_new_privileges: bool | None = _switched("no-new-privileges", "Give containers no new privileges by default")
     seccomp_profile: str = value("--seccomp-profile", help="builtin, unconfined or the file of a profile  [default: builtin]")
+    storage_driver: str = value("-s", "--storage-driver", help="overlay2, which is the one that there is")
+    exec_opt: list[str] = many("--exec-opt", help="native.cgroupdriver=cgroupfs, which is the one way that there is")
+    iptables: bool | None = _switched("iptables", "Rules of the firewall (of nftables), which are always made")
+    ip6tables: bool | None = _switched("ip6tables", "The same for IPv6")
+    ip_forward: bool | None = _switched("ip-forward", "Forwarding in the kernel, which is always switched on")
+    feature: list[str] = many(
+        "--feature", help="buildkit=true or containerd-snapshotter=false, as it is by nature", metavar="map"
+    )
+    experimental: bool | None = _switched("experimental", "Experimental features, of which there are none")
+    selinux_enabled: bool | None = _switched("selinux-enabled", "Labels of SELinux, which are not there")
+    userland_proxy: bool | None = _switched("userland-proxy", "A proxy for loopback: ports are published there without one")
+    log_format: str = value("--log-format", help="text, which is the one that there is")

@@ -72,7 +72,7 @@ def _names(given: list[str] | None, field: str) -> frozenset[str]:
 
 
 def _name(text: str, field: str) -> str:
-    name = text.strip().upper()
+    name = text.upper()
     if name == "ALL":
         return name
     name = name if name.startswith("CAP_") else f"CAP_{name}"

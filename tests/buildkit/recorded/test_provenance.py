@@ -16,7 +16,7 @@ import pytest
 import plug_ins
 from bench.image import ARCHITECTURES
 from buildkit.recorded import builds, provenance
-from moby_tui.engine.resources.builder.results.provenance import Story, attest
+from moby_tui.engine.resources.builder.results.provenance import Story, state
 from moby_tui.engine.resources.builder.sources.bases import Material
 from moby_tui.reference import parse
 from moby_tui.schema import oci
@@ -66,7 +66,7 @@ def test_addresses_are_told_without_passwords() -> None:
     image = oci.Descriptor(media_type=oci.MEDIA_MANIFEST, digest="sha256:" + "a" * 64, size=1)
     material = Material(parse("reg.test:5000/base:1"), oci.Platform(os="linux", architecture="arm", variant="v7"), image.digest)
     story = Story("id", b"FROM x", datetime(2026, 1, 1, tzinfo=UTC), [material])
-    statement = attest(image, [parse("a").tagged()], options, asked, story).bodies[0][1]
+    statement = state(image, [parse("a").tagged()], options, asked, story).body
     assert b"hush" not in statement
     predicate = json.loads(statement)["predicate"]
     assert predicate["invocation"]["configSource"] == {"uri": "https://git.test/a.git#main", "entryPoint": "Dockerfile"}

@@ -23,8 +23,8 @@ from moby_tui.cli.quick import Line
 from moby_tui.cli.table.daemon import DaemonOptions
 from moby_tui.engine import system
 from moby_tui.engine.resources.images.registry.hosts import proxy_for
-from moby_tui.engine_options import EngineOptions
-from moby_tui.errors import MobyError
+from moby_tui.engine_options import CacheBounds, EngineOptions
+from moby_tui.errors import MobyError, NotImplementedYet
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -131,8 +131,23 @@ def test_a_flag_and_its_key_say_the_same(file: Path, flag: str, key: str, value:
 
 
 def test_every_directive_is_tried() -> None:
-    assert {key for _, key, _, _ in SAME} == set(DIRECTIVES)
+    assert {key for _, key, _, _ in SAME} == set(DIRECTIVES) - {"builder"}
     assert not DIRECTIVES.keys() & (ONLY.keys() | REFUSED.keys()) and not ONLY.keys() & REFUSED.keys()
+
+
+def test_the_bounds_of_the_build_cache(file: Path) -> None:
+    """As Docker Desktop writes them; dockerd has no flag for them."""
+    given = {"builder": {"gc": {"defaultKeepStorage": "20GB", "enabled": True}}, "experimental": False}
+    assert read(file, json.dumps(given)).engine.builder == CacheBounds(reserved=20 << 30)
+    gc = {
+        "enabled": False,
+        "defaultReservedSpace": "1GB",
+        "defaultMaxUsedSpace": "2GB",
+        "defaultMinFreeSpace": "3GB",
+        "policy": [],
+    }
+    bounds = CacheBounds(enabled=False, reserved=1 << 30, most=2 << 30, free=3 << 30)
+    assert read(file, json.dumps({"builder": {"gc": gc}})).engine.builder == bounds
 
 
 MERGED = "merged configuration validation from file and command line flags failed: "
@@ -185,7 +200,11 @@ BOTH = "the following directives are specified both as a flag and in the configu
         ('{"runtimes": {"a": {"path": "/bin/true", "runtimeArgs": ["x"]}}}', "", "runtimeArgs of runtime a is not implemented yet"),
         ('{"storage-driver": "btrfs"}', "", 'storage-driver other than "overlay2" is not implemented yet'),
         *((json.dumps({key: "x"}), "", f"{key} cannot be set: {reason}") for key, reason in REFUSED.items()),
-        ('{"userland-proxy": false}', "", "userland-proxy other than true is not implemented yet"),
+        ('{"iptables": false}', "", "iptables other than true is not implemented yet"),
+        ('{"builder": {"gc": {"policy": [{"all": true}]}}}', "", "policy of builder.gc (its bounds are defaultKeepStorage, "),
+        ('{"builder": {"entitlements": {"network-host": false}}}', "", "entitlements of builder is not implemented yet"),
+        ('{"builder": {"gc": {"enabled": 1}}}', "", "invalid JSON: builder takes an object like"),
+        ('{"features": {"buildkit": false}}', "", 'features other than {"buildkit": true} or '),
         ('{"proxies": {"ftp-proxy": "x"}}', "", "invalid JSON: proxies: ftp-proxy is none of http-proxy, https-proxy and no-proxy"),
         ('{"proxies": {"http-proxy": 1}}', "", "invalid JSON: proxies takes an object like"),
         ("[1]", "", "invalid JSON: the file must hold one object"),
@@ -202,7 +221,14 @@ def test_what_is_wrong_is_told_in_one_line(file: Path, text: str, line: str, tol
 
 
 def test_what_may_be_said_although_nothing_else_can_be(file: Path) -> None:
-    assert read(file, json.dumps({**ONLY, "debug": None})).engine == EngineOptions()
+    for number in range(max(map(len, ONLY.values()))):
+        document = {key: values[min(number, len(values) - 1)] for key, values in ONLY.items()}
+        assert read(file, json.dumps({**document, "debug": None})).engine == EngineOptions()
+    flags = "-s overlay2 --exec-opt native.cgroupdriver=cgroupfs --iptables --ip-forward=true --userland-proxy=false --experimental=false"
+    assert read(file, "{}", f"{flags} --feature containerd-snapshotter=false --log-format text").engine == EngineOptions()
+    for flag in ("-s btrfs", "--iptables=false", "--exec-opt native.cgroupdriver=systemd", "--feature buildkit=false"):
+        with pytest.raises(NotImplementedYet):
+            read(file, "{}", flag)
     assert read(file, "").engine == EngineOptions()
 
 

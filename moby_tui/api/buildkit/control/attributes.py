@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from moby_tui.api.buildkit.control import sources
 from moby_tui.api.buildkit.wire.ops_pb2 import Definition
 from moby_tui.errors import InvalidArgument, NotImplementedYet
-from moby_tui.schema.build import BuildOptions, Provenance
+from moby_tui.schema.build import BuildOptions, Provenance, Scan
 from moby_tui.schema.container import HostConfig, Ulimit
 
 #: Frontends that are this engine's own; ``gateway.v0`` is one if its ``source`` is a Dockerfile frontend, which the builder checks.
@@ -31,6 +31,8 @@ _PROVENANCE = {
 }
 #: Arguments that provenance does not tell as such.
 _UNTOLD = _TOLD | {"filename", "platform", "image-resolve-mode", "cgroup-parent", "context"}
+#: BuildKit's own scanner.
+_SCANNER = "docker/buildkit-syft-scanner:stable-1"
 _UPLOAD_HOST = "buildkit-session"
 _PULL, _RESOLVE_MODES = "pull", ("", "default", "pull", "local")
 _NETWORKS = ("", "default", "none", "host", "sandbox")
@@ -50,6 +52,8 @@ def read(attributes: Mapping[str, str], inputs: Mapping[str, Definition]) -> Bui
     options.any_syntax = bool(attributes.get("cmdline"))
     _read_context(attributes, inputs, options)
     options.provenance = _provenance(attributes)
+    options.recorded = _described(attributes, {"mode": "max"})
+    options.scan = scan(attributes)
     for name, value in attributes.items():
         _check(name, value, options)
     return options
@@ -147,22 +151,43 @@ def check_of_graph(name: str, value: str) -> None:
 
 
 def _check_attestation(kind: str, value: str) -> None:
-    """A bill of materials is not made."""
-    entries = dict(entry.partition("=")[::2] for entry in _listed(value))
-    if kind != "provenance" and entries.get("disabled") not in _TRUE:
-        raise NotImplementedYet(f"the attestation {kind[:80]} (build with --attest type={kind[:80]},disabled=true)")
+    entries = _entries(value)
+    if kind not in ("provenance", "sbom") and entries.get("disabled") not in _TRUE:
+        raise InvalidArgument(f'unknown attestation type "{kind[:80]}"')
+
+
+def scan(attributes: Mapping[str, str]) -> Scan | None:
+    """The bill of materials that is asked for. Raises ``NotImplementedYet``."""
+    if "attest:sbom" not in attributes:
+        return None
+    entries = _entries(attributes["attest:sbom"])
+    if entries.pop("disabled", "") in _TRUE:
+        return None
+    return Scan(scanner=entries.pop("generator", "") or _SCANNER, parameters=entries)
+
+
+def _entries(value: str) -> dict[str, str]:
+    return dict(entry.partition("=")[::2] for entry in _listed(value))
 
 
 def _provenance(attributes: Mapping[str, str]) -> Provenance | None:
     """None if it is not asked for: ``inline-only`` is what buildx says by itself, for outputs without an index."""
     if "attest:provenance" not in attributes:
         return None
-    entries = dict(entry.partition("=")[::2] for entry in _listed(attributes["attest:provenance"]))
+    entries = _entries(attributes["attest:provenance"])
     if entries.get("disabled") in _TRUE or entries.get("inline-only") in _TRUE:
         return None
+    if entries.get("mode", "min") not in _PROVENANCE["mode"]:
+        raise InvalidArgument(f'invalid mode "{entries["mode"][:40]}"')
+    if entries.get("version", "v1") not in ("v0.2", "v1"):
+        raise InvalidArgument(f"invalid provenance SLSA version: {entries['version'][:40]}")
     for name, value in entries.items():
         if value not in _PROVENANCE.get(name, (value,)) or name not in (*_PROVENANCE, "builder-id"):
             raise NotImplementedYet(f"provenance with {name[:40]}={value[:40]}")
+    return _described(attributes, entries)
+
+
+def _described(attributes: Mapping[str, str], entries: Mapping[str, str]) -> Provenance:
     arguments = {name: value for name, value in attributes.items() if _is_argument(name)}
     return Provenance(
         frontend="dockerfile.v0",

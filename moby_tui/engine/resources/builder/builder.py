@@ -19,6 +19,7 @@ from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.tasks import in_thread
+from moby_tui.engine_options import CacheBounds
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.base import Filters
 from moby_tui.schema.build import BuildOptions, Caller
@@ -26,7 +27,7 @@ from moby_tui.schema.image import BuildPruned, Progress
 from moby_tui.schema.operations import Lookup, Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from moby_tui.engine.resources.builder.step import StepRunner
 
@@ -45,7 +46,15 @@ def _take_nothing(line: Progress) -> None: ...
 class ImageBuilder:
     """Use from the thread of the event loop. ``steps`` runs the commands of RUN in containers."""
 
-    def __init__(self, paths: Paths, database: Database, images: ImageManager, steps: StepRunner, publish: Publish) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        database: Database,
+        images: ImageManager,
+        steps: StepRunner,
+        publish: Publish,
+        bounds: Callable[[], CacheBounds] = CacheBounds,
+    ) -> None:
         self._paths = paths
         self._images = images
         self._steps = steps
@@ -53,6 +62,7 @@ class ImageBuilder:
         self._rows = ImageRows(database)
         self._content = ContentStore(paths.blobs)
         self._layers = images.layers
+        self._bounds = bounds
 
     async def build(
         self,
@@ -91,15 +101,21 @@ class ImageBuilder:
 
     async def _limit_size(self) -> None:
         """Now and then removes the steps that were not used for longest, to keep the cache within its part of the disk, as BuildKit does."""
+        bounds = self._bounds()
+        if not bounds.enabled:
+            return
         done = self._paths.cache / "build-bounded"
         with suppress(FileNotFoundError):
             if staging.age(done) <= _BOUNDED_EVERY:
                 return
         done.touch()
-        await self.prune(reserved_space=self.room())
+        await self.prune(reserved_space=self.reserved(), max_used_space=bounds.most, min_free_space=bounds.free)
 
-    def room(self) -> int:
-        """The bytes that the cache may take; layers of images do not count."""
+    def reserved(self) -> int:
+        """The bytes that the cache may take in any case; layers of images do not count."""
+        bounds = self._bounds()
+        if bounds.reserved or bounds.most or bounds.free:
+            return bounds.reserved
         disk = os.statvfs(self._paths.data_root)
         return max(disk.f_blocks * disk.f_frsize // _PART_OF_DISK, _LEAST_ROOM)
 
@@ -143,7 +159,7 @@ class ImageBuilder:
         """What ``prune`` would remove now, if the images ``gone`` were removed."""
         for name in filters or {}:
             if name not in _AGES:
-                raise InvalidArgument(f"invalid filter '{name}'; give until or unused-for")
+                raise InvalidArgument(f"invalid filter '{name}'")
         ages = [value for name in _AGES for value in (filters or {}).get(name, ())]
         older_than = min(map(describe.timestamp, ages), default=float("inf"))
         records = [record for record in self._rows.all() if record.id not in gone]

@@ -12,7 +12,7 @@ from moby_tui.errors import InvalidArgument, NotImplementedYet, OtherFrontend
 from moby_tui.reference import Reference, parse, parse_tag
 from moby_tui.schema.build import BuildOptions, Output
 from moby_tui.schema.container import HostConfig
-from moby_tui.schema.operations import Sandbox
+from moby_tui.schema.operations import Assembly, Sandbox
 
 #: Names of ``--build-arg``: Docker takes any; this engine takes what can be an environment variable.
 _VARIABLE = re.compile(r"[^=\0]+")
@@ -28,6 +28,8 @@ _HOST = {
 INLINE_CACHE = "BUILDKIT_INLINE_CACHE"
 FRONTEND = "BUILDKIT_SYNTAX"
 EPOCH = "SOURCE_DATE_EPOCH"
+#: Build arguments that ask for bills of materials of stages and of the context.
+MORE_SCANS = "BUILDKIT_SBOM_SCAN_"
 #: RUN steps at a time by default, on a machine with few processors. BuildKit has no bound.
 LEAST_JOBS = 8
 
@@ -65,19 +67,29 @@ def check(options: BuildOptions) -> None:
         raise InvalidArgument(f"invalid number of jobs {options.jobs}: it is 1 or more, or 0 for the default")
 
 
+def check_scan(options: BuildOptions, dockerfile: bytes) -> None:
+    """Raises ``NotImplementedYet`` for bills of materials of more than the image, which a Dockerfile may ask for too."""
+    wanted = MORE_SCANS.encode() in dockerfile or any(name.startswith(MORE_SCANS) for name in options.build_args)
+    if options.scan is not None and wanted:
+        raise NotImplementedYet(f"an argument {MORE_SCANS}...: scans of more than the image")
+
+
 def _check_outputs(options: BuildOptions) -> None:
     provenance = options.provenance
     if provenance is not None and provenance.everything and not any(map(takes_provenance, outputs(options))):
         raise NotImplementedYet("provenance of an image that is stored alone (use --push, or -o type=oci,dest=FILE)")
+    if options.scan is not None and not all(map(takes_provenance, outputs(options))):
+        raise NotImplementedYet("a bill of materials of an image that is stored alone (use --push, or -o type=oci,dest=FILE)")
+    attested = isinstance(options.task, Assembly) and any(part.attested for part in options.task.parts)
+    if attested and not all(map(takes_provenance, outputs(options))):
+        raise NotImplementedYet("attestations of an image that is stored alone (use --push, or -o type=oci,dest=FILE)")
     for output in outputs(options):
         if output.kind not in _OUTPUTS:
             raise InvalidArgument(f"unknown type {output.kind[:40]!r} of an output: it is one of {', '.join(_OUTPUTS)}")
         if is_pushed(output) and not options.tags:
             raise InvalidArgument("a tag is needed when pushing to a registry: name one with -t")
-        if len(options.platforms) > 1 and output.kind in ("local", "tar", "docker"):
-            raise NotImplementedYet(
-                f"an output of type {output.kind} for several platforms (build each by itself, or use type=oci)"
-            )
+        if len(options.platforms) > 1 and output.kind == "docker":
+            raise InvalidArgument("docker exporter does not currently support exporting manifest lists")
 
 
 def takes_provenance(output: Output) -> bool:

@@ -1,8 +1,7 @@
 """Provenance of an image: a statement of what it was made from and how, beside the image in an index.
 
-The form is BuildKit's: https://slsa.dev/provenance/v0.2 in an in-toto statement, as the layer of a manifest that refers to the image
-(https://docs.docker.com/build/metadata/attestations/attestation-storage/). The graph of operations that BuildKit adds (``buildConfig``, and
-the places and layers of its steps) is not in it: this engine makes none.
+The form is BuildKit's: https://slsa.dev/provenance/v0.2 in an in-toto statement (``attestations.py``). The graph of operations that BuildKit
+adds (``buildConfig``, and the places and layers of its steps) is not in it: this engine makes none.
 """
 
 from __future__ import annotations
@@ -12,20 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
+from moby_tui.engine.resources.builder.results.attestations import Statement, package, stated
 from moby_tui.engine.resources.builder.sources.bases import Material
 from moby_tui.engine.resources.images import platform as platforms
-from moby_tui.engine.resources.images.store.content import digest_of
 from moby_tui.reference import Reference, hex_of
 from moby_tui.schema import oci
-from moby_tui.schema.base import encode
 from moby_tui.schema.build import BuildOptions, Provenance
 
 PREDICATE = "https://slsa.dev/provenance/v0.2"
-_STATEMENT = "https://in-toto.io/Statement/v0.1"
 _BUILD_TYPE = "https://mobyproject.org/buildkit@v1"
-_MEDIA_TYPE = "application/vnd.in-toto+json"
 #: Arguments that the smallest provenance leaves out.
 _NOT_IN_MIN = ("build-arg:", "label:")
 
@@ -43,50 +39,16 @@ class Story:
     agents: Sequence[tuple[str, bool]] = ()
 
 
-@dataclass(frozen=True)
-class Attestation:
-    """``descriptor`` is that of the manifest, the last of ``bodies``, in the index."""
-
-    descriptor: oci.Descriptor
-    bodies: list[tuple[oci.Descriptor, bytes]]
-
-
-def attest(
-    image: oci.Descriptor, tags: Sequence[Reference], options: BuildOptions, asked: Provenance, story: Story
-) -> Attestation:
+def state(image: oci.Descriptor, tags: Sequence[Reference], options: BuildOptions, asked: Provenance, story: Story) -> Statement:
     """The provenance of an image, whose platform is set."""
-    platform = image.platform or platforms.host()
-    subject = [{"name": _package(tag, platform), "digest": {"sha256": hex_of(image.digest)}} for tag in tags]
-    statement = encode(
-        {
-            "_type": _STATEMENT,
-            "predicateType": PREDICATE,
-            "subject": subject,
-            "predicate": _predicate(platform, options, asked, story),
-        }
-    )
-    unknown = oci.Platform(architecture="unknown", os="unknown")
-    rootfs = {"type": "layers", "diff_ids": [digest_of(statement)]}
-    config = encode({"architecture": unknown.architecture, "os": unknown.os, "config": {}, "rootfs": rootfs})
-    layer = _described(statement, _MEDIA_TYPE, {"in-toto.io/predicate-type": PREDICATE})
-    configured = _described(config, oci.MEDIA_CONFIG)
-    manifest = encode(oci.Manifest(schema_version=2, media_type=oci.MEDIA_MANIFEST, config=configured, layers=[layer]))
-    refers = {"vnd.docker.reference.digest": image.digest, "vnd.docker.reference.type": "attestation-manifest"}
-    described = _described(manifest, oci.MEDIA_MANIFEST, refers, unknown)
-    return Attestation(described, [(layer, statement), (configured, config), (described, manifest)])
+    stated_of = predicate(image.platform or platforms.host(), options, asked, story)
+    return stated(PREDICATE, stated_of, image, tags)
 
 
-def _described(
-    body: bytes, media_type: str, annotations: dict[str, str] | None = None, platform: oci.Platform | None = None
-) -> oci.Descriptor:
-    return oci.Descriptor(
-        media_type=media_type, digest=digest_of(body), size=len(body), annotations=annotations or {}, platform=platform
-    )
-
-
-def _predicate(platform: oci.Platform, options: BuildOptions, asked: Provenance, story: Story) -> dict[str, Any]:
+def predicate(platform: oci.Platform, options: BuildOptions, asked: Provenance, story: Story) -> dict[str, Any]:
+    """What the statement says of an image for a platform."""
     materials = [
-        {"uri": _package(material.reference, material.platform), "digest": {"sha256": hex_of(material.digest)}}
+        {"uri": package(material.reference, material.platform), "digest": {"sha256": hex_of(material.digest)}}
         for material in story.materials
     ]
     remote = _redacted(options.remote)
@@ -135,14 +97,6 @@ def _metadata(asked: Provenance, story: Story, dockerfile: str, *, is_complete: 
 
 def _moment(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _package(reference: Reference, platform: oci.Platform) -> str:
-    """An image as a package URL: https://github.com/package-url/purl-spec."""
-    version = f"@{reference.tag}" if reference.tag else ""
-    qualifiers = [f"digest={reference.digest}"] if reference.digest else []
-    qualifiers.append(f"platform={quote(platforms.text(platform), safe='')}")
-    return f"pkg:docker/{quote(reference.familiar_repository, safe='/:')}{version}?{'&'.join(qualifiers)}"
 
 
 def _redacted(address: str) -> str:
