@@ -16,7 +16,7 @@ def parse(text: str) -> bytes:
         elif prefix == "ctrl-" and held.isascii() and (held.isalpha() or held in _OTHERS):
             keys.append(ord(held.upper()) & 0x1F)
         else:
-            raise ValueError(f"invalid detach keys ({text[:80]}): use characters, or ctrl- and one of a-z @ [ \\ ] ^ _")
+            raise ValueError(f"Invalid detach keys ({text[:80]}) provided: use characters, or ctrl- and one of a-z @ [ \\ ] ^ _")
     return bytes(keys)
 
 

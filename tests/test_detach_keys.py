@@ -13,7 +13,7 @@ def test_how_they_are_written() -> None:
     assert parse("ctrl-p,ctrl-q") == b"\x10\x11"
     assert parse("a,ctrl-[,ctrl-@,ctrl-Z") == b"a\x1b\x00\x1a"
     for wrong in ("", "ctrl-", "ctrl-1", "ab", "ctrl-p,", "ctrl-\u0131", "\xe4"):
-        with pytest.raises(ValueError, match="invalid detach keys"):
+        with pytest.raises(ValueError, match="Invalid detach keys"):
             parse(wrong)
 
 
