@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from moby_tui.schema.container import Ulimit
     from moby_tui.schema.system import AddressPool
 
-#: The runtime that is this engine itself.
-BUILT_IN_RUNTIME = "moby"
+#: The runtime that is this engine itself, under the name that Docker's clients compare with and hand back.
+BUILT_IN_RUNTIME = "runc"
 _FILES = ("data_root", "exec_root", "signature_policy", "login_folder")
 
 

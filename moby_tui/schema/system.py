@@ -143,7 +143,7 @@ class Info(Wire, kw_only=True):
     experimental_build: bool = False
     server_version: str = ""
     runtimes: dict[str, dict[str, str]] = field(default_factory=dict)
-    default_runtime: str = "moby"
+    default_runtime: str = "runc"
     #: only where the daemon was given some
     default_address_pools: list[AddressPool] | UnsetType = UNSET
     swarm: Swarm = field(default_factory=Swarm)

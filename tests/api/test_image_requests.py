@@ -11,6 +11,7 @@ import pytest
 
 import images_data
 from api.wire import Answer, ask, differing, head, read_head
+from moby_tui.api.server import shims
 from moby_tui.engine.archive import limits
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.images.registry import connection
@@ -124,6 +125,52 @@ async def test_what_a_failed_build_is_told_with(socket_path: Path) -> None:
         400,
         "dockerfile parse error on line 2: unknown instruction: FOO (did you mean FROM?)",
     )
+
+
+@pytest.mark.parametrize(
+    ("steps", "command"),
+    [
+        (
+            'ARG version\nARG other="two words"\nRUN echo $version\n',
+            ["|2", "other=two words", "version=1", "/bin/sh", "-c", "echo $version"],
+        ),
+        ("RUN echo a b\n", ["/bin/sh", "-c", "echo a b"]),
+        ('SHELL ["/bin/sh", "-ec"]\nRUN echo a b\n', ["/bin/sh", "-ec", "echo a b"]),
+        ("ARG version\nENV A=b\nVOLUME /data\n", ["/bin/sh", "-c", "#(nop) ", "VOLUME [/data]"]),
+        ('CMD ["a", "b c"]\n', ["/bin/sh", "-c", "#(nop) ", 'CMD ["a" "b c"]']),
+    ],
+)
+async def test_the_last_step_s_command_is_in_container_config_below_1_45(socket_path: Path, steps: str, command: list[str]) -> None:
+    query = 'networkmode=none&t=stepped&buildargs={"version":"1"}'.replace('"', "%22")
+    built = await ask(
+        socket_path,
+        "POST",
+        f"/build?{query}",
+        _context(f"FROM busybox\n{steps}"),
+        {"Content-Type": "application/x-tar"},
+    )
+    assert b"Successfully tagged stepped:latest" in built.body
+    old = (await ask(socket_path, "GET", "/v1.44/images/stepped/json")).json()
+    assert old["ContainerConfig"]["Cmd"] == command
+    assert old["ContainerConfig"]["Volumes"] == old["Config"]["Volumes"] and old["Config"]["Cmd"] != command
+    assert "ContainerConfig" not in (await ask(socket_path, "GET", "/v1.45/images/stepped/json")).json()
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("", []),
+        ("RUN /bin/sh -c make # buildkit", []),
+        ("sleep 1", []),
+        ("|1 x=1 /bin/true", ["|1", "x=1", "/bin/true"]),
+        ("|x /bin/sh -c a", []),
+        ("|0 a=1 /bin/sh -c a", []),
+        ("|3 a=1 /bin/sh -c a", []),
+        (f"|{'9' * 5000} a=1 /bin/sh -c a", []),
+    ],
+)
+def test_a_history_s_text_that_may_be_no_step_of_the_classic_builder(text: str, command: list[str]) -> None:
+    assert shims.step_command(text, None) == command
 
 
 async def test_a_build_is_cancelled_by_its_id(socket_path: Path, engine: Engine) -> None:

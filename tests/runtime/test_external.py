@@ -200,8 +200,8 @@ async def test_bad_runtimes_are_refused_before_anything_is_made(box: Box, tmp_pa
         await box.create("true", host={"runtime": "nope"})
     with pytest.raises(InvalidArgument, match="is not the absolute path of a program"):
         await box.create("true", host={"runtime": str(tmp_path / "none")})
-    with pytest.raises(NotImplementedYet, match="--userns auto with --runtime runc"):
-        await box.create("true", host={"runtime": "runc", "userns_mode": "auto"})
+    with pytest.raises(NotImplementedYet, match="--userns auto with --runtime /bin/true"):
+        await box.create("true", host={"runtime": "/bin/true", "userns_mode": "auto"})
     # a program that is none fails with its name
     broken = tmp_path / "broken"
     broken.write_text("no program")
@@ -221,5 +221,16 @@ async def test_runtimes_are_told_of_and_one_can_be_the_default(box: Box, runtime
     assert info.default_runtime == "mine" and info.runtimes["mine"] == {"path": runtime} and "moby" in info.runtimes
     ident = await box.create("true")
     assert (await engine.containers.inspect(ident)).host_config.runtime == "mine"
-    with pytest.raises(InvalidArgument, match="choose another"):
-        engine.configure(EngineOptions(runtimes={"moby": runtime}))
+    for name in ("moby", "runc", "io.containerd.runc.v2"):
+        with pytest.raises(InvalidArgument, match="choose another"):
+            engine.configure(EngineOptions(runtimes={name: runtime}))
+
+
+async def test_the_built_in_runtime_has_docker_s_names(box: Box) -> None:
+    info = await box.engine.system.info()
+    assert info.default_runtime == "runc"
+    for name in ("", "runc", "io.containerd.runc.v2", "moby"):
+        ident = await box.create("true", host={"runtime": name})
+        assert (await box.engine.containers.inspect(ident)).host_config.runtime == (name or "runc")
+        assert not name or info.runtimes[name] == {"path": "in-process"}
+        assert box.engine.runtimes.resolve(name) == ""

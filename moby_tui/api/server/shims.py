@@ -6,6 +6,7 @@ history). Our own shapes are those of 1.52.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
@@ -185,7 +186,8 @@ def image_summary(image: ImageSummary, version: ApiVersion) -> dict[str, Any]:
     return result
 
 
-def image_inspect(image: ImageInspect, version: ApiVersion) -> dict[str, Any]:
+def image_inspect(image: ImageInspect, version: ApiVersion, last_step: str = "") -> dict[str, Any]:
+    """``last_step``: what the image's history has of its last step; versions below 1.45 read it."""
     if version >= (1, 52):
         return omitted.image(image)
     result: dict[str, Any] = to_builtins(image)
@@ -198,10 +200,38 @@ def image_inspect(image: ImageInspect, version: ApiVersion) -> dict[str, Any]:
     if version < (1, 45):
         result["Container"] = ""
         # which configuration a step's container had is not kept: the image's has the same volumes and ports, for which clients look here
-        result["ContainerConfig"] = result["Config"]
+        result["ContainerConfig"] = result["Config"] | {"Cmd": step_command(last_step, image.config.shell) or image.config.cmd}
     result["DockerVersion"] = ""
     result["GraphDriver"] = {"Name": "overlayfs", "Data": None}
     return result
+
+
+def step_command(step: str, shell: Sequence[str] | None) -> list[str]:
+    """The command of the container in which the classic builder ran a step, of its text in the image's history; empty for another text.
+
+    The text is the command's words with blanks between them: ``|1 version=3 /bin/sh -c make``, for which a step has build arguments
+    that it uses, or ``/bin/sh -c #(nop)  ENV A=b``.
+    """
+    prefix = shell or ("/bin/sh", "-c")
+    start, found, line = step.partition(" ".join(prefix) + " ")
+    arguments = _step_arguments(start)
+    if not found or (start and not arguments):
+        # without a shell, only the build arguments show that the classic builder has written the text
+        return [*arguments[:-1], *arguments[-1].split(" ")] if arguments else []
+    if line.startswith("#(nop)  "):
+        return [*arguments, *prefix, "#(nop) ", line.removeprefix("#(nop)  ")]
+    return [*arguments, *prefix, line]
+
+
+def _step_arguments(text: str) -> list[str]:
+    """``|2 a=1 b=two words`` as its three words; a value may have blanks in it."""
+    if not (match := re.fullmatch(r"(\|[0-9]{1,4}) (.+)", text.strip(), re.DOTALL)):
+        return []
+    words = re.split(r" (?=[A-Za-z_]\w*=)", match[2])
+    count = int(match[1][1:])
+    if not 0 < count <= len(words):
+        return []
+    return [match[1], *words[: count - 1], " ".join(words[count - 1 :])]
 
 
 def _dangling(image: dict[str, Any], version: ApiVersion) -> None:

@@ -15,6 +15,7 @@ from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records import record_files
 from moby_tui.engine.store.records.containers import ContainerConfig, ContainerRecord, HostConfig
 from moby_tui.engine.store.salvage import Salvage
+from moby_tui.engine_options import BUILT_IN_RUNTIME
 
 _decoder = msgspec.json.Decoder(ContainerRecord)
 
@@ -99,7 +100,7 @@ def _of_files(paths: Paths, ident: str) -> ContainerRecord:
     with suppress(OSError, msgspec.DecodeError):
         bundle = msgspec.json.decode(files.bundle.read_bytes(), type=_Bundle)
     args, host = bundle.process.args or [""], HostConfig()
-    host.network_mode, host.ipc_mode, host.cgroupns_mode, host.runtime = "bridge", "private", "private", "moby"
+    host.network_mode, host.ipc_mode, host.cgroupns_mode, host.runtime = "bridge", "private", "private", BUILT_IN_RUNTIME
     host.log_config.type, host.restart_policy.name = "json-file", "no"
     return ContainerRecord(
         id=ident,

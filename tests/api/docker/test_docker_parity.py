@@ -138,7 +138,6 @@ _INSPECT = {
     r"NetworkSettings\.Networks\.(bridge|none)\.(DNSNames|GwPriority)": "later dockerds tell every version of them",
     r"NetworkSettings\.Ports\.80/tcp\.0\.HostPort": _OWN,
     r"Driver|GraphDriver.*": "layers are named as Docker's containerd image store names them",
-    r"HostConfig\.Runtime": "the runtime is in-process",
     r"HostConfig\.CgroupnsMode": "private on cgroup version 1 too: no container sees the host's groups",
     r"HostConfig\.NetworkMode": "bridge, as Docker since version 26",
     r"HostConfig\.MaskedPaths": "those of Docker 29",

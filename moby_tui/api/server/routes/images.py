@@ -25,6 +25,8 @@ registries = RouteTable(Registry, plain)
 serve_archives(table, Images, lambda client: client.images)
 #: The first version whose save and load take several.
 _SEVERAL_PLATFORMS = parse("1.52")
+#: The first version whose inspect has nothing of the container of an image's last step.
+_WITHOUT_STEPS = parse("1.45")
 
 
 @table.handles(Images.list)
@@ -72,7 +74,8 @@ async def inspect(call: Call) -> web.StreamResponse:
     if arguments["manifests"] and arguments["platform"]:
         raise InvalidArgument("conflicting options: manifests and platform options cannot both be set")
     image = await call.client.images.inspect(call.ref, platform=arguments["platform"])
-    return json(shims.image_inspect(image, call.version))
+    steps = await call.client.images.history(call.ref, platform=arguments["platform"]) if call.version < _WITHOUT_STEPS else []
+    return json(shims.image_inspect(image, call.version, steps[0].created_by if steps else ""))
 
 
 @table.handles(Images.push)

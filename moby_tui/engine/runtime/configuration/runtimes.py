@@ -8,12 +8,12 @@ from moby_tui.engine_options import BUILT_IN_RUNTIME, EngineOptions
 from moby_tui.errors import InvalidArgument
 
 #: Found by their names without being configured.
-_KNOWN = ("crun", "runc", "youki", "runsc", "kata-runtime", "krun")
+_KNOWN = ("crun", "youki", "runsc", "kata-runtime", "krun")
 _FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-#: Docker's own runtime, and the shim that runs it. Where runc is not installed they mean the built-in runtime.
-_DOCKERS = {"runc": "runc", "io.containerd.runc.v2": "runc"}
-#: What selects the built-in runtime: nothing, its name.
-OURS = ("", BUILT_IN_RUNTIME)
+#: The names of the built-in runtime: Docker's for its own, and for the shim that runs it. The program runc is selected by its path.
+_NAMES = (BUILT_IN_RUNTIME, "io.containerd.runc.v2", "moby")
+#: What selects the built-in runtime: nothing, its names.
+OURS = ("", *_NAMES)
 
 
 class Runtimes:
@@ -47,16 +47,15 @@ class Runtimes:
 
     def is_built_in(self, name: str) -> bool:
         """True for a name that means the runtime of this engine."""
-        return name in OURS or (name in _DOCKERS and not self._path(name))
+        return name in OURS
 
     def _path(self, name: str) -> str:
-        program = _DOCKERS.get(name, name)
-        return self._configured.get(name) or (_find(program) if program in _KNOWN else "")
+        return self._configured.get(name) or (_find(name) if name in _KNOWN else "")
 
     def all(self) -> dict[str, str]:
         """Name and program of each; the built-in one has no program."""
         installed = {name: path for name in _KNOWN if (path := _find(name))}
-        return {BUILT_IN_RUNTIME: "", **installed, **self._configured}
+        return {**dict.fromkeys(_NAMES, ""), **installed, **self._configured}
 
 
 def _find(name: str) -> str:
