@@ -8,7 +8,6 @@ from pathlib import Path
 
 from moby_tui.engine.kernel.trees import Meter
 from moby_tui.engine.resources.builder import pruning
-from moby_tui.engine.resources.builder.sources import folders
 from moby_tui.engine.resources.images.store.staging import PARTIAL
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records.images import ImageRecord
@@ -71,7 +70,7 @@ class Survey:
         if not paths.build_mounts.exists():
             return []
         return [
-            BuildCache(id=place.name, type=_kind(place), size=self._meter.of(place), last_used_at=_moment(place))
+            BuildCache(id=place.name, type=pruning.kind(place), size=self._meter.of(place), last_used_at=_moment(place))
             for place in sorted(paths.build_mounts.iterdir())
         ]
 
@@ -96,10 +95,6 @@ class Survey:
         around += self._meter.of(paths.staging, {name.encode() for name in self._begun})
         measured = {b"layers", b"blobs", b"containers", b"volumes", b"cache", b"staging"}
         return sum(map(self._meter.alone, alone)) + around + self._meter.of(paths.data_root, measured)
-
-
-def _kind(place: Path) -> str:
-    return "source.local" if place.name.startswith(folders.PREFIX) else "exec.cachemount"
 
 
 def _moment(path: Path) -> str | None:
