@@ -8,7 +8,6 @@ from pathlib import Path
 
 from moby_tui.engine.kernel.trees import Meter
 from moby_tui.engine.resources.builder import pruning
-from moby_tui.engine.resources.builder.sources import folders
 from moby_tui.engine.resources.images.store.staging import PARTIAL
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records.images import ImageRecord
@@ -77,7 +76,7 @@ class Survey:
         """A cache mount, or a context. No file says when it was made: the last use stands for it, since clients read a time there."""
         used = _moment(place)
         return BuildCache(
-            id=place.name, type=_kind(place), size=self._meter.of(place), created_at=used or ZERO_TIME, last_used_at=used
+            id=place.name, type=pruning.kind(place), size=self._meter.of(place), created_at=used or ZERO_TIME, last_used_at=used
         )
 
     def _parts(self, paths: Paths) -> list[DiskPart]:
@@ -101,10 +100,6 @@ class Survey:
         around += self._meter.of(paths.staging, {name.encode() for name in self._begun})
         measured = {b"layers", b"blobs", b"containers", b"volumes", b"cache", b"staging"}
         return sum(map(self._meter.alone, alone)) + around + self._meter.of(paths.data_root, measured)
-
-
-def _kind(place: Path) -> str:
-    return "source.local" if place.name.startswith(folders.PREFIX) else "exec.cachemount"
 
 
 def _moment(path: Path) -> str | None:

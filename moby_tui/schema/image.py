@@ -77,7 +77,8 @@ class ImageMetadata(Wire, kw_only=True):
 
 
 class ImageInspect(Wire, kw_only=True):
-    """``id`` is ``sha256:`` and the digest of the image configuration."""
+    """``id`` is ``sha256:`` and the digest of the image configuration. ``container``: of which the image was committed, by the engine
+    with the version ``docker_version``; clients below 1.52 are given the version, below 1.45 the container too."""
 
     id: str
     repo_tags: list[str] = field(default_factory=list)
@@ -86,6 +87,8 @@ class ImageInspect(Wire, kw_only=True):
     comment: str = ""
     created: str = ""
     author: str = ""
+    container: str = ""
+    docker_version: str = ""
     config: ContainerConfig = field(default_factory=ContainerConfig)
     architecture: str = ""
     variant: str = ""

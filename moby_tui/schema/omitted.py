@@ -152,6 +152,7 @@ def image(value: object) -> Json:
     of_config(result["Config"])
     result["Config"] = {name: item for name, item in result["Config"].items() if item and name not in NOT_OF_IMAGES}
     drop(result, "ImageInspect")
+    del result["Container"], result["DockerVersion"]
     return result
 
 

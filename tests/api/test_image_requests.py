@@ -140,7 +140,9 @@ async def test_what_a_failed_build_is_told_with(socket_path: Path) -> None:
         ('CMD ["a", "b c"]\n', ["/bin/sh", "-c", "#(nop) ", 'CMD ["a" "b c"]']),
     ],
 )
-async def test_the_last_step_s_command_is_in_container_config_below_1_45(socket_path: Path, steps: str, command: list[str]) -> None:
+async def test_the_last_step_s_command_is_in_container_config_below_1_45(
+    socket_path: Path, steps: str, command: list[str]
+) -> None:
     query = 'networkmode=none&t=stepped&buildargs={"version":"1"}'.replace('"', "%22")
     built = await ask(
         socket_path,
@@ -154,6 +156,32 @@ async def test_the_last_step_s_command_is_in_container_config_below_1_45(socket_
     assert old["ContainerConfig"]["Cmd"] == command
     assert old["ContainerConfig"]["Volumes"] == old["Config"]["Volumes"] and old["Config"]["Cmd"] != command
     assert "ContainerConfig" not in (await ask(socket_path, "GET", "/v1.45/images/stepped/json")).json()
+
+
+async def test_a_committed_image_says_of_which_container_it_is_to_clients_below_1_45(socket_path: Path) -> None:
+    body = json.dumps({"Image": "busybox", "Cmd": ["true"]}).encode()
+    kind = {"Content-Type": "application/json"}
+    container = (await ask(socket_path, "POST", "/containers/create", body, kind)).json()["Id"]
+    await ask(socket_path, "POST", f"/commit?container={container}&repo=committed")
+    version = (await ask(socket_path, "GET", "/version")).json()["Version"]
+
+    async def shown(api: str, name: str = "committed") -> tuple[str | None, str | None]:
+        image = (await ask(socket_path, "GET", f"/v{api}/images/{name}/json")).json()
+        return image.get("Container"), image.get("DockerVersion")
+
+    assert [await shown(api) for api in ("1.24", "1.44", "1.45", "1.51", "1.52")] == [
+        (container, version),
+        (container, version),
+        (None, version),
+        (None, version),
+        (None, None),
+    ]
+    # what is built on it was not committed
+    built = await ask(
+        socket_path, "POST", "/build?t=upon", _context("FROM committed\nENV A=b\n"), {"Content-Type": "application/x-tar"}
+    )
+    assert b"Successfully tagged upon:latest" in built.body
+    assert await shown("1.44", "upon") == ("", "")
 
 
 @pytest.mark.parametrize(

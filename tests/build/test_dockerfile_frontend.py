@@ -389,6 +389,24 @@ async def test_the_cache_is_pruned_but_for_what_is_in_use(engine: Engine) -> Non
         await engine.builder.prune(filters={"label": ["x"]})
 
 
+async def test_what_of_the_cache_is_pruned_is_chosen_by_id_type_and_description(engine: Engine) -> None:
+    await build(engine, "FROM busybox\nRUN --mount=type=cache,target=/c echo a > /c/f; echo a > /a\nRUN echo b > /b\n")
+    entries = (await engine.system.disk_usage()).build_cache
+    [mount] = [entry.id for entry in entries if entry.type == "exec.cachemount"]
+    [first, second] = [entry for entry in entries if entry.type == "regular"]
+
+    async def pruned(**filters: str) -> list[str] | None:
+        return (await engine.builder.prune(all=True, filters={name: [value] for name, value in filters.items()})).caches_deleted
+
+    assert await pruned(type="nosuch") == await pruned(id="^nosuch") == await pruned(description="RUN") == []
+    assert await pruned(type="regular", id=f"^{mount}$") == []
+    assert await pruned(type="exec.cachemount") == [mount]
+    assert await pruned(description=first.description) == [first.id]
+    assert await pruned(id=second.id[:20]) == [second.id]
+    with pytest.raises(InvalidArgument, match="invalid filter 'id'"):
+        await pruned(id="(")
+
+
 async def test_a_cache_that_a_build_uses_is_not_pruned(engine: Engine) -> None:
     text = "FROM busybox\nRUN --mount=type=cache,target=/c touch /c/f; echo ready; sleep 1; ls /c/f\n"
     pruned = None

@@ -75,7 +75,7 @@ class Builder(Protocol):
 
     @post(
         "/build/prune",
-        filters("until", "unused-for"),
+        filters("description", "id", "type", "until", "unused-for"),
         field("reserved_space", "keep-storage"),
         field("max_used_space", "max-used-space"),
         field("min_free_space", "min-free-space"),

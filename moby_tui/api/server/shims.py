@@ -197,11 +197,11 @@ def image_inspect(image: ImageInspect, version: ApiVersion, last_step: str = "")
     if version < (1, 44):
         result["VirtualSize"] = image.size
         result["Created"] = image.created or ZERO_TIME
+    container = result.pop("Container")
     if version < (1, 45):
-        result["Container"] = ""
+        result["Container"] = container
         # which configuration a step's container had is not kept: the image's has the same volumes and ports, for which clients look here
         result["ContainerConfig"] = result["Config"] | {"Cmd": step_command(last_step, image.config.shell) or image.config.cmd}
-    result["DockerVersion"] = ""
     result["GraphDriver"] = {"Name": "overlayfs", "Data": None}
     return result
 

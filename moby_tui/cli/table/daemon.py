@@ -42,7 +42,9 @@ class DaemonOptions(Options):
     tlskey: str = value("--tlskey", help="Path to TLS key file  [default: ~/.docker/key.pem]", metavar="path")
     label: list[str] = many("--label", help=f"Label of the daemon, shown by info: key=value {_SEVERAL}")
     add_runtime: list[str] = many("--add-runtime", help=f"Register another OCI runtime: name=path {_SEVERAL}", metavar="runtime")
-    default_runtime: str = value("--default-runtime", help="Runtime of containers that name none  [default: runc, the built-in one]")
+    default_runtime: str = value(
+        "--default-runtime", help="Runtime of containers that name none  [default: runc, the built-in one]"
+    )
     userns_remap: str = value(
         "--userns-remap",
         help="Run containers in a user namespace, with the ids of this user in /etc/subuid: default or user[:group]",

@@ -14,14 +14,23 @@ from moby_tui.engine.resources.builder.execution.layering import Layering
 from moby_tui.engine.resources.builder.image import BuiltImage, stored
 from moby_tui.engine.resources.images.changes import apply_changes
 from moby_tui.engine.resources.images.store import staging
-from moby_tui.engine.resources.images.store.content import ContentStore
+from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import Conflict
 from moby_tui.reference import parse_tag
 from moby_tui.schema import oci
+from moby_tui.schema.base import encode
 from moby_tui.schema.container import ContainerConfig
+from moby_tui.version import VERSION
+
+
+class _Committed(oci.ImageConfig, kw_only=True, omit_defaults=True):
+    """The configuration of a committed image: Docker has two fields more than the specification."""
+
+    container: str
+    docker_version: str
 
 
 async def commit(
@@ -73,7 +82,10 @@ async def _image(
         config.config, config.author = execution, author
 
     command = record.config.cmd if isinstance(record.config.cmd, list) else []
-    return base.followed_by(" ".join(command), layer, change, comment=message)
+    made = base.followed_by(" ".join(command), layer, change, comment=message)
+    values = {name: getattr(made.config, name) for name in oci.ImageConfig.__struct_fields__}
+    committed = _Committed(**values, container=record.id, docker_version=VERSION)
+    return BuiltImage(digest_of(encode(committed)), committed, made.blobs, made.chain)
 
 
 def mount_points(parts: Parts, record: ContainerRecord) -> frozenset[bytes]:

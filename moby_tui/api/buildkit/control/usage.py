@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -12,22 +13,24 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from moby_tui.api.buildkit.control.filters import any_of
 from moby_tui.api.buildkit.wire.control_pb2 import PruneRequest, UsageRecord
 from moby_tui.api.client.protocol import Client
-from moby_tui.errors import NotImplementedYet
 from moby_tui.schema.system import BuildCache
 
 
 async def records(client: Client, filters: Iterable[str] = ()) -> list[UsageRecord]:
-    """Raises ``InvalidArgument``, ``NotImplementedYet`` for a filter."""
+    """Raises ``InvalidArgument`` for a malformed filter."""
     matches = any_of(filters)
     records = map(_record, (await client.system.disk_usage()).build_cache or ())
     return [record for record in records if matches(partial(_look, record))]
 
 
 async def prune(client: Client, request: PruneRequest) -> list[UsageRecord]:
-    """Prunes the build cache, and returns the records of what was removed. Raises ``NotImplementedYet`` for filters other than the age."""
-    _check(request.filter)
-    before = {record.ID: record for record in await records(client)}
-    filters = {"until": [str(time.time() - request.keepDuration / 1e9)]} if request.keepDuration else None
+    """Prunes the build cache, and returns the records of what was removed. Raises ``InvalidArgument`` for a malformed filter."""
+    before = {record.ID: record for record in await records(client, request.filter)}
+    filters = {"until": [str(time.time() - request.keepDuration / 1e9)]} if request.keepDuration else {}
+    if any(request.filter):
+        if not before:
+            return []
+        filters["id"] = [f"^{re.escape(ident)}$" for ident in before]
     pruned = await client.builder.prune(
         all=request.all,
         filters=filters,
@@ -51,11 +54,6 @@ def _look(record: UsageRecord, field: str) -> str | None:
         return "" if flags[field] else None
     texts = {"id": record.ID, "parents": ";".join(record.Parents), "description": record.Description, "type": record.RecordType}
     return texts.get(field) or None
-
-
-def _check(filters: Iterable[str]) -> None:
-    for text in filter(None, filters):
-        raise NotImplementedYet(f"the filter {text[:80]} of the build cache")
 
 
 def _record(entry: BuildCache) -> UsageRecord:

@@ -37,7 +37,30 @@ _BOUNDED_EVERY = 24 * 3600.0
 _PART_OF_DISK = 10
 #: Filters of prune by the time of the last use.
 _AGES = ("until", "unused-for")
+#: Filters of prune by what a record is.
+_FIELDS = ("id", "type", "description")
 _LEAST_ROOM = 2 << 30
+
+
+def _wanted(filters: Filters) -> pruning.Wanted:
+    """Raises ``InvalidArgument`` for a malformed expression."""
+    # imported here, since few prunes name a record
+    from moby_tui.expressions import compile_expression
+
+    try:
+        idents = [compile_expression(text) for text in filters.get("id", ())]
+    except ValueError as error:
+        raise InvalidArgument(f"invalid filter 'id': {error}") from error
+    kinds, descriptions = filters.get("type", ()), filters.get("description", ())
+
+    def wanted(ident: str, kind: str, description: str) -> bool:
+        return (
+            (not idents or any(expression.search(ident) for expression in idents))
+            and (not kinds or kind in kinds)
+            and (not descriptions or description in descriptions)
+        )
+
+    return wanted
 
 
 def _take_nothing(line: Progress) -> None: ...
@@ -129,7 +152,7 @@ class ImageBuilder:
         min_free_space: int = 0,
     ) -> BuildPruned:
         """Removes cached steps; those that a local image is made of are kept unless ``all``. Filters: ``until``, as
-        for images, or BuildKit's word for it, ``unused-for``.
+        for images, or BuildKit's word for it, ``unused-for``; ``id``, an expression; ``type`` and ``description`` as a whole.
 
         In bytes: the steps that were used last are kept, ``reserved_space`` of them in any case, and at most ``max_used_space``, or less for
         ``min_free_space`` to be free.
@@ -158,7 +181,7 @@ class ImageBuilder:
     ) -> pruning.Prunable:
         """What ``prune`` would remove now, if the images ``gone`` were removed."""
         for name in filters or {}:
-            if name not in _AGES:
+            if name not in (*_AGES, *_FIELDS):
                 raise InvalidArgument(f"invalid filter '{name}'")
         ages = [value for name in _AGES for value in (filters or {}).get(name, ())]
         older_than = min(map(describe.timestamp, ages), default=float("inf"))
@@ -173,6 +196,7 @@ class ImageBuilder:
             older_than,
             keep_storage,
             lambda digests: self._images.measure(digests - owned),
+            _wanted(filters or {}),
         )
 
     @contextmanager

@@ -13,6 +13,10 @@ import msgspec
 from moby_tui.engine.resources.builder.sources import folders
 from moby_tui.engine.store.records import build_steps
 
+#: Whether a prune's filters match a step or folder, by its id, type and description.
+Wanted = Callable[[str, str, str], bool]
+_STEP = "regular"
+
 
 class Prunable(msgspec.Struct):
     """What a prune removes: steps and folders of cache mounts by name, and the layers and blobs that only those steps use."""
@@ -31,15 +35,19 @@ def prunable(
     older_than: float,
     room: int = 0,
     measure: Callable[[set[str]], int] = lambda digests: 0,
+    wanted: Wanted = lambda ident, kind, description: True,
 ) -> Prunable:
     """What instructions made, but for what an image with these ``kept`` layers is made of, and what cache mounts hold. Blocking.
 
     ``older_than``: Unix seconds; what was used since stays. Of the rest as much of what was used last stays as ``room`` (bytes) is
-    left for; ``measure`` tells what layers and blobs take that no image has.
+    left for; ``measure`` tells what layers and blobs take that no image has. What is not ``wanted`` stays, beyond the ``room``.
     """
     used = {tuple(layers[:count]) for layers in kept for count in range(len(layers) + 1)}
     unused, staying = Prunable([], [], set(), 0), set[str]()
     for entry in sorted(entries(steps), key=lambda entry: _moment(entry.file), reverse=True):
+        if not wanted(entry.file.name, _STEP, entry.description):
+            staying |= entry.digests
+            continue
         with suppress(FileNotFoundError):
             status = entry.file.stat()
             size = measure(entry.digests - staying) if room else 0
@@ -52,6 +60,8 @@ def prunable(
                 unused.size += status.st_blocks * 512
     unused.digests -= staying
     for place in sorted(_files(mounts), key=_moment, reverse=True):
+        if not wanted(place.name, kind(place), ""):
+            continue
         content = place / "content"
         with _locked(place) as alone:
             size = folders.size(place) if alone else 0
@@ -63,6 +73,11 @@ def prunable(
                 unused.mounts.append(place.name)
                 unused.size += size
     return unused
+
+
+def kind(place: Path) -> str:
+    """The type of a record of the build cache for a folder that builds keep."""
+    return "source.local" if place.name.startswith(folders.PREFIX) else "exec.cachemount"
 
 
 def _moment(path: Path) -> float:

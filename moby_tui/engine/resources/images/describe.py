@@ -68,7 +68,8 @@ def summary(record: ImageRecord, references: list[str], containers: int) -> Imag
 
 def inspection(record: ImageRecord, references: list[str], config_body: bytes) -> ImageInspect:
     """The answer of ``inspect``. Reads the configuration from its blob, which has more than the database row."""
-    config: Any = config_document(config_body).get("config", {})
+    document: Any = config_document(config_body)
+    config = document.get("config", {})
     return ImageInspect(
         id=record.id,
         repo_tags=tags(references),
@@ -76,6 +77,8 @@ def inspection(record: ImageRecord, references: list[str], config_body: bytes) -
         comment=record.config.comment or (record.config.history[-1].comment if record.config.history else ""),
         created=record.config.created or "",
         author=record.config.author,
+        container=_text(document, "container"),
+        docker_version=_text(document, "docker_version"),
         config=msgspec.convert(config, ContainerConfig),
         architecture=record.config.architecture,
         variant=record.config.variant,
@@ -83,6 +86,12 @@ def inspection(record: ImageRecord, references: list[str], config_body: bytes) -
         size=record.size,
         root_fs=RootFs(layers=record.config.rootfs.diff_ids),
     )
+
+
+def _text(document: Any, name: str) -> str:
+    """A field of a configuration that the specification does not have: any value may be there."""
+    value = document.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def history(record: ImageRecord, references: list[str]) -> list[ImageHistory]:
