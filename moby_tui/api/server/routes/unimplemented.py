@@ -11,7 +11,7 @@ from moby_tui.api.operations.fields import extra
 from moby_tui.api.server.answers import json
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import Handler, RouteTable
-from moby_tui.errors import NotFound, NotImplementedYet, NotInSwarm, NotSupported
+from moby_tui.errors import NotFound, NotImplementedYet, NotInSwarm, NotSupported, Unavailable
 
 table = RouteTable()
 

@@ -32,6 +32,8 @@ _FLAGS: dict[str, tuple[str, ...]] = {
 }
 _REPEATED = ("mount", "exclude")
 _SWITCHES = ("link", "parents", "keep-git-dir", "unpack")
+#: Flags that say nothing if they have an empty value.
+_MAY_BE_EMPTY = ("chown", "chmod", "from")
 _MISSING_FLAGS: dict[str, tuple[str, ...]] = {"RUN": ("device",)}
 #: The most instructions, far more than an image can have layers: a longer file is an attack on the builder's time.
 _MOST_INSTRUCTIONS = 5000
@@ -39,6 +41,9 @@ _MOST_INSTRUCTIONS = 5000
 _MOST_NAMES = 500
 #: How many lines before and after the wrong one an error shows.
 _AROUND = 2
+_WITH_ONE_ARGUMENT = ("USER", "WORKDIR", "STOPSIGNAL", "MAINTAINER")
+#: Flags that BuildKit knows only in the frontends whose names say that they are experimental.
+_EXPERIMENTAL = {"COPY": ("parents",), "RUN": ("security", "device")}
 _WITH_DOCUMENTS = ("RUN", "COPY", "ADD")
 _DIRECTIVE = re.compile(r"#[ \t]*([A-Za-z][A-Za-z0-9]*)[ \t]*=[ \t]*(.+?)[ \t]*")
 _SOMETHING = re.compile(r"\S")
@@ -81,11 +86,13 @@ class Instruction:
 
 @dataclass(frozen=True)
 class Dockerfile:
-    """``escape`` is the character that continues lines and takes a dollar its meaning; ``check`` what is asked of the checks."""
+    """``escape`` is the character that continues lines and takes a dollar its meaning; ``check`` what is asked of the checks,
+    ``syntax`` the frontend that it names."""
 
     escape: str
     instructions: list[Instruction]
     check: str = ""
+    syntax: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,7 @@ def parse(data: bytes, *, any_syntax: bool = False) -> Dockerfile:
     if len(logical) > _MOST_INSTRUCTIONS:
         raise wrong(logical[_MOST_INSTRUCTIONS].start, f"more than {_MOST_INSTRUCTIONS} instructions; no image has room for them")
     instructions = [_instruction(line, escape) for line in logical]
-    return Dockerfile(escape, instructions, directives.get("check", ""))
+    return Dockerfile(escape, instructions, directives.get("check", ""), directives.get("syntax", ""))
 
 
 def _check_characters(line: _Line) -> None:
@@ -160,6 +167,16 @@ def wrong(line: int, message: str) -> InvalidArgument:
     error = InvalidArgument(f"dockerfile parse error on line {line}: {message}")
     error.line = line
     return error
+
+
+def check_experimental(dockerfile: Dockerfile) -> None:
+    """Raises ``InvalidArgument`` for a flag that BuildKit does not know unless the directive ``syntax`` names its experimental frontend."""
+    if "labs" in dockerfile.syntax:
+        return
+    for instruction in dockerfile.instructions:
+        for flag in _EXPERIMENTAL.get(instruction.name, ()):
+            if flag in instruction.flags:
+                raise wrong(instruction.line, f"unknown flag: --{flag}; begin the file with # syntax=docker/dockerfile:1-labs")
 
 
 def excerpt(name: str, data: bytes, line: int) -> str:
@@ -275,8 +292,9 @@ def _instruction(line: _Line, escape: str) -> Instruction:
     if name not in INSTRUCTIONS:
         raise wrong(line.start, f"unknown instruction: {word[:40]}{nearest(name, INSTRUCTIONS)}")
     flags, repeated, value = _split_flags(line.start, name, rest, escape)
-    if not value and name not in ("CMD", "ENTRYPOINT"):
-        raise wrong(line.start, f"{name} requires at least one argument")
+    if not value and name not in ("CMD", "ENTRYPOINT", "RUN"):
+        least = "exactly" if name in _WITH_ONE_ARGUMENT else "at least"
+        raise wrong(line.start, f"{name} requires {least} one argument")
     documents = line.documents
     if name == "ONBUILD" and documents:
         # the flags belong to the trigger
@@ -301,14 +319,16 @@ def _split_flags(line: int, name: str, rest: str, escape: str) -> tuple[dict[str
             raise NotImplementedYet(f"{name} --{flag} (Dockerfile line {line})")
         known = _FLAGS.get(name, ())
         if flag not in known:
-            raise wrong(line, f"unknown flag: {name} --{flag[:40]}{nearest(flag, known)}")
+            raise wrong(line, f"unknown flag: --{flag[:40]}{nearest(flag, known)}")
         if flag in flags:
             raise wrong(line, f"duplicate flag: {name} --{flag}")
         value = value or ("true" if flag in _SWITCHES and "=" not in word else "")
+        if not value and flag in _MAY_BE_EMPTY and "=" in word:
+            continue
         if not value:
             raise wrong(line, f"missing a value on flag: {name} --{flag}")
         if flag in _SWITCHES and value not in ("true", "false"):
-            raise wrong(line, f"expecting boolean value for flag {flag}, not: {value[:40]}")
+            raise wrong(line, f"expecting boolean value for flag --{flag}, not: {value[:40]}")
         if flag in _REPEATED:
             repeated.setdefault(flag, []).append(value)
         else:

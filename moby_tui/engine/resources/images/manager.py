@@ -465,6 +465,8 @@ class ImageManager:
         Raises ``NotFound``, also for a platform that is not here, before anything is removed, and ``Conflict``. ``prune`` means untagged
         parents, which no image has here.
         """
+        if not ref.strip():
+            raise InvalidArgument("image name cannot be blank")
         named = self._names.find(ref)
         reference = self._names.reference_of(ref)
         removal = self._removal()

@@ -11,7 +11,7 @@ import posixpath
 import re
 import stat
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol
@@ -169,7 +169,13 @@ class Transfer:
             async def named(below: Names) -> Names:
                 return await self._named(below, words, destination)
 
-            return await self.shop.advance(self.image, created_by, produce=produce, content=digest, naming=named)
+            told = self._told(words, destination)
+            return await self.shop.advance(self.image, created_by, produce=produce, content=digest, naming=named, told=told)
+
+    def _told(self, words: list[str], destination: str) -> str:
+        """The line of history in BuildKit's words."""
+        flags = [f"--{key}={self._flags[key]}" for key in ("chown", "chmod") if self._flags.get(key)]
+        return " ".join([self.instruction.name, *flags, *words, destination, "# buildkit"])
 
     # Words
 
@@ -306,15 +312,28 @@ class Transfer:
         owner = (int(ids[1]), int(ids[2] or ids[1])) if ids else None if chown else (0, 0)
         if owner is None and self._flags.get("link") == "true":
             async with self.shop.layering.mounted(self.image) as root:
-                owner = await in_thread(self.shop.steps.owner, root, chown)
+                owner = await in_thread(self._owner, root, chown)
             self._flags["chown"] = f"{owner[0]}:{owner[1]}"
 
         def copy(root: int) -> None:
-            attributes = copying.Attributes(*(owner or self.shop.steps.owner(root, chown)), mode)
+            attributes = copying.Attributes(*(owner or self._owner(root, chown)), mode)
             for source in sources:
                 source.copy(root, target, attributes)
 
         return copy
+
+    def _owner(self, root: int, text: str) -> tuple[int, int]:
+        """The ids of ``--chown``. As with BuildKit a name that the image does not have is root's, and a group that it does not have is that
+        of the user. Raises ``InvalidArgument`` for a name on top of nothing, and in the classic builder for every unknown one."""
+        user, _, _ = text.partition(":")
+        if self.shop.classic:
+            return self.shop.steps.owner(root, text)
+        if not self.image.id and not user.isdecimal():
+            raise InvalidArgument("invalid user index: -1; the image has no list of users, write numbers")
+        for known in (text, user):
+            with suppress(InvalidArgument):
+                return self.shop.steps.owner(root, known)
+        return 0, 0
 
 
 def _slashed(path: str, text: str) -> str:
