@@ -17,7 +17,7 @@ from moby_tui.schema.system import AddressPool
 from networks.world import Engine, address, run
 
 #: Two subnets.
-OPTIONS = EngineOptions(default_address_pools=[AddressPool(base="10.88.0.0/23", size=24)])
+OPTIONS = EngineOptions(default_address_pools=(AddressPool(base="10.88.0.0/23", size=24),))
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ async def test_a_bridge_stays_while_a_process_puts_a_container_into_it(engines: 
 async def test_no_bridge_is_removed_whose_subnet_is_not_in_the_pools(engines: list[Engine]) -> None:
     first, second, *_ = engines
     await first.manager.sandboxes.release(await first.start())
-    second.manager.options = lambda: EngineOptions(default_address_pools=[AddressPool(base="10.89.0.0/24", size=24)])
+    second.manager.options = lambda: EngineOptions(default_address_pools=(AddressPool(base="10.89.0.0/24", size=24),))
     await second.start()
     with pytest.raises(MobyError, match="fully subnetted"):
         await second.manager.create(NetworkCreate(name="front"))
