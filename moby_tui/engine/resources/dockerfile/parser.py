@@ -5,7 +5,6 @@ Grammar: https://docs.docker.com/reference/dockerfile/. ``arguments`` parses the
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -39,6 +38,8 @@ _MISSING_FLAGS: dict[str, tuple[str, ...]] = {"RUN": ("device",)}
 _MOST_INSTRUCTIONS = 5000
 #: With more names than this no similar one is searched.
 _MOST_NAMES = 500
+#: Letters of a word that a similar name is looked for, and changes of letters between them.
+_LONGEST_NAME, _MOST_CHANGES = 80, 2
 #: How many lines before and after the wrong one an error shows.
 _AROUND = 2
 _WITH_ONE_ARGUMENT = ("USER", "WORKDIR", "STOPSIGNAL", "MAINTAINER")
@@ -189,9 +190,30 @@ def excerpt(name: str, data: bytes, line: int) -> str:
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
-    """`` (did you mean X?)``, or empty if no name is similar."""
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5) if len(known) <= _MOST_NAMES else []
-    return f" (did you mean {near[0]}?)" if near else ""
+    """`` (did you mean X?)``, as BuildKit says it: the first of the names that fewest changes of a letter, at most two, lead to.
+
+    Empty if no name is that near, or one is equal but for upper and lower case."""
+    if len(known) > _MOST_NAMES or len(word) > _LONGEST_NAME:
+        return ""
+    distances = {name: _distance(word.lower(), name.lower()) for name in known}
+    if 0 in distances.values():
+        return ""
+    # of equally near names one with the same letters goes first
+    letters = sorted(word.lower())
+    near = min(distances, key=lambda name: (distances[name], sorted(name.lower()) != letters), default="")
+    if not near or distances[near] > _MOST_CHANGES:
+        return ""
+    return f" (did you mean {near.lower() if word.islower() else near.upper() if word.isupper() else near}?)"
+
+
+def _distance(first: str, second: str) -> int:
+    """The letters to insert, delete or replace until one word is the other (Levenshtein)."""
+    row = list(range(len(second) + 1))
+    for number, letter in enumerate(first, 1):
+        above, row = row, [number]
+        for column, other in enumerate(second):
+            row.append(min(above[column] + (letter != other), above[column + 1] + 1, row[column] + 1))
+    return row[-1]
 
 
 def _directives(lines: list[str]) -> dict[str, str]:
@@ -321,12 +343,12 @@ def _split_flags(line: int, name: str, rest: str, escape: str) -> tuple[dict[str
         if flag not in known:
             raise wrong(line, f"unknown flag: --{flag[:40]}{nearest(flag, known)}")
         if flag in flags:
-            raise wrong(line, f"duplicate flag: {name} --{flag}")
+            raise wrong(line, f"duplicate flag specified: --{flag}")
         value = value or ("true" if flag in _SWITCHES and "=" not in word else "")
         if not value and flag in _MAY_BE_EMPTY and "=" in word:
             continue
         if not value:
-            raise wrong(line, f"missing a value on flag: {name} --{flag}")
+            raise wrong(line, f"missing a value on flag: --{flag}")
         if flag in _SWITCHES and value not in ("true", "false"):
             raise wrong(line, f"expecting boolean value for flag --{flag}, not: {value[:40]}")
         if flag in _REPEATED:

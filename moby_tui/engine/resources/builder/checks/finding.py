@@ -98,3 +98,19 @@ def shown(findings: list[Finding], name: str, text: bytes) -> str:
 def counted(findings: list[Finding]) -> str:
     """``1 warning``, ``2 warnings``."""
     return f"{len(findings)} warning{'' if len(findings) == 1 else 's'}"
+
+
+#: The rules that a build tells of the stages which it makes alone. A check tells them of all.
+STAGE_RULES = frozenset(
+    (
+        "CopyIgnoredFile",
+        "ExposeInvalidFormat",
+        "ExposeProtoCasing",
+        "JSONArgsRecommended",
+        "LegacyKeyValueFormat",
+        "MultipleInstructionsDisallowed",
+        "SecretsUsedInArgOrEnv",
+        "UndefinedVar",
+        "WorkdirRelativePath",
+    )
+)

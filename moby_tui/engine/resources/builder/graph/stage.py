@@ -118,7 +118,7 @@ class Stage:
                 known |= {entry.removeprefix("env="): "****" for entry in mount.split(",") if entry.startswith("env=")}
         with suppress(InvalidArgument):
             unset = shell_words.undefined(text, known, self._shop.escape)
-            return shell_words.expand_text(text, {**known, **{name: f"${name}" for name in unset}}, self._shop.escape)
+            return shell_words.expand_name(text, {**known, **{name: f"${name}" for name in unset}}, self._shop.escape)
         return text
 
     def _pairs(self, instruction: Instruction) -> list[tuple[str, str]]:
@@ -313,7 +313,7 @@ class Stage:
         network, security = forms.mode(instruction, "network"), forms.mode(instruction, "security")
         literals.require(instruction, self._shop.allowed)
         present = self._environment()
-        proxies = {name: value for name, value in self._build_args.items() if name in PROXIES and name not in present}
+        proxies = {name: value for name, value in self._proxies().items() if name not in present}
         traced = {name: self._assigned[name] for name in self.arguments if self._assigned[name] != present.get(name)}
         arguments = [f"{name}={value}" for name, value in sorted(traced.items())]
         created_by = " ".join([*([f"|{len(arguments)}", *arguments] if arguments else []), *command])
@@ -334,6 +334,11 @@ class Stage:
         count = [f"|{len(self._told_arguments)}", *(f"{name}={value}" for name, value in self._told_arguments.items())]
         told = " ".join(["RUN", *(count if self._told_arguments else []), *command, "# buildkit"])
         self.image = await self._shop.advance(self.image, created_by, produce=produce, content=content, naming=naming, told=told)
+
+    def _proxies(self) -> dict[str, str]:
+        """The proxies of the build's arguments, in upper and in lower case, as BuildKit gives them to commands."""
+        given = {name: value for name, value in self._build_args.items() if name in PROXIES}
+        return {form: value for name, value in given.items() for form in (name.upper(), name.lower())} | given
 
     def _executed(self, command: list[str]) -> list[str]:
         """``RUN []`` of dockerd's classic builder is what a container of the image runs."""
