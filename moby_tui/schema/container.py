@@ -270,6 +270,8 @@ class ContainerCreate(ContainerConfig, kw_only=True):
 
     host_config: HostConfig = field(default_factory=HostConfig)
     networking_config: NetworkingConfig | None = None
+    #: ours, not Docker's: what is mounted below a read-only bind can be written to, as clients before version 1.44 of the API mean it
+    read_only_non_recursive: bool | UnsetType = UNSET
 
 
 class ContainerUpdate(Resources, kw_only=True):

@@ -5,8 +5,10 @@ What a link is at a container's start is held against dockerd in ``test_beside_d
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -62,3 +64,33 @@ async def test_the_command_line_links_on_both_kinds_of_networks(
     assert (shown.network_settings.networks["n"].links, shown.host_config.links) == (["one:db"], None)
     refused = cli("run", "--rm", "--link", "a:b:c", "busybox", "true", check=False)
     assert refused.returncode == 125 and "bad format for links: a:b:c" in refused.stderr
+
+
+async def test_a_linked_container_is_found_by_the_name_of_the_link(
+    whole_engine: WholeEngine, door: Path, cli: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """In every request, as with dockerd: after the linking container was renamed by its new name."""
+    web = await start(whole_engine, "web")
+    host = HostConfig(links=["web:db"])
+    await whole_engine.containers.create(ContainerCreate(image="busybox", host_config=host), name="before")
+    await whole_engine.containers.rename("before", "after")
+    there = ("-H", f"unix://{door}")
+    ask = ("curl", "-s", "--unix-socket", str(door), "-o", "/dev/null", "-w", "%{http_code}")
+    for path, status in (
+        ("after/db/json", "200"),
+        ("after%2Fdb/json", "200"),
+        ("after/db/top", "200"),
+        ("after/db/changes", "200"),
+        ("before/db/json", "404"),
+        ("after/nosuch/json", "404"),
+        ("web/db/json", "404"),
+    ):
+        url = f"http://docker/containers/{path}"
+        answer = await asyncio.to_thread(subprocess.run, [*ask, url], text=True, capture_output=True)
+        assert answer.stdout == status, path
+    assert (await asyncio.to_thread(cli, *there, "inspect", "--format", "{{.Id}}", "after/db")).stdout.strip() == web
+    assert (await asyncio.to_thread(cli, *there, "exec", "after/db", "hostname")).stdout.strip() == web[:12]
+    assert cli("inspect", "--format", "{{.Name}}", "/after/db").stdout == "/web\n"
+    await whole_engine.containers.remove_link("after/db")
+    with pytest.raises(NotFound, match="No such container: after/db"):
+        await whole_engine.containers.inspect("after/db")

@@ -132,47 +132,47 @@ class Containers(Protocol):
         """Removes the containers that do not run."""
         ...
 
-    @get("/containers/{ref}/json", errors=(404,))
+    @get("/containers/{ref:.+}/json", errors=(404,))
     async def inspect(self, ref: str, *, size: bool = False) -> ContainerInspect:
         """Tells of a container; with ``size`` also how much disk its files use."""
         ...
 
-    @post("/containers/{ref}/start", errors=(304, 404, 409))
+    @post("/containers/{ref:.+}/start", errors=(304, 404, 409))
     async def start(self, ref: str) -> None:
         """Starts a container."""
         ...
 
-    @post("/containers/{ref}/stop", field("timeout", "t"), field("signal", since="1.42"), errors=(304, 404))
+    @post("/containers/{ref:.+}/stop", field("timeout", "t"), field("signal", since="1.42"), errors=(304, 404))
     async def stop(self, ref: str, *, timeout: int | None = None, signal: str = "") -> None:
         """Sends the signal to stop, and kills what has not ended after ``timeout`` seconds; -1 is for ever."""
         ...
 
-    @post("/containers/{ref}/restart", field("timeout", "t"), field("signal", since="1.42"), errors=(404,))
+    @post("/containers/{ref:.+}/restart", field("timeout", "t"), field("signal", since="1.42"), errors=(404,))
     async def restart(self, ref: str, *, timeout: int | None = None, signal: str = "") -> None:
         """Stops a container and starts it."""
         ...
 
-    @post("/containers/{ref}/kill", errors=(404, 409))
+    @post("/containers/{ref:.+}/kill", errors=(404, 409))
     async def kill(self, ref: str, *, signal: str = "KILL") -> None:
         """Sends a signal to a container's first process."""
         ...
 
-    @post("/containers/{ref}/pause", errors=(404, 409))
+    @post("/containers/{ref:.+}/pause", errors=(404, 409))
     async def pause(self, ref: str) -> None:
         """Freezes the processes of a container."""
         ...
 
-    @post("/containers/{ref}/unpause", errors=(404, 409))
+    @post("/containers/{ref:.+}/unpause", errors=(404, 409))
     async def unpause(self, ref: str) -> None:
         """Lets the processes of a paused container go on."""
         ...
 
-    @post("/containers/{ref}/rename", errors=(404, 409))
+    @post("/containers/{ref:.+}/rename", errors=(404, 409))
     async def rename(self, ref: str, name: str) -> None:
         """Gives a container another name."""
         ...
 
-    @post("/containers/{ref}/update", errors=(404,))
+    @post("/containers/{ref:.+}/update", errors=(404,))
     async def update(self, ref: str, changes: ContainerUpdate) -> ContainerUpdated:
         """Changes limits and restart policy. What is zero, empty or None in ``changes`` stays as it is."""
         ...
@@ -191,23 +191,23 @@ class Containers(Protocol):
         """Undoes a link of the default bridge, by the name that it gives: ``LINKING/ALIAS``."""
         ...
 
-    @post("/containers/{ref}/wait", field("condition", since="1.30"), errors=(404,), lasting=True, answer=ContainerExit)
+    @post("/containers/{ref:.+}/wait", field("condition", since="1.30"), errors=(404,), lasting=True, answer=ContainerExit)
     async def wait(self, ref: str, *, condition: str = "not-running") -> ExitWait:
         """Waits for an exit: ``not-running``, ``next-exit`` or ``removed``. The headers come when the wait is registered."""
         ...
 
-    @post("/containers/{ref}/attach", *ATTACHING, errors=(404, 409), status=101, abandoned=True, media=_RAW)
+    @post("/containers/{ref:.+}/attach", *ATTACHING, errors=(404, 409), status=101, abandoned=True, media=_RAW)
     async def attach(self, ref: str, options: AttachOptions) -> Stream:
         """Joins input and output of a container's first process; before its start, from the first byte on."""
         ...
 
-    @get("/containers/{ref}/logs", *_LOGS, errors=(404,), lasting=True, media=_RAW)
+    @get("/containers/{ref:.+}/logs", *_LOGS, errors=(404,), lasting=True, media=_RAW)
     def logs(self, ref: str, options: LogOptions) -> AsyncIterator[tuple[int, bytes]]:
         """What a container has written: ``(STDOUT or STDERR, one line with its newline)``."""
         ...
 
     @get(
-        "/containers/{ref}/stats",
+        "/containers/{ref:.+}/stats",
         field("one_shot", "one-shot", since="1.41"),
         errors=(404,),
         lasting=True,
@@ -217,22 +217,22 @@ class Containers(Protocol):
         """How much a container uses, every second."""
         ...
 
-    @get("/containers/{ref}/top", errors=(404, 409))
+    @get("/containers/{ref:.+}/top", errors=(404, 409))
     async def top(self, ref: str, ps_args: str = "-ef") -> Top:
         """The processes of a container, as ``ps`` of the host tells of them."""
         ...
 
-    @post("/containers/{ref}/resize", *_SIZE, status=200, errors=(404, 409))
+    @post("/containers/{ref:.+}/resize", *_SIZE, status=200, errors=(404, 409))
     async def resize(self, ref: str, *, height: int, width: int) -> None:
         """Gives a container's terminal another size."""
         ...
 
-    @get("/containers/{ref}/changes", errors=(404,))
+    @get("/containers/{ref:.+}/changes", errors=(404,))
     async def changes(self, ref: str) -> builtins.list[PathChange]:
         """What a container has changed in the files of its image."""
         ...
 
-    @post("/containers/{ref}/exec", status=201, errors=(404, 409), answer=ExecCreated, gives="id")
+    @post("/containers/{ref:.+}/exec", status=201, errors=(404, 409), answer=ExecCreated, gives="id")
     async def exec_create(self, ref: str, config: ExecCreate) -> str:
         """Makes a further process of a running container, and returns its id; it does not run yet."""
         ...
@@ -257,18 +257,18 @@ class Containers(Protocol):
         """What is in a folder of a container, by name; of one that runs as it sees it."""
         ...
 
-    @head("/containers/{ref}/archive", field("path", kind="path"), errors=(404,), answer=PathStat)
+    @head("/containers/{ref:.+}/archive", field("path", kind="path"), errors=(404,), answer=PathStat)
     async def archive_stat(self, ref: str, path: str) -> PathStat:
         """Tells of a path in a container, in the header X-Docker-Container-Path-Stat."""
         ...
 
-    @get("/containers/{ref}/archive", field("path", kind="path"), errors=(404,), media=TAR)
+    @get("/containers/{ref:.+}/archive", field("path", kind="path"), errors=(404,), media=TAR)
     async def archive_get(self, ref: str, path: str) -> tuple[PathStat, AsyncIterator[bytes]]:
         """An uncompressed tar of a path in a container; its first entry is the path's base name."""
         ...
 
     @put(
-        "/containers/{ref}/archive",
+        "/containers/{ref:.+}/archive",
         field("path", kind="path"),
         field("no_overwrite_dir_non_dir", "noOverwriteDirNonDir"),
         field("copy_uid_gid", "copyUIDGID"),
@@ -314,7 +314,7 @@ class Containers(Protocol):
         """
         ...
 
-    @get("/containers/{ref}/export", errors=(404,), media="application/octet-stream")
+    @get("/containers/{ref:.+}/export", errors=(404,), media="application/octet-stream")
     def export(self, ref: str) -> AsyncIterator[bytes]:
         """A tar of a container's files, without those of its volumes."""
         ...

@@ -16,7 +16,6 @@ from moby_tui.schema import omitted
 from moby_tui.schema.base import ZERO_TIME, encode, to_builtins
 from moby_tui.schema.container import (
     BRIDGE_FIELDS,
-    BindOptions,
     ContainerCreate,
     ContainerInspect,
     ContainerSummary,
@@ -76,10 +75,11 @@ def _before_1_44(config: ContainerCreate, networks: list[str]) -> None:
         raise InvalidArgument(f"Container cannot be created with multiple network endpoints: {', '.join(networks)}")
     if config.healthcheck is not None:
         config.healthcheck.start_interval = 0
+    config.read_only_non_recursive = True
     for mount in config.host_config.mounts or ():
-        if mount.type != "bind":
+        if mount.type != "bind" or mount.bind_options is None:
             continue
-        options = mount.bind_options = mount.bind_options or BindOptions()
+        options = mount.bind_options
         if options.read_only_force_recursive:
             raise InvalidArgument("BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer")
         options.read_only_non_recursive = mount.read_only and not options.non_recursive

@@ -118,7 +118,7 @@ async def _forget(parts: Parts, ref: str, container: str) -> bool:
 
 
 def _names(record: ContainerRecord) -> ContainerNames:
-    return ContainerNames(record.id, record.name, record.config.hostname)
+    return ContainerNames.of(record)
 
 
 def _check_named(container: str) -> None:

@@ -218,7 +218,7 @@ async def _publish(parts: Parts, record: ContainerRecord, asked: Bindings, *, pu
         return
     files = parts.files(record)
     given = NetworkState.read(files.network)
-    names = ContainerNames(record.id, record.name, record.config.hostname)
+    names = ContainerNames.of(record)
     exposed = [*(record.config.exposed_ports or {})] if publish_all else []
     published, settings = await parts.networks.sandboxes.publish(names, given.endpoints, asked, exposed)
     handed = []

@@ -67,7 +67,7 @@ class ContainerStore:
         raise Conflict("no free container name was found; give one with --name")
 
     def get(self, ref: str) -> ContainerRecord:
-        """The container with this id, this name (with or without slash), or the only one whose id begins so.
+        """The container with this id, this name (with or without slash), this name of a link, or the only one whose id begins so.
 
         Raises ``NotFound``, or ``InvalidArgument`` if several ids begin so.
         """
@@ -75,11 +75,23 @@ class ContainerStore:
         rows = rows or self._database.query("SELECT name, record FROM containers WHERE name = ?", ref.removeprefix("/"))
         if not rows and ref and _HEX.issuperset(ref):
             rows = self._database.query("SELECT name, record FROM containers WHERE id GLOB ? LIMIT 2", f"{ref}*")
+        if not rows and "/" in ref:
+            rows = self._linked(ref)
         if not rows:
             raise NotFound(f"No such container: {ref}")
         if len(rows) > 1:
             raise InvalidArgument(f"multiple IDs found with provided prefix: {ref}")
         return _record(rows[0])
+
+    def _linked(self, ref: str) -> list[sqlite3.Row]:
+        """The container that the link ``LINKING/ALIAS`` of the default bridge leads to; none if there is no such link."""
+        linking, _, alias = ref.removeprefix("/").partition("/")
+        for row in self._database.query("SELECT name, record FROM containers WHERE name = ?", linking):
+            for link in _record(row).host_config.links or []:
+                ident, _, name = link.partition(":")
+                if name == alias:
+                    return self._database.query("SELECT name, record FROM containers WHERE id = ?", ident)
+        return []
 
     def list(self) -> list[ContainerRecord]:
         """All containers, the newest first."""

@@ -19,7 +19,7 @@ table = RouteTable()
 _LARGEST = 1 << 20
 
 
-@table.get("/containers/{ref}/attach/ws", *ATTACHING, status=101, errors=(404, 409))
+@table.get("/containers/{ref:.+}/attach/ws", *ATTACHING, status=101, errors=(404, 409))
 async def attach(call: Call) -> web.StreamResponse:
     """Joins input and output of a container's first process over a WebSocket.
 

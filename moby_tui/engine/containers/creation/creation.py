@@ -82,9 +82,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
                 own = {path: value for path, value in (config.volumes or {}).items() if _absolute(path) not in shared}
                 volumes = await parts.volumes.resolve(msgspec.structs.replace(config, volumes=own), host)
                 mounts, anonymous = volumes.mounts, volumes.anonymous
-                for mount in mounts:
-                    if mount.type == "image":
-                        mount.name = parts.images.resolve(mount.source).id
+                _settle_mounts(parts, asked, mounts)
                 await _fill(parts, volumes.populated, image.layers)
             taken = {mount.destination for mount in mounts}
             _settle_host(parts, host)
@@ -124,6 +122,15 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
         raise
     parts.event("create", stored)
     return ContainerCreated(id=stored.id, warnings=warnings)
+
+
+def _settle_mounts(parts: Parts, asked: ContainerCreate, mounts: list[MountPoint]) -> None:
+    """Names the images that are mounted, and notes how far read-only binds reach."""
+    for mount in mounts:
+        if mount.type == "image":
+            mount.name = parts.images.resolve(mount.source).id
+        elif mount.type == "bind" and not mount.rw:
+            mount.read_only_non_recursive = asked.read_only_non_recursive is True
 
 
 def _inherited(parts: Parts, sources: list[str]) -> tuple[dict[str, MountPoint], set[str]]:

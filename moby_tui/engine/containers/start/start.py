@@ -211,7 +211,7 @@ async def _prepare_network(parts: Parts, record: ContainerRecord, isolation: Iso
     mode = "none" if config.network_disabled else host.network_mode
     return await parts.networks.sandboxes.prepare(
         SandboxRequest(
-            names=ContainerNames(record.id, record.name, config.hostname),
+            names=ContainerNames.of(record),
             mode=mode,
             domainname=config.domainname,
             endpoints=endpoints,

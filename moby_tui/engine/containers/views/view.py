@@ -182,7 +182,7 @@ def _dns_names(record: ContainerRecord, network: str, endpoint: kept.EndpointSet
     # imported here: containers that do not run are seldom shown
     from moby_tui.engine.resources.networks import endpoints
 
-    names = endpoints.ContainerNames(record.id, record.name, record.config.hostname)
+    names = endpoints.ContainerNames.of(record)
     return endpoints.names_on(network, endpoint, names) or None
 
 

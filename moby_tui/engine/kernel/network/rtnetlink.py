@@ -31,7 +31,7 @@ LINK_CHANGES = 1
 _RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK, _RTM_NEWADDR, _RTM_DELADDR = 16, 17, 18, 20, 21
 _RTM_NEWROUTE, _RTM_DELROUTE, _RTM_GETROUTE = 24, 25, 26
 _IFF_UP = 0x1
-_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_NET_NS_FD = 1, 3, 4, 10, 18, 28
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_NET_NS_FD = 1, 3, 4, 10, 18, 20, 28
 _IFLA_INFO_KIND, _IFLA_INFO_DATA, _IFLA_INFO_SLAVE_KIND, _IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
 _IFLA_BRPORT_MODE = 4
 _VETH_INFO_PEER = 1
@@ -40,9 +40,24 @@ _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_FLAGS = 1, 2, 4, 8
 _IFA_F_NODAD = 0x02
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY = 1, 4, 5, 6
 _RT_TABLE_MAIN, _RTPROT_BOOT, _RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK, _RTN_UNICAST = 254, 3, 0, 253, 1
+#: linux/if.h, IFALIASZ, without the zero byte at its end
+LONGEST_ALIAS = 254
 _IFINFO = struct.Struct("=BxHlLL")
 _RTMSG = struct.Struct("=BBBBBBBBL")
 _IFADDR = struct.Struct("=BBBBL")
+
+
+class Link:
+    """An interface: its kind ("bridge"; empty for a device), its alias, and the bridge whose port it is (0: none)."""
+
+    __slots__ = ("alias", "index", "kind", "master", "name")
+
+    def __init__(self, index: int, name: str, kind: str, alias: str, master: int) -> None:
+        self.index = index
+        self.name = name
+        self.kind = kind
+        self.alias = alias
+        self.master = master
 
 
 class Route:
@@ -106,9 +121,13 @@ def set_up(index: int) -> bytes:
     return message(_RTM_NEWLINK, 0, _link_header(index, up=True))
 
 
-def set_mtu(index: int, mtu: int) -> bytes:
-    """Gives an interface its MTU. A bridge keeps one that it gets so; one that it was made with changes with its ports."""
-    return message(_RTM_NEWLINK, 0, _link_header(index), attribute(_IFLA_MTU, struct.pack("=L", mtu)))
+def set_mtu(index: int, mtu: int, alias: str = "") -> bytes:
+    """Gives an interface its MTU, and an alias of at most ``LONGEST_ALIAS`` bytes if one is named.
+
+    A bridge keeps an MTU that it gets so; one that it was made with changes with its ports. The kernel takes no alias when it makes one.
+    """
+    own_alias = text(_IFLA_IFALIAS, alias) if alias else b""
+    return message(_RTM_NEWLINK, 0, _link_header(index), attribute(_IFLA_MTU, struct.pack("=L", mtu)), own_alias)
 
 
 def delete_link(name: str) -> bytes:
@@ -184,7 +203,7 @@ def route_of(answer: bytes) -> Route:
 
 
 def list_links() -> bytes:
-    """Asks for all interfaces; ``mtu_of`` reads the answers."""
+    """Asks for all interfaces; ``mtu_of`` and ``link_of`` read the answers."""
     return message(_RTM_GETLINK, NLM_F_DUMP, _link_header())
 
 
@@ -193,6 +212,20 @@ def mtu_of(answer: bytes) -> tuple[int, int]:
     _, _, index, _, _ = _IFINFO.unpack_from(answer)
     values = attributes(answer[_IFINFO.size :])
     return index, struct.unpack("=L", values[_IFLA_MTU])[0]
+
+
+def link_of(answer: bytes) -> Link:
+    """An interface in the body of an answer to ``list_links``."""
+    _, _, index, _, _ = _IFINFO.unpack_from(answer)
+    values = attributes(answer[_IFINFO.size :])
+    kind = attributes(values.get(_IFLA_LINKINFO, b"")).get(_IFLA_INFO_KIND, b"")
+    name, alias = values[_IFLA_IFNAME], values.get(_IFLA_IFALIAS, b"")
+    master = struct.unpack("=L", values[_IFLA_MASTER])[0] if _IFLA_MASTER in values else 0
+    return Link(index, _string(name), _string(kind), _string(alias), master)
+
+
+def _string(value: bytes) -> str:
+    return value.rstrip(b"\0").decode(errors="surrogateescape")
 
 
 def _route_header(family: int, scope: int) -> bytes:

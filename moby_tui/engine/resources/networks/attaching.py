@@ -163,7 +163,8 @@ class Attaching:
             # written before the first lease: if this process is killed, the one that finds the record ends the lease
             holding.write([])
             if driver.has_addresses:
-                endpoints.lease_addresses(place, endpoint, leases, f"{container_names.id}/{holding.name}")
+                owner = f"{container_names.id}/{holding.name}"
+                endpoints.lease_addresses(place, endpoint, leases, owner, has_ipv6=container_names.has_ipv6)
             fault.point("network.address leased")
             ending_leases = [TeardownStep(unlink=str(leases.path(address.ip))) for address in endpoint.addresses]
             if names := endpoints.names_of(place, container_names):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from itertools import count
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from msgspec import Struct
 from moby_tui.engine.resources.networks import bridge_options
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Subnet
 from moby_tui.engine.resources.networks.leases import Leases, PoolExhausted
-from moby_tui.engine.store.records.containers import EndpointSettings
+from moby_tui.engine.store.records.containers import ContainerRecord, EndpointSettings
 from moby_tui.engine.store.records.networks import IpamPool, NetworkRecord
 from moby_tui.errors import Conflict, Forbidden, InvalidArgument
 
@@ -36,11 +36,23 @@ class Place(NamedTuple):
 
 
 class ContainerNames(Struct, frozen=True):
-    """The id, the name and the host name of a container."""
+    """The id, the name and the host name of a container. ``has_ipv6`` is false if its request disables IPv6 in its network namespace."""
 
     id: str
     name: str
     hostname: str
+    has_ipv6: bool = True
+
+    @classmethod
+    def of(cls, record: ContainerRecord) -> ContainerNames:
+        host = record.host_config
+        return cls(record.id, record.name, record.config.hostname, not (host.sysctls and _disables_ipv6(host.sysctls)))
+
+
+def _disables_ipv6(sysctls: Mapping[str, str]) -> bool:
+    """True if the loopback interface loses its IPv6 address: that is when dockerd takes IPv6 for disabled."""
+    given = {name.replace("/", "."): value.strip() for name, value in sysctls.items()}
+    return any(given.get(f"net.ipv6.conf.{interface}.disable_ipv6", "0") != "0" for interface in ("all", "lo"))
 
 
 def is_user_defined(network: NetworkRecord) -> bool:
@@ -209,15 +221,15 @@ def free_interface(place: Place, taken: Container[str]) -> int:
     return next(number for number in count() if interface_name(place, number) not in taken)
 
 
-def lease_addresses(place: Place, endpoint: Endpoint, leases: Leases, owner: str) -> None:
-    """Gives an endpoint its addresses, and a hardware address if the request has none.
+def lease_addresses(place: Place, endpoint: Endpoint, leases: Leases, owner: str, *, has_ipv6: bool = True) -> None:
+    """Gives an endpoint its addresses, and a hardware address if the request has none. ``has_ipv6``: the container has IPv6.
 
     After an error the addresses leased until then stay leased; the caller releases them. Raises ``MobyError``.
     """
     network, requested = place
     ipam = requested.ipam_config
     fixed = {4: ipam.ipv4_address, 6: ipam.ipv6_address} if ipam else {}
-    for version, enabled in ((4, network.enable_ipv4), (6, network.enable_ipv6)):
+    for version, enabled in ((4, network.enable_ipv4), (6, network.enable_ipv6 and has_ipv6)):
         pools = [pool for pool in network.ipam.config or [] if pool.subnet and _subnet(pool).version == version]
         if enabled and pools:
             try:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from moby_tui.errors import InvalidArgument
 
-_HOSTS = """127.0.0.1\tlocalhost
+_HOSTS_OF_IPV4 = "127.0.0.1\tlocalhost\n"
+_HOSTS = f"""{_HOSTS_OF_IPV4}\
 ::1\tlocalhost ip6-localhost ip6-loopback
 fe00::\tip6-localnet
 ff00::\tip6-mcastprefix
@@ -28,9 +29,12 @@ _RESOLVED = Path("/run/systemd/resolve/resolv.conf")
 PUBLIC_SERVERS = ["8.8.8.8", "8.8.4.4"]
 
 
-def hosts(extra: str, names: str = "", addresses: Sequence[str] = ()) -> str:
-    """/etc/hosts of a container with a network namespace of its own: ``extra`` lines, and ``names`` for each of the container's addresses."""
-    return _HOSTS + extra + _own_lines(names, addresses)
+def hosts(extra: str, names: str = "", addresses: Sequence[str] = (), *, has_ipv6: bool = True) -> str:
+    """/etc/hosts of a container with a network namespace of its own: ``extra`` lines, and ``names`` for each of the container's addresses.
+
+    Without IPv6 it has none of the names of IPv6 addresses that every container has.
+    """
+    return (_HOSTS if has_ipv6 else _HOSTS_OF_IPV4) + extra + _own_lines(names, addresses)
 
 
 def edit_hosts(path: Path, change: Callable[[str], str]) -> None:

@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -443,12 +444,21 @@ class NetworkManager:
 
     def _with_subnets(self, network: NetworkRecord, others: Sequence[NetworkRecord], taken: Sequence[Subnet]) -> NetworkRecord:
         from moby_tui.engine.resources.networks.creation import requests
-        from moby_tui.engine.resources.networks.creation.pools import DEFAULT_POOLS, read_pools
+        from moby_tui.engine.resources.networks.creation.pools import DEFAULT_POOLS, PoolsUsedUp, read_pools
 
-        requests.give_subnets(
-            network, taken, others, read_pools(self.options().default_address_pools) or DEFAULT_POOLS, self._seed
-        )
-        return network
+        pools = read_pools(self.options().default_address_pools) or DEFAULT_POOLS
+        try:
+            requests.give_subnets(network, taken, others, pools, self._seed)
+            return network
+        except PoolsUsedUp:
+            from moby_tui.engine.resources.networks import idle_bridges
+
+            for name in idle_bridges.removals(self._bridge_name, pools):
+                log.info("bridge %s, which no container was in, was removed: the pools of subnets were used up", name)
+                with suppress(PoolsUsedUp):
+                    requests.give_subnets(network, _routes(), others, pools, self._seed)
+                    return network
+            raise
 
     def _publish_event(self, action: str, network: NetworkRecord) -> None:
         self._publish("network", action, network.id, {"name": network.name, "type": network.driver})

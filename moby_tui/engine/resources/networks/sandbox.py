@@ -33,6 +33,7 @@ PORTS = "ports"
 
 #: ``struct flock`` of fcntl(2): type, whence, start, length, pid.
 _FLOCK = "@hhqqi"
+_LOCK_FILE = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 #: Hexadecimal digits of a network's id that make the position of its lock, at most 2**63 - 1.
 _POSITION_DIGITS = 15
 
@@ -173,12 +174,33 @@ class Folders:
         """
         kind = fcntl.F_RDLCK if shared else fcntl.F_WRLCK
         self._membership.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self._membership, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(self._membership, _LOCK_FILE | os.O_CREAT, 0o600)
         try:
             for network_id in network_ids:
                 lock = struct.pack(_FLOCK, kind, os.SEEK_SET, int(network_id[:_POSITION_DIGITS], 16), 1, 0)
                 fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, lock)
             yield
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def locked_if_free(self) -> Iterator[bool]:
+        """Holds the locks of all networks, exclusive, and is True; False if another process has one of them. Does not wait.
+
+        If there is no file for locks, no process has one, and none is made. Raises ``OSError``.
+        """
+        try:
+            descriptor = os.open(self._membership, _LOCK_FILE)
+        except (FileNotFoundError, NotADirectoryError):
+            yield True
+            return
+        try:
+            try:
+                fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+                is_free = True
+            except (BlockingIOError, PermissionError):
+                is_free = False
+            yield is_free
         finally:
             os.close(descriptor)
 

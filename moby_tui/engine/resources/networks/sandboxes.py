@@ -110,7 +110,7 @@ class Sandboxes:
         if first.name == "host":
             prepared = Sandbox(hosts=files.host_hosts() + extra)
         elif first.name == "none":
-            hosts = files.hosts(extra)
+            hosts = files.hosts(extra, has_ipv6=request.names.has_ipv6)
             at_once = request.create is None and self._pool.ready
             prepared = await _made(lambda: Sandbox(netns_fd=namespace(), hosts=hosts), at_once=at_once)
         else:
@@ -135,7 +135,7 @@ class Sandboxes:
         prepared.ports |= dict.fromkeys(unpublished)
         names = files.host_names(request.names.hostname, request.domainname)
         addresses = [str(address.ip) for endpoint in made for address in endpoint.addresses]
-        prepared.hosts = files.hosts(extra + request.linked_hosts, names, addresses)
+        prepared.hosts = files.hosts(extra + request.linked_hosts, names, addresses, has_ipv6=request.names.has_ipv6)
         prepared.servers = files.forwarders(request.dns) if endpoints.gateway_of(places) else []
         prepared.interfaces = {place.network.name: endpoint.interface for place, endpoint in zip(places, made, strict=True)}
         return prepared, made

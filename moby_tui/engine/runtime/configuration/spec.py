@@ -284,7 +284,8 @@ def _asked_mount(mount: MountPoint, bind: BindOptions, images: dict[str, list[st
             options.append(f"mode={modes[mount.destination]:o}")
         return Mount(destination=mount.destination, type="tmpfs", source="tmpfs", options=options)
     reach = "bind" if bind.non_recursive else "rbind"
-    read_only = "ro" if bind.non_recursive or bind.read_only_non_recursive else "rro"
+    is_shallow = bind.non_recursive or bind.read_only_non_recursive or mount.read_only_non_recursive
+    read_only = "ro" if is_shallow else "rro"
     options = [reach, mount.propagation or "rprivate", "rw" if mount.rw else read_only]
     return Mount(
         destination=mount.destination,

@@ -291,6 +291,8 @@ class MountPoint(Form):
     propagation: str = ""
     #: what of the volume or image is mounted
     subpath: str = ""
+    #: what is mounted below a read-only bind can be written to
+    read_only_non_recursive: bool = False
 
 
 class Shape(Form):

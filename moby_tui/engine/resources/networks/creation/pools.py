@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+class PoolsUsedUp(MobyError):
+    """No subnet of the pools is free."""
+
+
 class Pool(NamedTuple):
     """A range that is cut into subnets of one prefix length (``--default-address-pool base=...,size=...``)."""
 
@@ -58,7 +62,7 @@ def unique_local_pool(seed: bytes) -> Pool:
 def choose(version: int, pools: Iterable[Pool], taken: Iterable[Subnet]) -> Subnet:
     """The first subnet of the pools that overlaps none of ``taken``, of which a default route does not count.
 
-    Raises ``MobyError`` with Docker's text if there is none.
+    Raises ``PoolsUsedUp`` with Docker's text if there is none.
     """
     used = [subnet for subnet in taken if subnet.version == version and subnet.prefixlen]
     for pool in pools:
@@ -66,4 +70,9 @@ def choose(version: int, pools: Iterable[Pool], taken: Iterable[Subnet]) -> Subn
             for subnet in pool.base.subnets(new_prefix=pool.size):
                 if not any(subnet.overlaps(other) for other in used):
                     return subnet
-    raise MobyError("all predefined address pools have been fully subnetted")
+    raise PoolsUsedUp("all predefined address pools have been fully subnetted")
+
+
+def overlaps(destination: Subnet, base: Subnet) -> bool:
+    """True if the destination of a route, other than a default route, is in a pool."""
+    return bool(destination.prefixlen) and destination.version == base.version and destination.overlaps(base)

@@ -226,7 +226,7 @@ class BridgeDriver:
                 is_new = False
             index = socket.if_nametoindex(options.interface)
             if is_new:
-                request(link, rtnetlink.set_mtu(index, mtu))
+                request(link, rtnetlink.set_mtu(index, mtu, self._alias_of(options.interface)))
             has_ipv6 = any(address.version == 6 for address in own)
             write_sysctl(f"ipv6/conf/{options.interface}/disable_ipv6", "0" if has_ipv6 else "1")
             write_sysctl(f"ipv4/conf/{options.interface}/route_localnet", "1")
@@ -243,6 +243,12 @@ class BridgeDriver:
             if has_ipv6:
                 write_sysctl("ipv6/conf/all/forwarding", "1")
         return given
+
+    def _alias_of(self, interface: str) -> str:
+        """The alias of the default bridge: see ``idle_bridges``. None for others, and where the kernel does not take so long a one."""
+        alias = os.path.abspath(self._lock.parent)
+        is_default = interface in (self.table, f"{self.table}0")
+        return alias if is_default and alias.isprintable() and len(os.fsencode(alias)) <= rtnetlink.LONGEST_ALIAS else ""
 
     def _build_missing_tables(self) -> None:
         for version in self._versions():
