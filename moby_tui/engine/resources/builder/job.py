@@ -43,7 +43,7 @@ from moby_tui.errors import InvalidArgument, MobyError, NotFound, OtherFrontend
 from moby_tui.patterns import Ignore
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
-from moby_tui.schema.build import STORED, UPLOADED_CACHE, UPLOADED_LAYOUT, BuildOptions, Caller, Examined, Warned
+from moby_tui.schema.build import MADE, STORED, UPLOADED_CACHE, UPLOADED_LAYOUT, BuildOptions, Caller, Examined, Warned
 from moby_tui.schema.image import BuildFault, BuildPlan, PlannedStage, Progress
 from moby_tui.schema.operations import Assembly, Graph, Lookup, Sandbox
 
@@ -267,8 +267,15 @@ class Job:
             return Files(text or b"", ignore, Once(partial(self._sent_folder, sources, ignore)))
         with self._narration.step(f"[internal] load {'remote ' if self._caller else ''}build context"):
             context = await self._context(sent, sources)
+        if text is None and options.dockerfile_remote:
+            text = (await self._fetched(options.dockerfile_remote, sources)).dockerfile(options.dockerfile)
         if text is None:
             text = context.dockerfile(options.dockerfile)
+        if options.context_folder:
+            context = sources.below(context, options.context_folder)
+        if options.remote.startswith(f"{MADE}:"):
+            # the files of an image, which other builds have too: nothing of them is left out, as with BuildKit
+            return Files(text, Once(partial(_ready, None)), Once(partial(_ready, context)))
         left_out = context.ignore(options.dockerfile, ignore_text)
         await in_thread(context.leave_out_ignored, options.dockerfile, ignore_text)
         return Files(text, Once(partial(_ready, left_out)), Once(partial(_ready, context)))
@@ -309,10 +316,16 @@ class Job:
 
     async def _context(self, sent: AsyncIterator[bytes] | None, sources: Sources) -> Context:
         if self._options.remote:
-            return await sources.fetched(self._options.remote)
+            return await self._fetched(self._options.remote, sources)
         if sent is None:
             raise InvalidArgument("a build needs a context: send one, or name where it is fetched from")
         return await sources.sent(sent, "\0".join((self._options.dockerfile, self._options.target, *self._options.tags)))
+
+    async def _fetched(self, address: str, sources: Sources) -> Context:
+        kind, _, which = address.partition(":")
+        if kind == MADE:
+            return sources.mounted(self._layering.opened(named.made(which, self._stores.content)))
+        return await sources.fetched(address)
 
     def _workshop(
         self, context: Once[Context], found: named.NamedContexts, cache: BuildCache, escape: str, platform: oci.Platform
@@ -329,6 +342,7 @@ class Job:
             asked=bool(self._options.platforms),
             slots=asyncio.Semaphore(requests.jobs(self._options)),
             host=self._options.host,
+            hostname=requests.hostname(self._options),
             escape=escape,
             scratch=self._folder,
             private=self._private,

@@ -49,6 +49,7 @@ _TOLD = ("FROM", "RUN", "COPY", "ADD", "WORKDIR")
 UNTOLD = PROXIES | {
     "SOURCE_DATE_EPOCH",
     "BUILDKIT_CONTEXT_KEEP_GIT_DIR",
+    "BUILDKIT_SANDBOX_HOSTNAME",
     "BUILDKIT_INLINE_CACHE",
     "BUILDKIT_SYNTAX",
     directive.ARGUMENT,
@@ -235,7 +236,7 @@ class Build:
         name = self._base_names.get(shop.position, "")
         named = shop.named.find(name)
         if instruction.name == "FROM" and named is not None:
-            return f"[context {name}] {named.reference}" if named.reference else ""
+            return f"[context {name}] {named.reference}" if named.reference and not named.is_scratch else ""
         below = self._below(shop) or named
         first, *rest = self._stages[shop.position]
         triggers = self._triggers.get(shop.position, [])
@@ -331,7 +332,7 @@ class Build:
         name = self._base_names[shop.position]
         named = shop.named.find(name)
         image, where = (named.reference, f"context {name}") if named else (self._below(shop), "internal")
-        if image and shop.report.live:
+        if image and shop.report.live and not (named and named.is_scratch):
             with shop.report.step(f"[{where}] load metadata for {image}", place=Place(shop.position)):
                 shop.bases.is_here(image)
 
