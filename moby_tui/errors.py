@@ -19,6 +19,8 @@ class MobyError(Exception):
     buildkit = ""
     #: an engine elsewhere has answered with it
     answered = False
+    #: the command whose help the command line names with it, under the name docker
+    help_of = ""
     #: that Dockerfile: its name and its text
     dockerfile: tuple[str, bytes] | None = None
 
@@ -101,6 +103,26 @@ class Unavailable(MobyError):
     status = 503
 
 
+class NotInSwarm(Unavailable):
+    """What is asked for belongs to a swarm. The text is dockerd's for an engine that is in none."""
+
+    answered = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm '
+            "and try again."
+        )
+
+
+class NotConnected(Unavailable):
+    """No engine answers at an address."""
+
+    def __init__(self, address: object, reason: object) -> None:
+        super().__init__(f"cannot connect to {address}: {reason}; is the engine running there?")
+        self.address = str(address)
+
+
 class Unreachable(Unavailable):
     """A registry, a web server or a repository elsewhere cannot be reached, or breaks off: to dockerd a failure like any other."""
 
@@ -163,3 +185,17 @@ def refused_by_system(error: Exception) -> MobyError | None:
             "cannot start a thread: no more processes are allowed here; raise ulimit -u, or the control group's pids limit"
         )
     return None
+
+
+class preceded:  # noqa: N801 - used as a function
+    """``with preceded(TEXT):`` puts a text before that of an error, unless its text is ``but``: which operation has failed, on what."""
+
+    def __init__(self, before: str, *, but: str = "") -> None:
+        self._before, self._but = before, but
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if isinstance(error, MobyError) and not isinstance(error, NotModified) and error.message != self._but:
+            error.message = f"{self._before}: {error.message}"

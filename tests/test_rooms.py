@@ -20,6 +20,7 @@ PAGE = PROJECT / "docs" / "architecture.md"
 GROUND_FLOOR = {
     "expressions.py",
     "detach_keys.py",
+    "stop_signal.py",
     "running.py",
     "docker_folder.py",
     "logins.py",

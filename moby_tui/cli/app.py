@@ -84,6 +84,10 @@ def _command(argv: Sequence[str]) -> Callable[[], Any]:
     try:
         return _quick(argv)
     except NotUnderstood:
+        if session.program() == "docker":
+            from moby_tui.cli.docker.line import call as call_as_docker
+
+            return lambda: call_as_docker(argv)
         from moby_tui.cli.application import call
 
         return lambda: call(argv)
@@ -91,18 +95,36 @@ def _command(argv: Sequence[str]) -> Callable[[], Any]:
 
 def _quick(argv: Sequence[str]) -> Callable[[], Any]:
     line = Line(GlobalOptions, argv, interspersed=False)
+    if "host" in line.repeated and session.program() == "docker":
+        raise NotUnderstood
     chosen = GlobalOptions(**from_environment(GlobalOptions, os.environ) | line.chosen)
     entry = find(line.rest)
     if entry is None:
         return _plug_in(chosen, line.rest)
     command, words = entry
     options, arguments = parse(command, words)
+    if session.program() == "docker":
+        from moby_tui.cli.docker.checks import are_acceptable
+
+        if not are_acceptable(command, options, arguments):
+            raise NotUnderstood
 
     def call() -> Any:
         use(chosen)
         return command.load()(options, **arguments)
 
     return call
+
+
+def _of_cluster(words: Sequence[str]) -> Callable[[], Any]:
+    """Under the name docker: what a command that needs a swarm or managed plug-ins answers. Raises ``NotUnderstood`` for another one."""
+    if session.program() != "docker":
+        raise NotUnderstood
+    from moby_tui.cli.commands import cluster
+
+    if words[0] not in cluster.NAMES:
+        raise NotUnderstood
+    return lambda: cluster.call(words)
 
 
 def _plug_in(chosen: GlobalOptions, words: Sequence[str]) -> Callable[[], Any]:
@@ -113,7 +135,7 @@ def _plug_in(chosen: GlobalOptions, words: Sequence[str]) -> Callable[[], Any]:
 
     path = plug_ins.find(words[0], chosen.config)
     if path is None:
-        raise NotUnderstood
+        return _of_cluster(words)
     from moby_tui.cli.commands.plug_in import run
 
     def call() -> int:

@@ -192,7 +192,8 @@ def _host_config(options: CreateOptions) -> HostConfig:
         umask=options.umask,
         restart_policy=_restart(options.restart, auto_remove=options.rm),
         log_config=LogConfig(type=options.log_driver, config=_pairs("--log-opt", options.log_opt)),
-        annotations=_pairs("--annotation", options.annotation),
+        # an empty name is for the engine to refuse, as with docker
+        annotations={name: text for name, _, text in (spec.partition("=") for spec in options.annotation)} or None,
         runtime=options.runtime,
         group_add=options.group_add or None,
         # storage
@@ -347,7 +348,7 @@ def _restart(text: str, *, auto_remove: bool) -> RestartPolicy:
     name, colon, count = text.partition(":")
     if auto_remove and name not in ("", "no"):
         raise InvalidArgument("options --restart and --rm contradict each other")
-    if colon and not (name == "on-failure" and count.isdecimal()):
+    if colon and not count.removeprefix("-").isdecimal():
         raise InvalidArgument(f"invalid restart policy {text!r}: only on-failure takes a count, as in on-failure:3")
     return RestartPolicy(name=name, maximum_retry_count=int(count or 0))
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import msgspec
 
+from moby_tui.cli import session
 from moby_tui.cli.terminal.attachment import Attachment
 from moby_tui.cli.terminal.signals import forwarded, own_terminal
 from moby_tui.errors import InvalidArgument, MobyError
@@ -35,7 +36,8 @@ class Foreground(msgspec.Struct, frozen=True):
 def require_terminal(*, tty: bool, stdin: bool) -> None:
     """Raises ``InvalidArgument`` if a terminal's input is wanted and the caller has none."""
     if tty and stdin and not os.isatty(0):
-        raise InvalidArgument("cannot attach standard input to a terminal: the input device is not a TTY; leave out -t")
+        own = "cannot attach standard input to a terminal: the input device is not a TTY; leave out -t"
+        raise InvalidArgument(session.phrase(own, "the input device is not a TTY"))
 
 
 def _signals(client: Client, plan: Foreground) -> AbstractContextManager[None]:
@@ -86,7 +88,7 @@ def _detaching(plan: Foreground) -> tuple[str, DetachKeys | None]:
     from moby_tui.cli.terminal.detach import configured_keys, detach_keys
 
     keys = configured_keys(plan.detach_keys) if plan.tty else plan.detach_keys
-    return keys, detach_keys(keys)
+    return keys, detach_keys(keys, "unable to upgrade to tcp, received 400")
 
 
 async def _resize(client: Client, container: str) -> None:

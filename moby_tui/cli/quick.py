@@ -27,6 +27,8 @@ class Line:
     def __init__(self, options: type[Options], words: Sequence[str], *, interspersed: bool) -> None:
         self.chosen: dict[str, Any] = {}
         self.rest: list[str] = []
+        #: fields of one value that were given more than one
+        self.repeated: set[str] = set()
         self._fields = {}
         for field, option in options.declared.items():
             self._fields.update(dict.fromkeys((*option.names, *option.negations), (field, option)))
@@ -99,6 +101,8 @@ class Line:
             raise NotUnderstood
 
     def _choose(self, field: str, option: Option, value: str) -> None:
+        if field in self.chosen and not option.is_list:
+            self.repeated.add(field)
         if option.is_number:
             if not value.removeprefix("-").isdecimal() or not value.isascii():
                 raise NotUnderstood

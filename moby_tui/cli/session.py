@@ -6,7 +6,7 @@ import os
 import sys
 from contextvars import ContextVar
 
-from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotImplementedYet, NotModified
+from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotConnected, NotFound, NotImplementedYet, NotModified
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Session:
         engine: Callable[[], EngineOptions] | None = None,
         preset: Iterable[str] = (),
         choose: Callable[[], tuple[str, Tls | None]] | None = None,
+        context: str = "",
     ) -> None:
         """``choose`` gives the host and how TLS is spoken to it, when first asked for; without it, that is ``host`` without TLS.
         ``login_folder`` has the logins and the user's own settings, empty: as ``logins.config_file`` says.
@@ -58,6 +59,8 @@ class Session:
         environment variables, and are for an engine in this process only."""
         #: as a person wrote it, empty if a context or nothing says it
         self.named_host = host
+        #: what ``--context`` names
+        self.context = context
         self._choose = choose or (lambda: (host, None))
         self._chosen: tuple[str, Tls | None] | None = None
         self.debug, self.login_folder = debug, login_folder
@@ -66,7 +69,7 @@ class Session:
     def chosen(self) -> tuple[str, Tls | None]:
         """The host and how TLS is spoken to it. Raises ``NotFound``, ``InvalidArgument`` for a context that is not there, or damaged."""
         if self._chosen is None:
-            self._chosen = self._choose()
+            self._chosen = _initialized(self._choose) if program() == "docker" else self._choose()
         return self._chosen
 
     @property
@@ -82,6 +85,22 @@ class Session:
         return options.replaced(**dict.fromkeys(self.preset)) if self.host else options
 
 
+def _initialized(choose: Callable[[], tuple[str, Tls | None]]) -> tuple[str, Tls | None]:
+    """What ``choose`` gives. Raises its errors, and those of a host that cannot be read, with docker's words before them."""
+    before = "Failed to initialize: unable to resolve docker endpoint: "
+    try:
+        host, tls = choose()
+    except (InvalidArgument, NotFound) as error:
+        error.message = before + error.message
+        raise
+    scheme, separator, _ = host.partition("://")
+    if separator and scheme not in _SCHEMES:
+        raise InvalidArgument(f"{before}invalid bind address format: {host}")
+    return host, tls
+
+
+#: Those of a host that docker's command line reads.
+_SCHEMES = ("unix", "tcp", "http", "https", "ssh", "npipe", "fd")
 _session: ContextVar[Session] = ContextVar("session")
 
 
@@ -185,27 +204,56 @@ def program() -> str:
     return "docker" if os.path.basename(sys.argv[0]) == "docker" else "moby"
 
 
+def phrase(own: str, dockers: str) -> str:
+    """A message in moby's words or, under the name docker, in docker's."""
+    return dockers if program() == "docker" else own
+
+
 def tell(error: MobyError) -> None:
-    """Prints an error as one line on standard error."""
+    """Prints an error on standard error."""
     sys.stdout.flush()
-    print(f"{_teller(error)}: {error.message}", file=sys.stderr)
+    print(_in_dockers_words(error) if program() == "docker" else f"moby: {error.message}", file=sys.stderr)
 
 
-def _teller(error: MobyError) -> str:
-    """What stands before an error. Docker tells apart what its command line finds and what the engine says."""
-    if program() != "docker":
-        return "moby"
-    if error.message.startswith("No such object: "):
-        return "Error"
-    is_usage = isinstance(error, InvalidArgument | NotImplementedYet) and not error.answered
-    return "docker" if is_usage else "Error response from daemon"
+def _in_dockers_words(error: MobyError) -> str:
+    """Docker's command line tells apart what it finds itself and what the engine says, and ``run`` and ``create`` name their help."""
+    text = error.message
+    if isinstance(error, NotConnected):
+        text = f"Cannot connect to the Docker daemon at {error.address}. Is the docker daemon running?"
+    elif text.startswith("No such object: "):
+        text = f"Error: {text}"
+    elif is_answer(error):
+        text = f"Error response from daemon: {text}"
+    command = error.help_of
+    return f"docker: {text}\n\nRun 'docker {command} --help' for more information" if command else text
 
 
-def call_each(refs: Iterable[str], work: Callable[[Client, str], Awaitable[object]], *, show: bool = True) -> int:
-    """Does the work for each reference in turn. Prints references that succeeded, and errors of the others; returns 1 if there was one."""
+def is_answer(error: MobyError) -> bool:
+    """True if an engine has refused, here or elsewhere; false if the command line itself has."""
+    if error.answered:
+        return True
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__", "").startswith("moby_tui.engine."):
+            return True
+        trace = trace.tb_next
+    return False
 
-    async def all_of_them(client: Client) -> int:
-        status = 0
+
+def call_each(
+    refs: Iterable[str],
+    work: Callable[[Client, str], Awaitable[object]],
+    *,
+    show: bool = True,
+    failed: list[str] | None = None,
+) -> int:
+    """Does the work for each reference in turn. Prints references that succeeded, and errors of the others; returns 1 if there was one.
+
+    The references for which it failed are added to ``failed``.
+    """
+    refs, failures = list(refs), [] if failed is None else failed
+
+    async def all_of_them(client: Client) -> None:
         for ref in refs:
             try:
                 await work(client, ref)
@@ -213,10 +261,21 @@ def call_each(refs: Iterable[str], work: Callable[[Client, str], Awaitable[objec
                 pass
             except MobyError as error:
                 tell(error)
-                status = 1
+                failures.append(ref)
                 continue
             if show:
                 print(ref, flush=True)
-        return status
 
-    return call(all_of_them)
+    try:
+        call(all_of_them)
+    except NotConnected as error:
+        for ref in refs:
+            tell(error)
+            failures.append(ref)
+    return 1 if failures else 0
+
+
+def require_name(ref: str) -> None:
+    """Raises ``InvalidArgument``, under the name docker, for a reference of nothing but blanks."""
+    if not ref.strip() and program() == "docker":
+        raise InvalidArgument("invalid container name or ID: value is empty")

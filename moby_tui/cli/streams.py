@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import AsyncIterator, Callable
 from typing import BinaryIO
 
+from moby_tui.cli import session
 from moby_tui.errors import InvalidArgument
 
 _CHUNK = 1 << 20
@@ -19,7 +20,7 @@ async def chunks_of(source: str) -> AsyncIterator[bytes]:
     try:
         file: BinaryIO = sys.stdin.buffer if source == "-" else open(source, "rb")  # noqa: SIM115 - standard input is not ours to close
     except OSError as error:
-        raise InvalidArgument(f"cannot read {source}: {(error.strerror or str(error)).lower()}") from None
+        raise InvalidArgument(f"open {source}: {(error.strerror or str(error)).lower()}") from None
     try:
         while data := await asyncio.to_thread(file.read, _CHUNK):
             yield data
@@ -45,7 +46,9 @@ async def _to_output(chunks: AsyncIterator[bytes]) -> None:
     from moby_tui.cli.terminal.attachment import write_output
 
     if sys.stdout.isatty():
-        raise InvalidArgument("refusing to write an archive to a terminal: redirect the output, or name a file with -o")
+        own = "refusing to write an archive to a terminal: redirect the output, or name a file with -o"
+        dockers = "cowardly refusing to save to a terminal. Use the -o flag or redirect"
+        raise InvalidArgument(session.phrase(own, dockers))
     async for data in chunks:
         await write_output(1, data)
 

@@ -76,8 +76,7 @@ def _refuse(ctx: Any, noun: str, name: str, known: list[str]) -> None:
     from difflib import get_close_matches
 
     hint = get_close_matches(name, known, n=1)
-    unknown = f"unknown command: {ctx.command_path} {name}" if session.program() == "docker" else f"unknown command {name!r}"
-    ctx.fail(unknown + (f"; did you mean {hint[0]!r}?" if hint else ""))
+    ctx.fail(f"unknown command {name!r}" + (f"; did you mean {hint[0]!r}?" if hint else ""))
 
 
 def group(noun: Noun) -> NounGroup:

@@ -37,14 +37,14 @@ def check(options: EngineOptions) -> None:
     _check_names(options)
     if options.default_ipc_mode not in ("private", "shareable"):
         raise InvalidArgument(f'default IPC mode setting ({options.default_ipc_mode}) is invalid; use "shareable" or "private"')
-    if options.default_cgroupns_mode not in ("private", "host"):
+    if options.default_cgroupns_mode not in ("", "private", "host"):
         raise InvalidArgument(f'invalid default cgroup namespace ({options.default_cgroupns_mode}): use "host" or "private"')
     if options.default_shm_size <= 0:
         raise InvalidArgument(f"invalid default shm size: {options.default_shm_size}")
     _check_history(options)
     log_options.validate(options.log_driver, options.log_options)
     admission.check_presets(options.default_ulimits, options.cgroup_parent)
-    if options.seccomp_profile not in ("builtin", "unconfined"):
+    if options.seccomp_profile not in ("", "builtin", "unconfined"):
         _check_profile(options.seccomp_profile)
     default_bridge.check(options)
     pools.read_pools(options.default_address_pools)

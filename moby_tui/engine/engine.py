@@ -140,9 +140,14 @@ class Engine:
         return self
 
     async def settle_default_network(self) -> None:
-        """Has the default bridge network be as the options want it, if they want something. Raises ``MobyError``."""
-        if self.options.configures_bridge:
+        """Has the default bridge network be as the options want it, and chooses its subnet if it has none yet. Raises ``MobyError`` if the
+        options cannot be followed."""
+        try:
             await self._managers.networks.configure_default_bridge()
+        except MobyError:
+            if self.options.configures_bridge:
+                raise
+            # its first container is told that no subnet is free
 
     def tell_reload(self, **more: str) -> None:
         """Publishes that the options have changed, as dockerd does: event ``reload`` of type ``daemon``; ``more`` are further attributes."""

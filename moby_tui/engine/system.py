@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import detect
@@ -48,6 +49,20 @@ log = logging.getLogger(__name__)
 
 #: That of dockerd's systemd unit.
 _DAEMON_OOM_SCORE = -500
+#: For each limit of ``info`` the feature of the control groups (``kernel/cgroup/features.py``) and its name in a warning.
+_LIMITS = {
+    "memory_limit": ("memory", "memory limit"),
+    "swap_limit": ("memory swap", "swap limit"),
+    "kernel_memory_tcp": ("kernel memory of TCP", "kernel memory TCP limit"),
+    "oom_kill_disable": ("oom killer", "oom kill disable"),
+    "cpu_cfs_period": ("cpu quota", "cpu cfs period"),
+    "cpu_cfs_quota": ("cpu quota", "cpu cfs quota"),
+    "cpu_shares": ("cpu shares", "cpu shares"),
+    "cpu_set": ("cpuset", "cpuset"),
+    "pids_limit": ("pids", "pids limit"),
+}
+#: Version 2 of the control groups has none of them.
+_FIRST_VERSION = frozenset({"kernel_memory_tcp", "oom_kill_disable"})
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 __all__ = ["SystemService", "check_caller", "socket_group"]
@@ -92,6 +107,7 @@ class SystemService:
         return version()
 
     async def info(self) -> Info:
+        from moby_tui.engine.kernel.cgroup.features import has
         from moby_tui.engine.policy import apparmor
         from moby_tui.engine.resources.images.registry import hosts
         from moby_tui.engine.runtime.configuration import cdi
@@ -101,7 +117,11 @@ class SystemService:
         layout = detect()
         system = os.uname()
         options, runtimes = self._options(), self._runtimes()
-        return Info(
+        limits = {name: has(layout, feature) for name, (feature, _) in _LIMITS.items()}
+        forwarding = _forwards()
+        info = Info(
+            ipv4_forwarding=forwarding,
+            warnings=_missing(limits, forwarding, layout.version) or None,
             id=self._database.identity(),
             containers=len(containers),
             containers_running=states.count("running"),
@@ -135,11 +155,12 @@ class SystemService:
             default_address_pools=[*options.default_address_pools] or UNSET,
             security_options=[
                 *(["name=apparmor"] if apparmor.enabled() else []),
-                "name=seccomp,profile=builtin",
+                f"name=seccomp,profile={options.seccomp_profile or 'builtin'}",
                 *(["name=userns"] if options.userns_remap else []),
                 "name=cgroupns",
             ],
         )
+        return replace(info, **limits)
 
     async def login(self, auth: RegistryAuth) -> Login:
         """Asks a registry whether it takes a login, which is kept by whoever asks. Raises ``Unauthorized``, ``Unavailable``."""
@@ -229,6 +250,18 @@ def version() -> Version:
         arch=architecture,
         kernel_version=system.release,
     )
+
+
+def _missing(limits: dict[str, bool], forwarding: bool, version: int) -> list[str]:
+    """Warnings for what this machine lacks, in the words of ``docker info``."""
+    lacking = [name for name, there in limits.items() if not there and (version == 1 or name not in _FIRST_VERSION)]
+    warnings = [f"WARNING: No {_LIMITS[name][1]} support" for name in lacking]
+    return warnings if forwarding else [*warnings, "WARNING: IPv4 forwarding is disabled"]
+
+
+def _forwards() -> bool:
+    with open("/proc/sys/net/ipv4/ip_forward") as file:
+        return file.read().strip() == "1"
 
 
 def _proxy(variable: str) -> str:

@@ -7,7 +7,7 @@ wire name does not follow from its Python name says so with ``name=``.
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -19,6 +19,11 @@ ZERO_TIME = "0001-01-01T00:00:00Z"
 
 #: The query filters of the API: for each key the values of which one must match (``label``: all).
 Filters = dict[str, list[str]]
+
+
+#: A list of texts that Docker also reads if it is one text alone. ``api/client/lenient.py`` makes a list of it.
+ONE_OR_MORE = "one or more"
+Words = Annotated[list[str], msgspec.Meta(extra={ONE_OR_MORE: True})]
 
 
 class Wire(msgspec.Struct, rename="pascal", kw_only=True):

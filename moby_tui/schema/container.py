@@ -3,7 +3,7 @@
 # no annotations from __future__: msgspec would have each one compiled and evaluated, in every command that reads such a record
 from msgspec import UNSET, UnsetType, field
 
-from moby_tui.schema.base import ZERO_TIME, Wire
+from moby_tui.schema.base import ZERO_TIME, Wire, Words
 
 
 class HealthConfig(Wire, kw_only=True):
@@ -46,7 +46,7 @@ class ContainerConfig(Wire, kw_only=True):
     labels: dict[str, str] | None = None
     stop_signal: str = ""
     stop_timeout: int | None = None
-    shell: list[str] | None = None
+    shell: Words | None = None
 
 
 class PortBinding(Wire, kw_only=True):
@@ -164,6 +164,7 @@ class Resources(Wire, kw_only=True):
     devices: list[DeviceMapping] | None = None
     device_cgroup_rules: list[str] | None = None
     device_requests: list[DeviceRequest] | None = None
+    kernel_memory_tcp: int = field(default=0, name="KernelMemoryTCP")
     memory_reservation: int = 0
     memory_swap: int = 0
     memory_swappiness: int | None = None
@@ -201,8 +202,8 @@ class HostConfig(Resources, kw_only=True):
     volumes_from: list[str] | None = None
     console_size: list[int] | None = None
     annotations: dict[str, str] | None = None
-    cap_add: list[str] | None = None
-    cap_drop: list[str] | None = None
+    cap_add: Words | None = None
+    cap_drop: Words | None = None
     cgroupns_mode: str = ""
     dns: list[str] | None = None
     dns_options: list[str] | None = None

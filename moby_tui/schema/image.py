@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from msgspec import UNSET, Struct, UnsetType, field
 
 from moby_tui.schema import oci
-from moby_tui.schema.base import Wire
+from moby_tui.schema.base import ZERO_TIME, Wire
 from moby_tui.schema.container import ContainerConfig
 from moby_tui.schema.oci import Descriptor, Platform
 
@@ -70,6 +70,12 @@ class RootFs(Wire, kw_only=True):
     layers: list[str] = field(default_factory=list)
 
 
+class ImageMetadata(Wire, kw_only=True):
+    """What only this engine knows of an image. The time of the last tag is not kept."""
+
+    last_tag_time: str = ZERO_TIME
+
+
 class ImageInspect(Wire, kw_only=True):
     """``id`` is ``sha256:`` and the digest of the image configuration."""
 
@@ -86,7 +92,7 @@ class ImageInspect(Wire, kw_only=True):
     os: str = "linux"
     size: int = 0
     root_fs: RootFs = field(default_factory=RootFs, name="RootFS")
-    metadata: dict[str, str] = field(default_factory=dict)
+    metadata: ImageMetadata = field(default_factory=ImageMetadata)
 
 
 class ImageHistory(Wire, kw_only=True):

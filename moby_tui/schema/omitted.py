@@ -27,7 +27,9 @@ FIELDS = {
         ("ArgsEscaped", "ExposedPorts", "MacAddress", "NetworkDisabled", "Shell", "StopSignal"), ("Healthcheck", "StopTimeout")
     ),
     "HealthConfig": Fields(("Test", "Interval", "Timeout", "StartPeriod", "StartInterval", "Retries")),
-    "HostConfig": Fields(("Annotations", "Mounts", "Runtime", "Secrets", "StorageOpt", "Sysctls", "Tmpfs", "Umask"), ("Init",)),
+    "HostConfig": Fields(
+        ("Annotations", "KernelMemoryTCP", "Mounts", "Runtime", "Secrets", "StorageOpt", "Sysctls", "Tmpfs", "Umask"), ("Init",)
+    ),
     "Mount": Fields(
         ("Consistency", "IDMap", "ReadOnly", "Source"), ("BindOptions", "ImageOptions", "TmpfsOptions", "VolumeOptions")
     ),
@@ -41,6 +43,7 @@ FIELDS = {
     "ContainerSummary": Fields(("SizeRw", "SizeRootFs")),
     "ExecProcess": Fields(("user",)),
     "ImageInspect": Fields(("Variant",)),
+    "IpamPool": Fields(("Subnet", "IPRange", "Gateway", "AuxiliaryAddresses")),
     "Version": Fields(("Experimental",)),
 }
 _OPTIONS = {

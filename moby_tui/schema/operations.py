@@ -245,6 +245,25 @@ class Lookup(Struct, kw_only=True, frozen=True, tag="lookup"):
     pull: bool = False
 
 
+class Subject(Struct, frozen=True):
+    """Of a statement: the image itself if ``is_image``, under its tags or ``name``; else what has these digests."""
+
+    name: str = ""
+    digests: list[str] = field(default_factory=list)
+    is_image: bool = False
+
+
+class Attested(Struct, kw_only=True, frozen=True):
+    """What is stated of an image: ``path`` in the image ``manifest`` (as in ``Part``) is a predicate of the type ``predicate_type``, or if
+    ``is_bundle`` a folder of whole statements, all of that type if there is one."""
+
+    manifest: str
+    path: str
+    predicate_type: str = ""
+    is_bundle: bool = False
+    subjects: list[Subject] = field(default_factory=list)
+
+
 class Part(Struct, kw_only=True, frozen=True):
     """An image by the digest of its manifest, which a build of this engine has made; an empty one if that is empty. ``config`` is the
     configuration that it gets in place of its own."""
@@ -252,6 +271,7 @@ class Part(Struct, kw_only=True, frozen=True):
     manifest: str
     platform: str = ""
     config: oci.ImageConfig | None = None
+    attested: list[Attested] = field(default_factory=list)
 
 
 class Assembly(Struct, kw_only=True, frozen=True, tag="assembly"):

@@ -51,17 +51,28 @@ class AddressPool(Wire, kw_only=True):
     size: int
 
 
+class Peer(Wire, kw_only=True):
+    node_id: str = field(default="", name="NodeID")
+    addr: str = ""
+
+
 class Swarm(Wire, kw_only=True):
     node_id: str = field(default="", name="NodeID")
     node_addr: str = ""
     local_node_state: str = "inactive"
     control_available: bool = False
     error: str = ""
-    remote_managers: list[dict[str, str]] | None = None
+    remote_managers: list[Peer] | None = None
 
 
 class FirewallBackend(Wire, kw_only=True):
     driver: str = "nftables"
+
+
+class Commit(Wire, kw_only=True):
+    """The revision of a program that dockerd runs; empty here, where none is run."""
+
+    id: str = field(default="", name="ID")
 
 
 class Login(Wire, kw_only=True):
@@ -69,6 +80,21 @@ class Login(Wire, kw_only=True):
 
     status: str = ""
     identity_token: str = ""
+
+
+class RegistryIndex(Wire, kw_only=True):
+    """How a registry is reached."""
+
+    name: str = ""
+    mirrors: list[str] = field(default_factory=list)
+    secure: bool = True
+    official: bool = False
+
+
+class RegistryConfig(Wire, kw_only=True):
+    insecure_registry_cidrs: list[str] = field(default_factory=list, name="InsecureRegistryCIDRs")
+    index_configs: dict[str, RegistryIndex] = field(default_factory=dict)
+    mirrors: list[str] | None = None
 
 
 class Info(Wire, kw_only=True):
@@ -83,6 +109,7 @@ class Info(Wire, kw_only=True):
     plugins: Plugins = field(default_factory=Plugins)
     memory_limit: bool = True
     swap_limit: bool = True
+    kernel_memory_tcp: bool = field(default=False, name="KernelMemoryTCP")
     cpu_cfs_period: bool = True
     cpu_cfs_quota: bool = True
     cpu_shares: bool = field(default=True, name="CPUShares")
@@ -104,7 +131,7 @@ class Info(Wire, kw_only=True):
     os_type: str = field(default="linux", name="OSType")
     architecture: str = ""
     index_server_address: str = "https://index.docker.io/v1/"
-    registry_config: dict[str, Any] | None = None
+    registry_config: RegistryConfig | None = None
     n_cpu: int = field(default=0, name="NCPU")
     mem_total: int = 0
     docker_root_dir: str = ""
@@ -127,6 +154,9 @@ class Info(Wire, kw_only=True):
     live_restore_enabled: bool = True
     isolation: str = ""
     init_binary: str = ""
+    containerd_commit: Commit = field(default_factory=Commit)
+    runc_commit: Commit = field(default_factory=Commit)
+    init_commit: Commit = field(default_factory=Commit)
     security_options: list[str] = field(default_factory=list)
     warnings: list[str] | None = None
 

@@ -1,7 +1,7 @@
 """The daemon against its own description: requests that schemathesis makes of /moby/openapi.json, sound ones and unsound ones.
 
-Only questions are asked that change nothing, ask no registry, and have an answer with an end. None may be answered with 500 or hang, and
-the status of each answer must be one that the description has.
+Only operations are called that ask no registry and have an answer with an end. None may be answered with 500 or hang, the status of each
+answer must be one that the description has, and its JSON must fit the description.
 """
 
 from __future__ import annotations
@@ -34,7 +34,23 @@ LEFT_OUT = (
     "/attestations",
     "/referrers",
 )
+#: Bodies that are archives, and operations that build, run or commit, or last until a container ends.
+ALSO_LEFT_OUT = (
+    "/archive",
+    "/images/load",
+    "/images/create",
+    "/build",
+    "/commit",
+    "/start",
+    "/attach",
+    "/wait",
+    "/push",
+    "/auth",
+    "/session",
+    "/grpc",
+)
 EXAMPLES = 10
+EXAMPLES_OF_CHANGES = 3
 SECONDS = 20
 
 
@@ -49,37 +65,67 @@ def daemon(roots: tuple[Path, Path], tmp_path: Path) -> Iterator[str]:
         assert process.stdout is not None
         line = process.stdout.readline()
         address = line.split()[-1].replace("tcp://", "http://")
-        with tarfile.open(folder / "image.tar", "w") as archive:
-            archive.addfile(tarfile.TarInfo("empty"))
-        with open(folder / "image.tar", "rb") as archive_file:
-            requests.post(f"{address}/images/create?fromSrc=-&repo=web", data=archive_file, timeout=SECONDS).raise_for_status()
-        settled: dict[str, Any] = {"Image": "web", "Cmd": ["/x"], "HostConfig": {"NetworkMode": "none"}}
-        named: dict[str, Any] = {"Name": "web"}
-        for path, body in (("containers/create?name=web", settled), ("networks/create", named), ("volumes/create", named)):
-            requests.post(f"{address}/{path}", json=body, timeout=SECONDS).raise_for_status()
+        for answer in furnish(address, folder):
+            answer.raise_for_status()
         yield address
     finally:
         process.terminate()
         process.wait()
 
 
+def furnish(address: str, folder: Path) -> Iterator[requests.Response]:
+    """Makes the image, the container, the network and the volume, as far as they are gone."""
+    with tarfile.open(folder / "image.tar", "w") as archive:
+        archive.addfile(tarfile.TarInfo("empty"))
+    with open(folder / "image.tar", "rb") as archive_file:
+        yield requests.post(f"{address}/images/create?fromSrc=-&repo=web", data=archive_file, timeout=SECONDS)
+    settled: dict[str, Any] = {"Image": "web", "Cmd": ["/x"], "HostConfig": {"NetworkMode": "none"}}
+    named: dict[str, Any] = {"Name": "web"}
+    for path, body in (("containers/create?name=web", settled), ("networks/create", named), ("volumes/create", named)):
+        yield requests.post(f"{address}/{path}", json=body, timeout=SECONDS)
+
+
+def operations_of(document: dict[str, Any]) -> list[Any]:
+    schema = schemathesis.openapi.from_dict(document)
+    operations = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
+    assert len(operations) == sum(len(methods) for methods in document["paths"].values())
+    return operations
+
+
 def test_no_question_is_answered_with_500(daemon: str) -> None:
     document: dict[str, Any] = requests.get(f"{daemon}/moby/openapi.json", timeout=SECONDS).json()
-    schema = schemathesis.openapi.from_dict(document)
-    operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
-    assert len(operations) == sum(len(methods) for methods in document["paths"].values())
     questions = [
-        one for one in operations if one.method.upper() in ("GET", "HEAD") and not any(part in one.path for part in LEFT_OUT)
+        one
+        for one in operations_of(document)
+        if one.method.upper() in ("GET", "HEAD") and not any(part in one.path for part in LEFT_OUT)
     ]
     assert len(questions) > 30
     wrong: set[str] = set()
     for operation in questions:
         statuses = document["paths"][operation.path][operation.method]["responses"]
-        ask_many(operation, daemon, statuses, wrong)
+        ask_many(operation, daemon, statuses, wrong, EXAMPLES)
     assert not wrong, "\n".join(sorted(wrong))
 
 
-def ask_many(operation: Any, daemon: str, statuses: Collection[str], wrong: set[str]) -> None:
+def test_no_change_is_answered_with_500(daemon: str, tmp_path: Path) -> None:
+    document: dict[str, Any] = requests.get(f"{daemon}/moby/openapi.json", timeout=SECONDS).json()
+    left_out = (*LEFT_OUT, *ALSO_LEFT_OUT)
+    changes = [
+        one
+        for one in operations_of(document)
+        if one.method.upper() in ("POST", "PUT", "DELETE") and not any(part in one.path for part in left_out)
+    ]
+    assert len(changes) > 30
+    wrong: set[str] = set()
+    for operation in changes:
+        statuses = document["paths"][operation.path][operation.method]["responses"]
+        ask_many(operation, daemon, statuses, wrong, EXAMPLES_OF_CHANGES)
+        for _ in furnish(daemon, tmp_path):
+            pass
+    assert not wrong, "\n".join(sorted(wrong))
+
+
+def ask_many(operation: Any, daemon: str, statuses: Collection[str], wrong: set[str], examples: int) -> None:
     """Asks of what there is, and of anything. Notes what must not be answered so."""
     known = dict.fromkeys(re.findall(r"{(\w+)}", operation.path), "web")
     modes = schemathesis.GenerationMode
@@ -87,7 +133,7 @@ def ask_many(operation: Any, daemon: str, statuses: Collection[str], wrong: set[
     strategy = st.one_of(operation.as_strategy(path_parameters=known), sound, unsound) if known else st.one_of(sound, unsound)
 
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=examples,
         derandomize=True,
         database=None,
         deadline=None,
@@ -99,5 +145,13 @@ def ask_many(operation: Any, daemon: str, statuses: Collection[str], wrong: set[
         response = case.call(base_url=daemon, timeout=SECONDS)
         if str(response.status_code) not in statuses or response.status_code == 500:
             wrong.add(f"{response.status_code} {case.as_curl_command()}: {response.text[:200]}")
+        # without changes it is null, as dockerd's is
+        elif (
+            response.status_code == 200
+            and operation.method == "get"
+            and not operation.path.endswith("/changes")
+            and not operation.is_valid_response(response)
+        ):
+            wrong.add(f"{case.as_curl_command()}: does not fit its schema: {response.text[:200]}")
 
     ask()

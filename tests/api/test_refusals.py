@@ -10,6 +10,7 @@ import pytest
 
 from api.wire import ask
 from moby_tui.engine.engine import Engine
+from moby_tui.schema.container import ContainerCreate, HostConfig
 from moby_tui.schema.exec import ExecCreate
 
 JSON = {"Content-Type": "application/json"}
@@ -116,6 +117,42 @@ async def test_what_older_versions_had_not(busybox: str, engine: Engine, socket_
         assert made.config.healthcheck is not None and made.config.healthcheck.start_interval == interval
         [mount] = made.host_config.mounts or []
         assert (mount.bind_options is not None and mount.bind_options.read_only_non_recursive) == alone
+
+
+async def test_a_network_before_1_47_has_ipv4(socket_path: Path) -> None:
+    for version, expected in (("1.46", True), ("1.47", False)):
+        body = json.dumps({"Name": "six", "EnableIPv4": False, "EnableIPv6": True}).encode()
+        assert (await ask(socket_path, "POST", f"/v{version}/networks/create", body, JSON)).status == 201
+        assert (await ask(socket_path, "GET", "/networks/six")).json()["EnableIPv4"] is expected
+        await ask(socket_path, "DELETE", "/networks/six")
+
+
+async def test_disk_usage_of_some_kinds(socket_path: Path) -> None:
+    async def lists(version: str, query: str) -> list[str]:
+        usage = (await ask(socket_path, "GET", f"/v{version}/system/df{query}")).json()
+        return [name for name in ("Images", "Containers", "Volumes", "BuildCache") if usage[name] is not None]
+
+    assert await lists("1.51", "?type=container&type=volume") == ["Containers", "Volumes"]
+    assert await lists("1.51", "?type=build-cache") == ["BuildCache"]
+    assert len(await lists("1.51", "")) == len(await lists("1.41", "?type=image")) == 4
+
+
+async def test_aliases_and_directories_are_cleaned(busybox: str, engine: Engine) -> None:
+    await engine.containers.create(ContainerCreate(image=busybox), name="one")
+    for number, alias in enumerate(("two", "/two", "//two")):
+        asked = ContainerCreate(image=busybox, host_config=HostConfig(links=[f"one:{alias}"]))
+        await engine.containers.create(asked, name=f"other{number}")
+        assert (await engine.containers.inspect(f"other{number}")).host_config.links == [f"/one:/other{number}/two"]
+    for given, cleaned in (("/tmp/", "/tmp"), ("/a//b", "/a/b"), ("/a/../b/.", "/b"), ("//", "/"), ("", "")):
+        made = await engine.containers.create(ContainerCreate(image=busybox, working_dir=given))
+        assert (await engine.containers.inspect(made.id)).config.working_dir == cleaned
+
+
+async def test_references_that_are_none(socket_path: Path) -> None:
+    for name in ("busybox:sha256:" + "0" * 64, "a@sha256:x", "a b", ":x", "a:-"):
+        body = json.dumps({"Image": name}).encode()
+        answer = await ask(socket_path, "POST", "/containers/create", body, JSON)
+        assert (answer.status, answer.message) == (400, "invalid reference format"), name
 
 
 _SYSTEM = (

@@ -12,7 +12,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 
 from moby_tui.api.buildkit.daemon import BuildDaemon
 from moby_tui.api.buildkit.grpc.client import Channel
-from moby_tui.api.buildkit.grpc.server import server
+from moby_tui.api.buildkit.grpc.server import Procedures, server
 from moby_tui.api.buildkit.session.session import Session
 from moby_tui.api.server.app import App
 
@@ -82,7 +82,7 @@ class Daemon:
         headers = [f"{prefix}Uuid: {ident}", f"{prefix}Sharedkey: {shared_key}", *more]
         head, connection = await self.switched("/session", *headers, *(f"{prefix}Grpc-Method: {method}" for method in methods))
         assert head.startswith(b"HTTP/1.1 101 "), head
-        protocol = server(services)
+        protocol = server(Procedures(services))
         await asyncio.get_running_loop().create_connection(lambda: protocol, sock=connection)
         try:
             yield

@@ -21,7 +21,7 @@ from moby_tui.api.buildkit.grpc.client import Channel, Method
 from moby_tui.api.buildkit.grpc.frames import LONGEST, Frames
 from moby_tui.api.buildkit.grpc.gathering import Gathering
 from moby_tui.api.buildkit.grpc.messages import MOST_BYTES, Messages, framed
-from moby_tui.api.buildkit.grpc.server import server
+from moby_tui.api.buildkit.grpc.server import Procedures, server
 from moby_tui.api.buildkit.grpc.tunnel import Tunnel
 from moby_tui.api.buildkit.session.caller import CHECK
 from moby_tui.api.buildkit.wire import control_pb2, health_pb2, secrets_pb2
@@ -55,7 +55,7 @@ async def _pair() -> Any:
     import socket
 
     ends = socket.socketpair()
-    channel, protocol = Channel(), server(SERVICES)
+    channel, protocol = Channel(), server(Procedures(SERVICES))
     loop = asyncio.get_running_loop()
     await loop.create_connection(lambda: protocol, sock=ends[0])
     await loop.create_connection(lambda: channel.protocol, sock=ends[1])
@@ -262,7 +262,7 @@ FRAMES = st.builds(
 @settings(max_examples=150, deadline=None)
 async def test_no_input_raises_out_of_a_connection(frames: list[bytes], client_side: bool, size: int) -> None:
     """asyncio would log a defect of ours for each such peer."""
-    protocol = Channel().protocol if client_side else server(SERVICES)
+    protocol = Channel().protocol if client_side else server(Procedures(SERVICES))
     transport = _Discarding()
     protocol.connection_made(transport)
     sent = (b"" if client_side else PREFACE) + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]) + b"".join(frames)
@@ -330,7 +330,7 @@ class _End:
 async def test_a_connection_travels_inside_a_call() -> None:
     there: asyncio.Queue[Any] = asyncio.Queue(1)
     back: asyncio.Queue[Any] = asyncio.Queue(1)
-    channel, protocol = Channel(), server(SERVICES)
+    channel, protocol = Channel(), server(Procedures(SERVICES))
     ends = [
         Tunnel(_End(back, there), control_pb2.BytesMessage, channel.protocol),
         Tunnel(_End(there, back), control_pb2.BytesMessage, protocol),

@@ -102,7 +102,7 @@ def test_lists_prunes_and_their_filters(line: Line) -> None:
     assert (status, output, "No such image" in error) == (0, "", True)
     for noun in ("container", "image", "volume", "network", "builder", "system"):
         status, _, error = line(noun, "prune", "-f", "--filter", "until=yesterday")
-        assert (status, "until" in error or "invalid time" in error) == (1, True), (noun, error)
+        assert (status, "until" in error or "failed to parse value as time or duration" in error) == (1, True), (noun, error)
     for noun in ("network", "image"):
         assert line(noun, "ls", "--filter", "until=yesterday")[0] == 1
         assert line(noun, "prune", "-f", "--filter", "nosuch=x")[0] == 1
@@ -129,7 +129,7 @@ def test_what_version_info_and_df_show(line: Line) -> None:
     assert " Swarm: inactive\n" in shown
     assert " Plugins: \n  Volume: local\n" in shown
     assert line("system", "df", "-v", "--format", "{{len .Images}} {{len .Volumes}}") == (0, "1 0\n", "")
-    assert line("system", "df", "-v", "--format", "table {{.Images}}")[0] == 1
+    assert line("system", "df", "-v", "--format", "table {{len .Images}}") == (0, "1\n", "")
 
 
 def test_under_the_name_docker_what_a_daemon_refuses_is_its_response(
@@ -140,7 +140,7 @@ def test_under_the_name_docker_what_a_daemon_refuses_is_its_response(
         session.tell(error)
     assert capsys.readouterr().err.splitlines() == [
         "Error response from daemon: invalid IPC mode: x",
-        "docker: invalid IPC mode: x",
+        "invalid IPC mode: x",
     ]
 
 
@@ -159,9 +159,8 @@ def test_under_the_name_docker_errors_are_dockers(line: Line, monkeypatch: pytes
         ("container nosuch", 1, "docker: unknown command: docker container nosuch"),
         ("inspect nosuch", 1, "Error: No such object: nosuch"),
         ("rm nosuch", 1, "Error response from daemon: No such container: nosuch"),
-        ("run --pull odd busybox", 125, "docker: invalid value for --pull"),
+        ("run --pull odd busybox", 125, "docker: invalid pull option: 'odd'"),
     ):
         found = line(*words.split())
         assert (found[0], found[2].startswith(expected)) == (status, True), found
-    assert line("ps", "--help")[1].startswith("Usage: docker ps [OPTIONS]")
-    assert "  docker ps -a" in line("ps", "--help")[1]
+    assert line("ps", "--help")[1].startswith("Usage:  docker ps [OPTIONS]\n\nList containers\n")

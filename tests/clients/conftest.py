@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,3 +42,25 @@ async def _remove_containers(path: Path) -> None:
     async with connect(f"unix://{path}") as client:
         for container in await client.containers.list(all=True):
             await client.containers.remove(container.id, force=True)
+
+
+@pytest.fixture
+def named_docker(tmp_path: Path) -> Path:
+    """Our program under the name ``docker``."""
+    path = tmp_path / "bin/docker"
+    path.parent.mkdir()
+    path.write_text(f"#!{sys.executable}\nfrom moby_tui.__main__ import main\n\nmain()\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def environment_of(request: pytest.FixtureRequest, roots: tuple[Path, Path], busybox: str) -> Callable[[str], dict[str, str]]:
+    """The variables with which a command line reaches an engine that has ``busybox``: ``in process``, or ``by a daemon``."""
+
+    def variables(door: str) -> dict[str, str]:
+        if door == "in process":
+            return {"MOBY_DATA_ROOT": str(roots[0]), "MOBY_EXEC_ROOT": str(roots[1])}
+        return {"DOCKER_HOST": f"unix://{request.getfixturevalue('served_alone')}"}
+
+    return variables

@@ -28,7 +28,12 @@ def check(recorded: Path, answers: Any, otherwise: Mapping[str, str]) -> None:
     """
     if output := os.environ.get("MOBY_ANSWERS"):
         Path(output).write_text(json.dumps(answers, indent=1, sort_keys=True) + "\n")
-    theirs, ours = dict(flat(json.loads(recorded.read_text()))), dict(flat(answers))
+    compare(json.loads(recorded.read_text()), answers, otherwise)
+
+
+def compare(recorded: Any, answers: Any, otherwise: Mapping[str, str]) -> None:
+    """As ``check``, of values."""
+    theirs, ours = dict(flat(recorded)), dict(flat(answers))
     different = {
         place: {"dockerd": theirs.get(place, "absent"), "moby": ours.get(place, "absent")}
         for place in sorted(theirs.keys() | ours.keys())

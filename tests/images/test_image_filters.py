@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+from build.building import build
 from moby_tui.engine.engine import Engine
 from moby_tui.schema.container import ContainerCreate, HostConfig
 
@@ -37,6 +40,25 @@ async def test_an_image_in_use_keeps_its_last_name(engine: Engine, busybox: str)
     assert names == sorted(names) and "many:z" not in names and len(names) == 11
     assert (await engine.images.inspect(ident)).repo_tags == ["many:z"]
     assert (await engine.images.prune(filters=UNUSED)).images_deleted is None
+
+
+async def test_an_image_that_is_made_is_told(engine: Engine, busybox: str) -> None:
+    """By a commit, and by a build that makes one; not by a build whose image is there."""
+
+    async def actions(since: float) -> list[str]:
+        return [
+            event.action
+            async for event in engine.events.stream(since=since, until=time.time(), filters={"type": ["image"]})
+            if event.action == "create"
+        ]
+
+    begun = time.time()
+    await engine.containers.commit(await _created(engine, busybox), reference="committed:1")
+    assert len(await actions(begun)) == 1
+    for expected in (1, 0):
+        begun = time.time()
+        await build(engine, "FROM busybox\nRUN echo hello > /hello\nENV a=b\n", tags=["built:1"])
+        assert len(await actions(begun)) == expected
 
 
 async def test_a_used_image_keeps_all_its_names_otherwise(engine: Engine, busybox: str) -> None:

@@ -80,9 +80,12 @@ async def test_what_does_not_run_cannot_be_joined(box: Box) -> None:
     ident = await box.create("true", name="still")
     with pytest.raises(Conflict, match=r"cannot join network namespace of a non running container: container .* is"):
         await box.start("true", host={"network_mode": "container:still"})
-    for kind in ("pid", "ipc"):
-        with pytest.raises(Conflict, match=f"failed to join {kind.upper()} namespace: container {ident} is not running"):
+    for kind, status in (("pid", 500), ("ipc", 409)):
+        with pytest.raises(
+            MobyError, match=f"failed to join {kind.upper()} namespace: container {ident} is not running"
+        ) as refused:
             await box.start("true", host={f"{kind}_mode": "container:still"})
+        assert refused.value.status == status
     with pytest.raises(InvalidArgument, match="No such container: missing"):
         await box.start("true", host={"pid_mode": "container:missing"})
     own = await box.create("true", name="itself", host={"network_mode": "container:itself"})

@@ -14,6 +14,8 @@ _LATER = ("npipe", "fd")
 _FORMS = "unix:///path, tcp://host:port or ssh://user@host"
 #: What Docker's clients take where a tcp host names no port: without TLS, and with it.
 _PORTS = (2375, 2376)
+#: Hosts that say nothing but the scheme, as Docker's clients read them.
+_USUAL = {"unix://": "unix:///var/run/docker.sock", "tcp://": "tcp://localhost"}
 
 
 class Address(NamedTuple):
@@ -46,6 +48,7 @@ def parse_host(host: str, tls: Tls | None = None) -> Address:
     """Reads ``unix://``, ``tcp://`` and ``ssh://`` hosts; ``tls`` counts for tcp alone.
 
     Raises ``InvalidArgument``, ``NotImplementedYet`` for Docker's other ones."""
+    host = _USUAL.get(host, host)
     scheme, separator, rest = host.partition("://")
     if separator and scheme == "unix":
         return _unix(host, rest)

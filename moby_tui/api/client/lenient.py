@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from msgspec import inspect
 
+from moby_tui.schema.base import ONE_OR_MORE
+
 T = TypeVar("T")
 _Shape = Callable[[Any], Any]
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -55,18 +57,35 @@ def _shape(kind: Hashable, forgiving: bool) -> _Shape:
 
 
 def _of_type(info: inspect.Type, forgiving: bool) -> _Shape:
+    if isinstance(info, inspect.Metadata):
+        inner = _of_type(info.type, forgiving)
+        if not (info.extra or {}).get(ONE_OR_MORE):
+            return inner
+        return lambda value: inner([value] if isinstance(value, str) else value)
     if isinstance(info, inspect.StructType):
         return _of_struct(info.cls, forgiving)
     if isinstance(info, inspect.ListType | inspect.VarTupleType):
-        return _of_list(_of_type(info.item_type, forgiving), forgiving)
+        return _of_list(_item(info.item_type, forgiving), forgiving)
     if isinstance(info, inspect.DictType):
-        return _of_dict(_of_type(info.value_type, forgiving), forgiving)
+        return _of_dict(_item(info.value_type, forgiving), forgiving)
     if isinstance(info, inspect.UnionType):
         return _of_union(info, forgiving)
-    return _of_scalar(info) if forgiving else _same
+    if forgiving:
+        return _of_scalar(info)
+    return _whole if isinstance(info, inspect.IntType) else _same
 
 
 def _same(value: Any) -> Any:
+    return value
+
+
+_INT64 = range(-(2**63), 2**63)
+
+
+def _whole(value: Any) -> Any:
+    """Refuses a number that Go's int64 cannot hold."""
+    if isinstance(value, int) and value not in _INT64:
+        raise msgspec.ValidationError(f"the number {value} is out of range")
     return value
 
 
@@ -113,8 +132,17 @@ def _of_struct(cls: type, forgiving: bool) -> _Shape:
     return shape
 
 
+def _item(info: inspect.Type, forgiving: bool) -> _Shape:
+    """The shape of an item of a list or map: ``null`` is the type's zero value, as in Go."""
+    inner = _of_type(info, forgiving)
+    if _takes_none(info):
+        return inner
+    zero = _zero(info, inner)
+    return lambda item: zero(None) if item is None else inner(item)
+
+
 def _zero(info: inspect.Type, inner: _Shape) -> _Shape:
-    """What Go's encoder means by leaving a field out."""
+    """What Go's encoder means by leaving a field out, and its decoder by ``null`` in a list or map."""
     if isinstance(info, inspect.StructType):
         return lambda _: inner({})
     empty: dict[type[inspect.Type], Callable[[], Any]] = {
@@ -180,6 +208,8 @@ def _of_union(info: inspect.UnionType, forgiving: bool) -> _Shape:
             return None
         wanted = _CONTAINERS.get(type(value))
         for kind, inner in members:
+            if isinstance(kind, inspect.Metadata) and isinstance(value, str | list):
+                return inner(value)
             if wanted is None:
                 if not isinstance(kind, inspect.StructType | inspect.DictType | inspect.ListType | inspect.NoneType):
                     return inner(value)

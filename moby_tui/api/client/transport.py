@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import h11
 
 from moby_tui.api.client.address import Address
-from moby_tui.errors import MobyError, Unavailable
+from moby_tui.errors import MobyError, NotConnected, Unavailable
 
 if TYPE_CHECKING:
     from moby_tui.schema.stream import Reader
@@ -50,7 +50,7 @@ async def open_connection(address: Address) -> Connection:
         raise Unavailable(f"cannot connect to {address}: no answer within {CONNECT_TIMEOUT:.0f} s") from None
     except OSError as error:
         reason = getattr(error, "verify_message", "") or error.strerror or error
-        raise Unavailable(f"cannot connect to {address}: {reason}; is the engine running there?") from None
+        raise NotConnected(address, reason) from None
     return Connection(reader, writer, str)
 
 

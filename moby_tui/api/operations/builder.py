@@ -50,7 +50,13 @@ _CLASSIC = (
 
 
 class Builder(Protocol):
-    @post("/build", *_CLASSIC, *made("options", "contexts", "caller"), lasting=True)
+    @post(
+        "/build",
+        *_CLASSIC,
+        *made("options", "contexts", "caller"),
+        lasting=True,
+        headers={"X-Registry-Config": "base64url of the JSON of a map from registries to a RegistryAuth"},
+    )
     def build(
         self,
         context: AsyncIterator[bytes] | None = None,

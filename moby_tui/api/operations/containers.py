@@ -191,7 +191,7 @@ class Containers(Protocol):
         """Undoes a link of the default bridge, by the name that it gives: ``LINKING/ALIAS``."""
         ...
 
-    @post("/containers/{ref}/wait", errors=(404,), lasting=True, answer=ContainerExit)
+    @post("/containers/{ref}/wait", field("condition", since="1.30"), errors=(404,), lasting=True, answer=ContainerExit)
     async def wait(self, ref: str, *, condition: str = "not-running") -> ExitWait:
         """Waits for an exit: ``not-running``, ``next-exit`` or ``removed``. The headers come when the wait is registered."""
         ...

@@ -16,7 +16,7 @@ that a process evaluates those of the operations that it calls.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from inspect import Signature, signature
 from types import NoneType
@@ -64,6 +64,8 @@ class Details(TypedDict, total=False):
     lines: str
     #: the media type of a request's body that is not JSON
     uploads: str
+    #: headers that the server's own code reads, with what they are
+    headers: Mapping[str, str]
     #: the name of an operation that only moby has, for the error that another engine does not have it
     needs: str
     #: the sentence for the OpenAPI document, if it is not the first one of the method's docstring
@@ -91,6 +93,7 @@ class Operation:
         self.media = details.get("media", "")
         self.lines = details.get("lines", LINES)
         self.needs = details.get("needs", "")
+        self.headers = details.get("headers", {})
         self._details = details
         self._declared = declared
         self._function = function

@@ -97,7 +97,13 @@ def _operation(operation: Operation, schemas: dict[str, Json]) -> Json:
         "tags": [operation.family or "other"],
         "summary": operation.meaning.replace("``", "`"),
         "parameters": [
-            parameter for one in operation.parameters if one.place in ("path", "query", "auth") for parameter in _parameters(one)
+            *(
+                parameter
+                for one in operation.parameters
+                if one.place in ("path", "query", "auth")
+                for parameter in _parameters(one)
+            ),
+            *(_header(name, meaning) for name, meaning in operation.headers.items()),
         ],
         "responses": _responses(operation, schemas),
     }
@@ -124,8 +130,7 @@ def _parameters(parameter: Parameter) -> list[Json]:
     if parameter.place == "path":
         return [{"name": parameter.wire, "in": "path", "required": True, "schema": {"type": "string"}}]
     if parameter.place == "auth":
-        meaning = "base64url of the JSON of a RegistryAuth"
-        return [{"name": "X-Registry-Auth", "in": "header", "description": meaning, "schema": {"type": "string"}}]
+        return [_header("X-Registry-Auth", "base64url of the JSON of a RegistryAuth")]
     described: Json = {"name": parameter.wire, "in": "query", "required": parameter.required}
     if description := _field_description(parameter):
         described["description"] = description
@@ -139,6 +144,10 @@ def _parameters(parameter: Parameter) -> list[Json]:
     described["schema"] = schema
     tag = [{"name": "tag", "in": "query", "schema": {"type": "string"}}] if parameter.kind == "reference" else []
     return [described, *tag]
+
+
+def _header(name: str, meaning: str) -> Json:
+    return {"name": name, "in": "header", "description": meaning, "schema": {"type": "string"}}
 
 
 def _field_description(parameter: Parameter) -> str:

@@ -6,7 +6,7 @@ history). Our own shapes are those of 1.52.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from moby_tui.api.server.versions import ApiVersion
@@ -24,12 +24,15 @@ from moby_tui.schema.container import (
 from moby_tui.schema.event import Event
 from moby_tui.schema.exec import ExecInspect
 from moby_tui.schema.image import ImageInspect, ImageSummary
+from moby_tui.schema.network import NetworkCreate
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.system import DiskUsage, Info, Version
 from moby_tui.schema.volume import VolumeUsage
 
 T = TypeVar("T")
 
+#: What ``type`` of ``GET /system/df`` may be, and the list of its objects.
+DISK_USERS = {"image": "Images", "container": "Containers", "volume": "Volumes", "build-cache": "BuildCache"}
 _WITHOUT_NAMES = frozenset({"bridge", "host", "none"})
 _COMMITS = ("ContainerdCommit", "RuncCommit", "InitCommit")
 
@@ -57,6 +60,15 @@ def container_create(config: ContainerCreate, version: ApiVersion) -> ContainerC
     return config
 
 
+def warnings_of_create(config: ContainerCreate, version: ApiVersion) -> list[str]:
+    """The warnings for fields that the version has no more, or will not have."""
+    if config.mac_address and version >= (1, 44):
+        return [
+            "The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead.",
+        ]
+    return []
+
+
 def _before_1_44(config: ContainerCreate, networks: list[str]) -> None:
     """Then a container had one network from its start, and what was mounted below a read-only mount could be written to."""
     if len(networks) > 1:
@@ -78,6 +90,20 @@ def container_update(changes: ContainerUpdate, version: ApiVersion) -> Container
         changes.pids_limit = None
     changes.memory_swappiness = changes.oom_kill_disable = None
     return changes
+
+
+def network_create(config: NetworkCreate, version: ApiVersion) -> NetworkCreate:
+    """Each network had IPv4 before there was a field for it."""
+    if version < (1, 47):
+        config.enable_ipv4 = None
+    return config
+
+
+def or_null(value: object, name: str) -> dict[str, Any]:
+    """An answer whose list of this name is null while it is empty."""
+    result: dict[str, Any] = to_builtins(value)
+    result[name] = result[name] or None
+    return result
 
 
 def container_inspect(container: ContainerInspect, version: ApiVersion) -> dict[str, Any]:
@@ -116,10 +142,22 @@ def container_summary(container: ContainerSummary, version: ApiVersion) -> dict[
     row["Ports"] = [{key: item for key, item in port.items() if item is not None} for port in row["Ports"]]
     if version < (1, 52):
         row.pop("Health", None)
+        for endpoint in row["NetworkSettings"]["Networks"].values():
+            _without_requests(endpoint)
+        for mount in row["Mounts"]:
+            # dockerd's lists do not say where a volume lies
+            mount["Source"] = "" if mount["Type"] == "volume" else mount["Source"]
     if version < (1, 46):
         row["HostConfig"].pop("Annotations", None)
     omitted.of_mount_points(row)
     return row
+
+
+def _without_requests(endpoint: dict[str, Any]) -> None:
+    """As dockerd's lists, without what a request has said of an endpoint, but for its addresses."""
+    endpoint |= dict.fromkeys(("Links", "Aliases", "DriverOpts", "DNSNames"))
+    if asked := endpoint["IPAMConfig"]:
+        asked.pop("LinkLocalIPs", None)
 
 
 def exec_inspect(execution: ExecInspect) -> dict[str, Any]:
@@ -197,16 +235,18 @@ def info(value: Info, version: ApiVersion) -> dict[str, Any]:
     result: dict[str, Any] = to_builtins(value)
     if version < (1, 50):
         result |= {"BridgeNfIptables": False, "BridgeNfIp6tables": False}
-    result |= {name: {"ID": "", "Expected": ""} if version < (1, 49) else {"ID": ""} for name in _COMMITS}
     if version < (1, 49):
+        for name in _COMMITS:
+            result[name]["Expected"] = ""
         del result["FirewallBackend"]
     if version < (1, 25):
         result["SecurityOptions"] = [option.removeprefix("name=").partition(",")[0] for option in value.security_options]
     return result
 
 
-def disk_usage(value: DiskUsage, version: ApiVersion, *, verbose: bool) -> dict[str, Any]:
-    """The answer of ``GET /system/df``: before 1.52 the objects, from 1.52 on sums, with the objects as ``Items`` if ``verbose``."""
+def disk_usage(value: DiskUsage, version: ApiVersion, kinds: Collection[str], *, verbose: bool) -> dict[str, Any]:
+    """The answer of ``GET /system/df``: before 1.52 the objects, null for a kind that is not wanted, from 1.52 on sums, with the objects
+    as ``Items`` if ``verbose``."""
     legacy = {
         "LayersSize": value.layers_size,
         "Images": [image_summary(image, version) | {"Containers": image.containers} for image in value.images],
@@ -216,7 +256,7 @@ def disk_usage(value: DiskUsage, version: ApiVersion, *, verbose: bool) -> dict[
         "Moby": to_builtins(value.moby),
     }
     if version < (1, 52):
-        return legacy
+        return legacy | dict.fromkeys(name for kind, name in DISK_USERS.items() if kind not in kinds)
     usage = {
         "ImageUsage": {
             **_sums(value.images, lambda image: image.size, lambda image: image.containers > 0),

@@ -49,8 +49,8 @@ def _print(options: LogsOptions, container: str) -> None:
     now = time.time()
     wanted = LogOptions(
         follow=options.follow,
-        since=parse_moment(options.since, now),
-        until=parse_moment(options.until, now),
+        since=parse_moment(options.since, now, of_log="since"),
+        until=parse_moment(options.until, now, of_log="until"),
         timestamps=options.timestamps,
         details=options.details,
         tail=_tail(options.tail),
@@ -59,13 +59,11 @@ def _print(options: LogsOptions, container: str) -> None:
 
 
 def _tail(text: str) -> int | None:
-    """The number of lines; None for all, which Docker also takes a negative number for."""
-    if text == "all":
-        return None
+    """The number of lines; None for all, which Docker takes a negative number and all other text for."""
     try:
         lines = int(text)
     except ValueError:
-        raise InvalidArgument(f"invalid value for --tail: {text!r}; give a number of lines, or all") from None
+        return None
     return None if lines < 0 else lines
 
 

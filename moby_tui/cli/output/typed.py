@@ -32,8 +32,12 @@ _GO_NAMES = {
     "time": "Time",
     "timeNano": "TimeNano",
 }
+#: What is of another type in Go than its name says.
+_GO_TYPES = {"Event": "events.Message"}
 #: What is a ``time.Time`` there, and no string.
-_MOMENTS = frozenset({("Network", "Created"), ("HealthLogEntry", "Start"), ("HealthLogEntry", "End")})
+_MOMENTS = frozenset(
+    {("Network", "Created"), ("HealthLogEntry", "Start"), ("HealthLogEntry", "End"), ("ImageMetadata", "LastTagTime")}
+)
 #: What is a ``time.Duration`` there, and no number.
 _DURATIONS = frozenset({("HealthConfig", name) for name in ("Interval", "Timeout", "StartPeriod", "StartInterval")})
 
@@ -69,7 +73,7 @@ def _struct(value: msgspec.Struct) -> Struct:
         _leave_out_of_image(fields["Config"])
     for go_name, content in _former_fields(value).items():
         fields[go_name], names[go_name] = content, None
-    return Struct(f"api.{kind.__name__}", fields, json_names=names, pointer=True)
+    return Struct(_GO_TYPES.get(kind.__name__, f"api.{kind.__name__}"), fields, json_names=names, pointer=True)
 
 
 def _leave_out_of_image(config: Struct) -> None:
@@ -117,11 +121,7 @@ def _value(value: Any, hint: Any) -> Any:
 
 def _map(value: dict[str, Any] | None, hint: Any) -> Map:
     kind = get_args(hint)[1]
-    items = (
-        None
-        if value is None
-        else {key: Time(item) if key == "LastTagTime" else _value(item, kind) for key, item in value.items()}
-    )
+    items = None if value is None else {key: _value(item, kind) for key, item in value.items()}
     return Map(items, go_type(hint), _zero(kind))
 
 

@@ -81,7 +81,7 @@ class ContainerCommitOptions(Options):
     author: str = value("-a", "--author", help='Author (e.g., "Ada <ada@example.org>")')
     change: list[str] = many("-c", "--change", help="Apply Dockerfile instruction to the created image")
     message: str = value("-m", "--message", help="Commit message")
-    pause: bool = switch("-p", "--pause", help="Pause container during commit (default true)", default=True)
+    pause: bool = switch("-p", "--pause/--no-pause", help="Pause container during commit", default=True)
 
 
 class ContainerCpOptions(Options):
@@ -95,6 +95,8 @@ class ContainerExportOptions(Options):
 
 
 class ContainerStartOptions(Options):
+    checkpoint: str = value("--checkpoint", hidden=True, help="Restore from this checkpoint")
+    checkpoint_dir: str = value("--checkpoint-dir", hidden=True, help="Use a custom checkpoint storage directory")
     attach: bool = switch("-a", "--attach", help="Attach STDOUT/STDERR and forward signals")
     interactive: bool = switch("-i", "--interactive", help="Attach container's STDIN")
     detach_keys: str = value("--detach-keys", help="Override the key sequence for detaching a container")
@@ -141,13 +143,15 @@ CONTAINER = Noun(
         ContainerCpOptions,
         Argument("source", "CONTAINER:SRC_PATH|SRC_PATH|-", completes="paths in containers"),
         Argument("target", "CONTAINER:DEST_PATH|DEST_PATH|-", completes="paths in containers"),
-        help="Copy files/folders between a container and the local filesystem ('-' is a tar archive on STDIN or STDOUT).",
+        help="Copy files/folders between a container and the local filesystem.",
+        about="With - for a path on this side, a tar archive is read from STDIN or written to STDOUT.",
         examples=(
             "moby cp web:/etc/nginx/nginx.conf .",
             "moby cp ./site/. web:/usr/share/nginx/html",
             "moby cp web:/var/log - | tar -t",
         ),
         root="cp",
+        usage="CONTAINER:SRC_PATH DEST_PATH|-\n\tdocker cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
     ),
     Command(
         "create",
@@ -155,7 +159,8 @@ CONTAINER = Noun(
         "run:CreateOptions",
         Argument("image", "IMAGE", completes="images"),
         Argument("words", "[COMMAND] [ARG...]", many=True, required=False, completes="files"),
-        help="Create a new container and print its ID; `moby start` runs it.",
+        help="Create a new container.",
+        about="Its ID is printed; `moby start` runs it.",
         examples=(
             "moby create --name web -p 8080:80 nginx",
             "moby create -it alpine sh",
@@ -169,7 +174,8 @@ CONTAINER = Noun(
         "containers.details:diff",
         Options,
         Argument("container", "CONTAINER", completes="containers"),
-        help="Inspect changes to files or directories on a container's filesystem (C changed, A added, D deleted).",
+        help="Inspect changes to files or directories on a container's filesystem.",
+        about="C stands for changed, A for added, D for deleted.",
         examples=("moby diff web",),
         root="diff",
     ),
@@ -229,7 +235,7 @@ CONTAINER = Noun(
         "logs:logs",
         LogsOptions,
         Argument("container", "CONTAINER", required=False, completes="containers"),
-        Argument("more", "[CONTAINER...]", many=True, required=False, given={("--tui", ""): "containers"}),
+        Argument("more", "[CONTAINER...]", many=True, required=False, given={("--tui", ""): "containers"}, only_with="tui"),
         help="Fetch the logs of a container.",
         examples=(
             "moby logs -f --tail 100 web",
@@ -313,7 +319,8 @@ CONTAINER = Noun(
         "containers.lifecycle:rm",
         RemoveOptions,
         Argument("containers", "CONTAINER...", many=True, completes="ended containers", given={("--force", ""): "containers"}),
-        help="Remove one or more containers, or links to containers (LINKING/ALIAS).",
+        help="Remove one or more containers.",
+        about="With --link: links to containers, which are written LINKING/ALIAS.",
         examples=(
             "moby rm web",
             "moby rm -f -v web db",

@@ -56,6 +56,7 @@ class Argument:
     """One positional argument; ``many`` takes all that is left, which may be nothing unless it is ``required``.
 
     ``completes`` is as an option's; ``given`` has what is named instead if an option has a value (empty: a flag is given).
+    ``only_with`` names the field of the option without which there is no such argument.
     """
 
     def __init__(
@@ -67,9 +68,17 @@ class Argument:
         required: bool = True,
         completes: str = "",
         given: Mapping[tuple[str, str], str] | None = None,
+        only_with: str = "",
     ) -> None:
+        self.only_with = only_with
         self.name, self.metavar, self.many, self.required = name, metavar, many, required
         self.completes, self.given = completes, given or {}
+
+    @property
+    def usage(self) -> str:
+        """As docker writes it: ``CONTAINER [CONTAINER...]`` for one or more."""
+        name = self.metavar.removesuffix("...")
+        return f"{name} [{name}...]" if self.metavar.endswith("...") and "[" not in self.metavar else self.metavar
 
 
 def switch(*names: str, help: str, default: bool | None = False) -> Any:
@@ -135,7 +144,6 @@ class TrustOptions(Options):
         "--disable-content-trust/--no-disable-content-trust",
         default=True,
         metavar="",
-        hidden=True,
         help="Skip the verification of images by a trust server (there is none)",
     )
 
@@ -171,17 +179,19 @@ class Command:
         interspersed: bool = True,
         destroys: bool = False,
         status: str = "",
+        usage: str = "",
     ) -> None:
         """``function`` is ``module:name`` below ``moby_tui.cli.commands``; so may ``options`` be below ``moby_tui.cli.table``, if they are
         many and seldom needed. ``help`` is one sentence, ``about`` what else is to be said.
 
         ``root`` is its name without its noun, empty if it has none. Not ``interspersed``: options end at the first argument.
         ``destroys``: something is lost by it, and ``--dry-run`` tells what. ``status`` tells exit codes other than the usual ones.
+        ``usage`` is what docker's usage line says of the arguments, if it is not what they say of themselves.
         """
         self.name, self.function, self._options, self.arguments = name, function, options, arguments
         self.help, self.about, self.examples = help, about, examples
         self.aliases, self.root, self.interspersed, self.destroys = aliases, root, interspersed, destroys
-        self.status = status
+        self.status, self.usage = status, usage
 
     @property
     def options(self) -> type[Options]:

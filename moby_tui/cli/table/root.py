@@ -53,14 +53,14 @@ class TlsOptions(Options):
     tlsverify: bool = switch("--tlsverify", help="Use TLS and verify the remote")
     tlscacert: str = value(
         "--tlscacert",
-        metavar="path",
+        metavar="string",
         help="Trust certs signed only by this CA  [default: ca.pem in DOCKER_CERT_PATH or ~/.docker]",
     )
     tlscert: str = value(
-        "--tlscert", metavar="path", help="Path to TLS certificate file  [default: cert.pem in DOCKER_CERT_PATH or ~/.docker]"
+        "--tlscert", metavar="string", help="Path to TLS certificate file  [default: cert.pem in DOCKER_CERT_PATH or ~/.docker]"
     )
     tlskey: str = value(
-        "--tlskey", metavar="path", help="Path to TLS key file  [default: key.pem in DOCKER_CERT_PATH or ~/.docker]"
+        "--tlskey", metavar="string", help="Path to TLS key file  [default: key.pem in DOCKER_CERT_PATH or ~/.docker]"
     )
 
 
@@ -104,7 +104,7 @@ class GlobalOptions(TlsOptions):
     config: str = value(
         "--config",
         environment=("DOCKER_CONFIG",),
-        metavar="path",
+        metavar="string",
         help="Folder of the logins  [default: ~/.docker]",
         completes="folders",
     )

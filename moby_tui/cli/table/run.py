@@ -105,8 +105,8 @@ class NetworkOptions(Options):
     dns: list[str] = many("--dns", help="Set custom DNS servers")
     dns_option: list[str] = many("--dns-option", "--dns-opt", help="Set DNS options")
     dns_search: list[str] = many("--dns-search", help="Set custom DNS search domains")
-    ip: str = value("--ip", metavar="ip", help="IPv4 address")
-    ip6: str = value("--ip6", metavar="ip", help="IPv6 address")
+    ip: str = value("--ip", help="IPv4 address")
+    ip6: str = value("--ip6", help="IPv6 address")
     link_local_ip: list[str] = many("--link-local-ip", help="Container IPv4/IPv6 link-local addresses")
     link: list[str] = many("--link", help="Add link to another container", completes="running containers")
     mac_address: str = value("--mac-address", help="Container MAC address")
@@ -125,7 +125,7 @@ class IsolationOptions(Options):
     ipc: str = value("--ipc", help="IPC mode to use", completes="ipc namespaces")
     uts: str = value("--uts", help="UTS namespace to use", completes="host")
     userns: str = value("--userns", help="User namespace to use", completes="host")
-    isolation: str = value("--isolation", hidden=True, help="Container isolation technology")
+    isolation: str = value("--isolation", help="Container isolation technology")
     cgroupns: str = value("--cgroupns", help="Cgroup namespace to use (host|private)", completes="host|private")
 
 
@@ -146,7 +146,9 @@ class LimitOptions(Options):
     pids_limit: int | None = value(
         "--pids-limit", default=None, metavar="int", help="Tune container pids limit (-1 for unlimited)"
     )
-    blkio_weight: int = value("--blkio-weight", default=0, metavar="int", help="Block IO (relative weight), between 10 and 1000")
+    blkio_weight: int = value(
+        "--blkio-weight", default=0, metavar="uint16", help="Block IO (relative weight), between 10 and 1000"
+    )
     blkio_weight_device: list[str] = many("--blkio-weight-device", help="Block IO weight (relative device weight)")
     device_read_bps: list[str] = many("--device-read-bps", help="Limit read rate (bytes per second) from a device")
     device_write_bps: list[str] = many("--device-write-bps", help="Limit write rate (bytes per second) to a device")
@@ -155,9 +157,7 @@ class LimitOptions(Options):
 
 
 class ResourceOptions(LimitOptions):
-    kernel_memory: str = value(
-        "--kernel-memory", hidden=True, metavar="bytes", help="Kernel memory limit (no kernel has it any more)"
-    )
+    kernel_memory: str = value("--kernel-memory", metavar="bytes", help="Kernel memory limit (no kernel has it any more)")
     memory_swappiness: int = value(
         "--memory-swappiness", default=-1, metavar="int", help="Tune container memory swappiness (0 to 100)"
     )
@@ -184,6 +184,9 @@ class RunOptions(CreateOptions):
 class UpdateOptions(LimitOptions):
     """All options of ``update``."""
 
+    kernel_memory: str = value(
+        "--kernel-memory", hidden=True, metavar="bytes", help="Kernel memory limit (no kernel has it any more)"
+    )
     restart: str = value(
         "--restart", help="Restart policy to apply when a container exits", completes="no|always|on-failure|unless-stopped"
     )

@@ -75,7 +75,7 @@ SYSTEM = Noun(
         "events",
         "system.events:events",
         SystemEventsOptions,
-        help="Get real time events from the engine.",
+        help="Get real time events from the server.",
         examples=(
             "moby events",
             "moby events --since 10m --filter type=container --filter event=die",

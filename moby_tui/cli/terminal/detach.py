@@ -10,6 +10,10 @@ from moby_tui.detach_keys import DEFAULT, DetachKeys, parse
 from moby_tui.errors import InvalidArgument
 
 
+class WrongKeys(InvalidArgument):
+    """The keys cannot be read."""
+
+
 def configured_keys(option: str) -> str:
     """The option's keys, else the user's own (``detachKeys`` in Docker's ``config.json``), else Docker's default."""
     if option:
@@ -23,9 +27,9 @@ def configured_keys(option: str) -> str:
     return keys if isinstance(keys, str) and keys else DEFAULT
 
 
-def detach_keys(text: str) -> DetachKeys:
-    """What looks for the keys in input. Raises ``InvalidArgument``."""
+def detach_keys(text: str, refusal: str = "") -> DetachKeys:
+    """What looks for the keys in input. Raises ``InvalidArgument``, under the name docker with ``refusal``."""
     try:
         return DetachKeys(parse(text))
     except ValueError as error:
-        raise InvalidArgument(str(error)) from None
+        raise WrongKeys(session.phrase(str(error), refusal or str(error))) from None

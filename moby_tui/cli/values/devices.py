@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from moby_tui.cli import session
 from moby_tui.cli.values import comma
 from moby_tui.cli.values.units import parse_size
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import DeviceMapping, DeviceRequest, ThrottleDevice, Ulimit, WeightDevice
 
 #: getrlimit(2)
-_ULIMITS = frozenset(
+ULIMITS = frozenset(
     {
         *("as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile"),
         *("nproc", "rss", "rtprio", "rttime", "sigpending", "stack"),
@@ -32,9 +33,13 @@ def parse_device(spec: str) -> DeviceMapping:
         inside = parts[1]
         mode = parts[2] if len(parts) == 3 else mode
     elif len(parts) != 1:
-        raise InvalidArgument(f"invalid device {spec!r}: write it as host[:container][:rwm]")
+        own = f"invalid device {spec!r}: write it as host[:container][:rwm]"
+        raise InvalidArgument(session.phrase(own, f"bad format for path: {spec}"))
     if not host.startswith("/") or not inside.startswith("/") or not _is_mode(mode):
-        raise InvalidArgument(f"invalid device {spec!r}: absolute paths, and r, w, m for what is allowed")
+        own = f"invalid device {spec!r}: absolute paths, and r, w, m for what is allowed"
+        relative = next((path for path in (host, inside) if not path.startswith("/")), "")
+        dockers = f"{relative} is not an absolute path" if relative else f"bad mode specified: {mode}"
+        raise InvalidArgument(session.phrase(own, dockers))
     return DeviceMapping(path_on_host=host, path_in_container=inside, cgroup_permissions=mode)
 
 
@@ -53,7 +58,7 @@ def parse_ulimit(spec: str) -> Ulimit:
     """``nofile=1024[:4096]``, -1 for no limit. Raises ``InvalidArgument``."""
     name, _, value = spec.partition("=")
     soft, colon, hard = value.partition(":")
-    if name not in _ULIMITS:
+    if name not in ULIMITS:
         raise InvalidArgument(f"invalid ulimit {spec!r}: no limit is called {name!r}")
     try:
         limit = Ulimit(name=name, soft=int(soft), hard=int(hard if colon else soft))

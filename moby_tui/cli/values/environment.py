@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from moby_tui.cli import session
 from moby_tui.cli.encoding import valid
 from moby_tui.errors import InvalidArgument
 
@@ -14,7 +15,8 @@ def _file_entries(path: str) -> list[str]:
     try:
         text = Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise InvalidArgument(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
+        reason = (error.strerror or str(error)).lower()
+        raise InvalidArgument(session.phrase(f"cannot read {path}: {reason}", f"open {path}: {reason}")) from None
     except UnicodeDecodeError as error:
         raise InvalidArgument(f"{path} is not valid UTF-8 at byte {error.start}") from None
     entries = []

@@ -12,6 +12,8 @@ def parse_filters(items: Iterable[str]) -> dict[str, list[str]]:
     """The API's filters; a value may hold ``=`` itself. Raises ``InvalidArgument``."""
     filters: dict[str, list[str]] = {}
     for item in items:
+        if not item:
+            continue
         key, separator, value = item.partition("=")
         key = key.strip().lower()
         if not separator or not key:

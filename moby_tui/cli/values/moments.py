@@ -9,6 +9,7 @@ import re
 import time
 from datetime import UTC, datetime
 
+from moby_tui.cli import session
 from moby_tui.cli.values.units import human_duration, parse_nanoseconds
 from moby_tui.errors import InvalidArgument
 
@@ -16,10 +17,10 @@ _UNIX = re.compile(r"\d+(\.\d{1,9})?", re.ASCII)
 _HOUR_ONLY = re.compile(r"\d{4}-\d\d-\d\dT\d\d", re.ASCII)
 
 
-def parse_moment(text: str, now: float) -> float:
+def parse_moment(text: str, now: float, of_log: str = "") -> float:
     """The moment of a Unix time, of an RFC 3339 time (local where it names no zone), or of a duration before ``now``.
 
-    Empty text is 0, which stands for no moment. Raises ``InvalidArgument``.
+    Empty text is 0, which stands for no moment. Raises ``InvalidArgument``; ``of_log`` is the option of a log that docker names then.
     """
     if not text:
         return 0
@@ -32,9 +33,10 @@ def parse_moment(text: str, now: float) -> float:
     try:
         return now - parse_nanoseconds(text) / 1e9
     except InvalidArgument:
-        raise InvalidArgument(
-            f"invalid time: {text!r}; give a duration (10m), a date (2026-01-31T12:00:00Z) or Unix seconds"
-        ) from None
+        own = f"invalid time: {text!r}; give a duration (10m), a date (2026-01-31T12:00:00Z) or Unix seconds"
+        dockers = f'failed to parse value as time or duration: "{text}"'
+        before = f'invalid value for "{of_log}": ' if of_log else ""
+        raise InvalidArgument(session.phrase(own, before + dockers)) from None
 
 
 def seconds_of(rfc3339: str) -> float:

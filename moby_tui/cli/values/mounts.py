@@ -50,8 +50,6 @@ def tmpfs(specs: Iterable[str]) -> dict[str, str]:
     result: dict[str, str] = {}
     for spec in specs:
         path, _, options = spec.partition(":")
-        if not path.startswith("/"):
-            raise InvalidArgument(f"invalid tmpfs {spec!r}: the path must be absolute")
         result[path] = options
     return result
 
@@ -67,14 +65,15 @@ def _boolean(key: str, value: str) -> bool:
 def parse_mount(spec: str) -> Mount:
     """One ``--mount type=bind,source=/a,target=/b,readonly``. Raises ``InvalidArgument``, with docker's texts."""
     try:
-        return _parse_mount(comma.fields("--mount", spec))
+        return mount_of(spec)
     except InvalidArgument as error:
         raise InvalidArgument(f'invalid argument "{spec}" for "--mount" flag: {error}') from error
 
 
-def _parse_mount(fields: list[tuple[str, str, str]]) -> Mount:
+def mount_of(spec: str) -> Mount:
+    """The same, without the words that name the option in the texts."""
     mount = Mount(type="volume")
-    for key, equals, value in fields:
+    for key, equals, value in comma.fields("--mount", spec):
         if not equals and key not in _BARE:
             raise InvalidArgument(f"invalid field '{key}' must be a key=value pair")
         _set(mount, key, value if equals else "true")

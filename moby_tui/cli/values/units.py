@@ -59,8 +59,8 @@ def parse_nanoseconds(text: str) -> int:
 
 def parse_nano_cpus(text: str) -> int:
     """Billionths of a CPU of ``1.5``. Raises ``InvalidArgument`` for more than nine decimals."""
-    match = re.fullmatch(r"(\d*)(?:\.(\d*))?", text, re.ASCII)
-    if match is None or not any(match.groups()):
+    match = re.fullmatch(r"([-+]?\d*)(?:\.(\d*))?", text, re.ASCII)
+    if match is None or not text.strip("+-."):
         raise InvalidArgument(f"invalid number of cpus: {text!r}; write it like 1.5")
     fraction = (match[2] or "").rstrip("0")
     if len(fraction) > 9:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import settling
+from moby_tui.engine.store.containers import SAME_NAME
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.tasks import in_thread
-from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, NotModified
+from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, NotModified, preceded
 from moby_tui.running import Runs
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
@@ -70,11 +71,12 @@ class ContainerService(Runs):
         everything = _lists_all(all, limit, filters)
         rows: list[ContainerSummary] = []
         records = self._parts.list()
-        linked, network_ids = view.link_names(records), cache(self._parts.store.network_ids)
+        linked, store = view.link_names(records), self._parts.store
+        network_ids, image_ids = cache(store.network_ids), cache(store.image_ids)
         for record in records:
             state = self._parts.current_state(record)
             if (everything or state.alive) and view.matches(self._parts, record, state, filters):
-                row = view.summary(self._parts, record, state, network_ids, linked.get(record.id, ()))
+                row = view.summary(self._parts, record, state, network_ids, image_ids, linked.get(record.id, ()))
                 if size:
                     row.size_rw, row.size_root_fs = await self._sizes(record)
                 rows.append(row)
@@ -143,7 +145,9 @@ class ContainerService(Runs):
     async def stop(self, ref: str, *, timeout: int | None = None, signal: str = "") -> None:
         from moby_tui.engine.containers.ending import ending
 
-        await ending.stop(self._parts, self._parts.get(ref), timeout, signal)
+        record = self._parts.get(ref)
+        with preceded(f"cannot stop container: {ref}"):
+            await ending.stop(self._parts, record, timeout, signal)
 
     async def restart(self, ref: str, *, timeout: int | None = None, signal: str = "") -> None:
         from moby_tui.engine.containers.ending import ending
@@ -151,22 +155,25 @@ class ContainerService(Runs):
 
         record = self._parts.get(ref)
         if record.host_config.auto_remove and self._parts.state(record).alive:
-            await ending.stop_to_run_again(self._parts, record, timeout, signal)
+            with preceded(f"Cannot restart container {ref}"):
+                await ending.stop_to_run_again(self._parts, record, timeout, signal)
         else:
-            with suppress(NotModified):
+            with suppress(NotModified), preceded(f"Cannot restart container {ref}"):
                 await ending.stop(self._parts, record, timeout, signal)
             await starting.start(self._parts, record)
         self._parts.event("restart", record)
 
     async def kill(self, ref: str, *, signal: str = "KILL") -> None:
-        from moby_tui.engine.containers import stop_signal
+        from moby_tui import stop_signal
         from moby_tui.engine.containers.ending import ending
 
-        record = self._parts.get(ref)
         try:
+            record = self._parts.get(ref)
             number = stop_signal.parse_signal(signal or "KILL")
-        except InvalidArgument as error:
-            raise InvalidArgument(f"cannot kill container: {ref}: {error.message}") from error
+            if not stop_signal.is_sent(number):
+                raise InvalidArgument(f"the linux daemon does not support signal {number}")
+        except (InvalidArgument, NotFound) as error:
+            raise type(error)(f"cannot kill container: {ref}: {error.message}") from error
         await ending.kill(self._parts, record, number)
 
     async def pause(self, ref: str) -> None:
@@ -182,10 +189,10 @@ class ContainerService(Runs):
     async def _freeze(self, ref: str, operation: Request, action: str, *, unwanted: str) -> None:
         record = self._parts.get(ref)
         state = self._parts.current_state(record)
-        if not state.alive:
+        if not state.alive and unwanted == "paused":
             raise Conflict(f"container {record.id} is not running")
         self._parts.check_settled(record, state)
-        if state.status == unwanted:
+        if not state.alive or state.status == unwanted:
             raise Conflict(f"Container {record.id} is {'already' if unwanted == 'paused' else 'not'} paused")
         await self._parts.request(record, operation)
         self._parts.event(action, record)
@@ -193,12 +200,7 @@ class ContainerService(Runs):
     async def rename(self, ref: str, name: str) -> None:
         record = self._parts.get(ref)
         name = name.removeprefix("/")
-        try:
-            former = self._parts.store.rename(record.id, name)
-        except Conflict:
-            if not self._parts.is_free(name):
-                raise
-            former = self._parts.store.rename(record.id, name)
+        former = self._renamed(record, name)
         renamed = self._parts.get(record.id)
         if self._parts.state(renamed).alive:
             from moby_tui.engine.containers import connections
@@ -209,6 +211,21 @@ class ContainerService(Runs):
             with suppress(MobyError):
                 await self._parts.request(renamed, Rename(name=name))
         self._parts.event("rename", renamed, oldName=f"/{former}")
+
+    def _renamed(self, record: ContainerRecord, name: str) -> str:
+        """Gives a container another name in the store; returns the former one. Raises ``Conflict``, ``InvalidArgument``."""
+        store = self._parts.store
+        with preceded("Error when allocating new name", but=SAME_NAME):
+            try:
+                return store.rename(record.id, name)
+            except InvalidArgument as error:
+                # with the slash that the names of containers have
+                error.message = error.message.replace(f"({name})", f"(/{name})", 1)
+                raise
+            except Conflict:
+                if not self._parts.is_free(name):
+                    raise
+                return store.rename(record.id, name)
 
     async def update(self, ref: str, changes: ContainerUpdate) -> ContainerUpdated:
         from moby_tui.engine.containers import update as updating
@@ -293,7 +310,7 @@ class ContainerService(Runs):
         record = self._parts.get(ref)
         attachment.parse_detach_keys(options.detach_keys)
         if self._parts.current_state(record).status == "paused":
-            raise Conflict(f"container {record.name} is paused, unpause the container before attach")
+            raise Conflict(f"container {ref} is paused, unpause the container before attach")
         if options.logs or not options.stream:
             return await self._attach_with_history(record, options)
         return await self._attach_live(record, options)
@@ -372,7 +389,7 @@ class ContainerService(Runs):
         from moby_tui.engine.containers import execs
 
         with refusals_told(self._parts.paths.exec_root):
-            return await execs.create(self._parts, self._parts.get(ref), config)
+            return await execs.create(self._parts, ref, config)
 
     async def exec_start(self, exec_id: str, options: ExecStart) -> Stream | None:
         from moby_tui.engine.containers import execs

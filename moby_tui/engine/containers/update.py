@@ -16,7 +16,7 @@ from moby_tui.schema.container import ContainerUpdate, ContainerUpdated, Resourc
 
 #: What can be changed, by the section of ``protocol.configuration.Resources`` that is written anew with it.
 _FIELDS = {
-    "memory": ("memory", "memory_swap", "memory_reservation"),
+    "memory": ("memory", "memory_swap", "memory_reservation", "kernel_memory_tcp"),
     "cpu": (
         *("cpu_shares", "nano_cpus", "cpu_period", "cpu_quota", "cpu_realtime_period", "cpu_realtime_runtime"),
         *("cpuset_cpus", "cpuset_mems"),

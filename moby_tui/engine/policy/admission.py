@@ -56,7 +56,7 @@ def check(asked: ContainerCreate) -> tuple[ContainerCreate, list[str]]:
     host = asked.host_config
     _check_config(asked)
     _check_namespaces(asked)
-    _require(host.isolation.lower() in ("", "default"), f'invalid isolation "{host.isolation}" on linux: only default can be')
+    _require(host.isolation.lower() in ("", "default"), f"invalid isolation ({host.isolation}): linux only supports 'default'")
     if host.cgroup:
         raise NotImplementedYet("option --cgroup")
     _require(host.shm_size >= 0, "SHM size can not be less than 0")
@@ -88,11 +88,13 @@ def check_presets(ulimits: Iterable[Ulimit], cgroup_parent: str) -> None:
 
 
 def _check_parent(parent: str) -> None:
-    _require(not {"..", "."} & set(parent.split("/")) and "\0" not in parent, f"invalid cgroup parent: {parent}")
+    _require("\0" not in parent, "invalid cgroup parent: a NUL byte cannot be in it")
 
 
 def _check_config(config: ContainerConfig) -> None:
-    _require(bool(config.image), "no image specified: name the image to make the container of")
+    if not config.image:
+        _require(any((*_words(config.entrypoint), *_words(config.cmd))), "no command specified")
+        raise InvalidArgument("no image specified: name the image to make the container of")
     _require(
         config.working_dir.startswith("/") or not config.working_dir,
         f"the working directory '{config.working_dir}' is invalid, it needs to be an absolute path",
@@ -103,8 +105,6 @@ def _check_config(config: ContainerConfig) -> None:
         _require(bool(re.fullmatch(_HOST_NAME, name)), f"invalid {kind} format: {name!r}; no control character can be in it")
     for entry in config.env or []:
         _require(not entry.startswith("=") and bool(entry), f"invalid environment variable: {entry}")
-    timeout = config.stop_timeout
-    _require(timeout is None or timeout >= -1, f"invalid stop timeout {timeout}: give seconds, or -1 to wait for ever")
     texts = [config.working_dir, config.user, *(config.env or []), *_words(config.cmd), *_words(config.entrypoint)]
     _require(not any("\0" in text for text in texts), "invalid container configuration: a NUL byte cannot be in it")
 
@@ -177,14 +177,14 @@ def _check_sysctls(host: HostConfig) -> None:
 def check_ports(asked: ContainerCreate) -> None:
     """What is to be exposed and published. Raises ``InvalidArgument``."""
     for port in asked.exposed_ports or {}:
-        _check_port(port, "invalid exposed port")
+        _check_port(port)
     for port, bindings in (asked.host_config.port_bindings or {}).items():
-        _check_port(port, "invalid port")
+        _check_port(port)
         _require("-" not in port, f'invalid port specification: "{port}"; bind each of its ports by itself')
         for binding in bindings or []:
             _require(not binding.host_ip or _is_address(binding.host_ip), f"invalid host IP address: {binding.host_ip}")
             if binding.host_port:
-                _check_port(binding.host_port, "invalid published port", least=0)
+                _check_port(binding.host_port, least=0)
 
 
 def _check_namespaces(asked: ContainerCreate) -> None:
@@ -199,7 +199,7 @@ def _check_namespaces(asked: ContainerCreate) -> None:
         from moby_tui.engine.policy import user_namespaces
 
         user_namespaces.parse(host.userns_mode)
-    if host.network_mode.startswith(_CONTAINER):
+    if host.network_mode.partition(":")[0] == "container":
         _check_joined_network(asked)
 
 
@@ -254,12 +254,14 @@ def _check_endpoint(endpoint: EndpointSettings) -> None:
     _require(not address or bool(re.fullmatch(_MAC, address)), f"invalid MAC address: {address}; write it as 02:42:ac:11:00:02")
 
 
-def _check_port(text: str, what: str, *, least: int = 1) -> None:
+def _check_port(text: str, *, least: int = 1) -> None:
+    """``80``, ``80/tcp`` or ``8000-8010/udp``, from ``least`` on. Raises ``InvalidArgument`` in dockerd's words."""
     match = re.fullmatch(_PORT, text, flags=re.IGNORECASE)
-    if match is None:
-        raise InvalidArgument(f"{what}: {text!r}; write it as 80, 80/tcp or 8000-8010/udp")
-    first, last = int(match[1]), int(match[2] or match[1])
-    _require(least <= first <= last <= 65535, f"{what}: {text!r}; ports are from {least} to 65535")
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (-1, -1)
+    number, _, protocol = text.partition("/")
+    if match is None and re.fullmatch(_PORT, number):
+        raise InvalidArgument(f'invalid port protocol: "{protocol}"; tcp, udp and sctp can be')
+    _require(least <= first <= last <= 65535, f'invalid port specification: "{number}"')
 
 
 def _is_address(text: str) -> bool:

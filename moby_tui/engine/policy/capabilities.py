@@ -55,7 +55,7 @@ def resolve(
     Raises ``InvalidArgument`` for a name that is no capability.
     """
     available = held() if available is None else available
-    added, dropped = _names(add, "--cap-add"), _names(drop, "--cap-drop")
+    added, dropped = _names(add, "CapAdd"), _names(drop, "CapDrop")
     if privileged:
         wanted, named = frozenset(NUMBERS), frozenset(NUMBERS)
     elif "ALL" in added:
@@ -67,17 +67,17 @@ def resolve(
     return Capabilities(_ordered(wanted & available), _ordered((wanted & named) - available))
 
 
-def _names(given: list[str] | None, option: str) -> frozenset[str]:
-    return frozenset(_name(text, option) for text in given or [])
+def _names(given: list[str] | None, field: str) -> frozenset[str]:
+    return frozenset(_name(text, field) for text in given or [])
 
 
-def _name(text: str, option: str) -> str:
-    name = text.strip().upper()
+def _name(text: str, field: str) -> str:
+    name = text.upper()
     if name == "ALL":
         return name
     name = name if name.startswith("CAP_") else f"CAP_{name}"
     if name not in NUMBERS:
-        raise InvalidArgument(f"invalid {option}: unknown capability {text!r}; see capabilities(7) for their names")
+        raise InvalidArgument(f'invalid {field}: unknown capability: "{name}"')
     return name
 
 

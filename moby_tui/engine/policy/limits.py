@@ -29,6 +29,10 @@ _DISCARDED = {
         "memory reservation",
         f"Your kernel does not support memory soft limit capabilities {_NO_CGROUP} Limitation discarded.",
     ),
+    "kernel_memory_tcp": (
+        "kernel memory of TCP",
+        f"Your kernel does not support kernel memory TCP limit capabilities {_NO_CGROUP} Limitation discarded.",
+    ),
     "memory_swappiness": (
         "memory swappiness",
         f"Your kernel does not support memory swappiness capabilities {_NO_CGROUP} Memory swappiness discarded.",
@@ -74,9 +78,10 @@ def settle(asked: R, *, update: bool = False) -> tuple[R, list[str]]:
     )
     _check_memory(settled, update=update)
     _check_cpu(settled)
-    _check_block_io(settled)
     settled, warnings = _without_windows_limits(settled)
     settled, discarded = _enforceable(settled)
+    # what is discarded may have any value, as with dockerd
+    _check_block_io(settled)
     warnings += discarded
     if settled.oom_kill_disable and not settled.memory and not update:
         warnings.append(
@@ -101,6 +106,7 @@ def _check_memory(asked: Resources, *, update: bool) -> None:
     swappiness = asked.memory_swappiness
     _require(swappiness is None or 0 <= swappiness <= 100, f"Invalid value: {swappiness}, valid memory swappiness range is 0-100")
     _require(reservation >= 0, "invalid memory reservation: it must not be negative")
+    _require(asked.kernel_memory_tcp >= 0, "invalid limit of kernel memory for TCP: it must not be negative")
     _require(reservation == 0 or reservation >= _LEAST_MEMORY, "Minimum memory reservation allowed is 6MB")
     _require(not memory or reservation <= memory, "Minimum memory limit can not be less than memory reservation limit, see usage")
 
@@ -137,7 +143,8 @@ def _check_real_time(asked: Resources) -> None:
 def _check_set(asked: str, what: str, option: str, online: str) -> None:
     if not asked:
         return
-    _require(bool(re.fullmatch(_RANGES, asked)), f"Invalid value {asked} for cpuset {option}")
+    readable = bool(re.fullmatch(_RANGES, asked)) and all(first <= last for first, last in _spans(asked))
+    _require(readable, f"Invalid value {asked} for cpuset {option}: invalid format: {asked}")
     try:
         with open(online, encoding="utf-8") as file:
             available = file.read().strip()
@@ -166,10 +173,8 @@ def _check_block_io(asked: Resources) -> None:
     for name in ("blkio_device_read_bps", "blkio_device_write_bps", "blkio_device_read_iops", "blkio_device_write_iops"):
         for limit in getattr(asked, name) or []:
             _require(limit.rate >= 0, f"invalid rate for {limit.path}: it must not be negative")
-    _require(
-        not asked.io_maximum_bandwidth and not asked.io_maximum_iops,
-        "Invalid QoS settings: linux does not support Maximum IO Bandwidth or Maximum IO IOps",
-    )
+    _require(not asked.io_maximum_bandwidth, "invalid option: QoS maximum bandwidth configuration is not supported on linux")
+    _require(not asked.io_maximum_iops, "invalid option: QoS maximum IOPs configuration is not supported on linux")
 
 
 def _enforceable(asked: R) -> tuple[R, list[str]]:
@@ -220,5 +225,6 @@ def _enforceable_memory(asked: R, layout: Layout) -> tuple[R, list[str]]:
 
 def _without_windows_limits(asked: R) -> tuple[R, list[str]]:
     """The limits for Windows as the Docker Engine has them here: CPU percent is dropped with a warning, the CPU count kept without effect."""
-    warnings = ["linux does not support CPU percent. Percent discarded."] if asked.cpu_percent else []
-    return replace(asked, cpu_percent=0), warnings
+    if asked.cpu_percent <= 0:
+        return asked, []
+    return replace(asked, cpu_percent=0), ["linux does not support CPU percent. Percent discarded."]

@@ -30,7 +30,7 @@ def of_storage_options(options: dict[str, str] | None) -> int:
     size = 0
     for name, value in (options or {}).items():
         if name.lower() != "size":
-            raise InvalidArgument(f"Unknown option {name}: --storage-opt takes size=BYTES")
+            raise InvalidArgument(f"Unknown option {name}")
         size = parse(value)
     return size
 

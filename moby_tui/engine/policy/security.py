@@ -109,7 +109,7 @@ def parse_options(given: list[str] | None) -> Options:
             case "unmask" if value:
                 options.unmask += ["/*"] if value.upper() == "ALL" else _absolute(text, value)
             case _:
-                raise InvalidArgument(f"invalid --security-opt: {text!r}")
+                raise InvalidArgument(f'invalid --security-opt 2: "{text}"')
     return options
 
 
@@ -124,7 +124,7 @@ def _switch(text: str, value: str) -> bool:
         return True
     if value.lower() in ("false", "0", "f"):
         return False
-    raise InvalidArgument(f"invalid --security-opt: {text!r}; say true or false")
+    raise InvalidArgument(f'invalid --security-opt 2: "{text}"')
 
 
 def _seccomp(

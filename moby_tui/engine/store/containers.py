@@ -15,6 +15,7 @@ from moby_tui.errors import Conflict, InvalidArgument, NotFound
 
 _ATTEMPTS = 16
 _HEX = frozenset("0123456789abcdef")
+SAME_NAME = "Renaming a container with the same name as its current name"
 _NAME = r"[a-zA-Z0-9][a-zA-Z0-9_.-]+"
 
 _ADJECTIVES = """
@@ -100,6 +101,12 @@ class ContainerStore:
         """From the name of each network to its id."""
         return {row["name"]: row["id"] for row in self._database.query("SELECT name, id FROM networks")}
 
+    def image_ids(self) -> dict[str, str]:
+        """From the full name of each image, ``docker.io/library/busybox:latest``, to its id."""
+        return {
+            row["reference"]: row["image_id"] for row in self._database.query("SELECT reference, image_id FROM image_references")
+        }
+
     def update(self, record: ContainerRecord) -> None:
         """Replaces what is known of a container, except for its name. Raises ``NotFound``."""
         with self._database.transaction() as connection:
@@ -119,7 +126,7 @@ class ContainerStore:
                 raise NotFound(f"No such container: {container_id}")
             former: str = row["name"]
             if former == name:
-                raise InvalidArgument("Renaming a container with the same name as its current name")
+                raise InvalidArgument(SAME_NAME)
             _check_free(connection, name)
             connection.execute("UPDATE containers SET name = ? WHERE id = ?", (name, container_id))
             self._keep(connection, container_id)

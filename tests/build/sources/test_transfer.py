@@ -54,6 +54,25 @@ def test_modes_that_cannot_be(text: str) -> None:
         modes.read(text)
 
 
+@pytest.mark.parametrize(
+    ("owner", "found"),
+    [
+        ("nobody:here", "0:0"),
+        ("nobody", "0:0"),
+        ("user:here", "1000:10"),
+        ("7:here", "7:7"),
+        (":here", "0:0"),
+        ("user:wheel", "1000:10"),
+    ],
+)
+@pytest.mark.parametrize("link", ["", "--link "])
+async def test_owners_that_the_image_does_not_have(engine: Engine, owner: str, found: str, link: str) -> None:
+    """As with BuildKit, an unknown user is root and an unknown group that of the user."""
+    text = f"FROM busybox\nCOPY etc /etc\nCOPY {link}--chown={owner} f /x\n"
+    image = (await build(engine, text, {"f": b"", **ACCOUNTS})).id
+    assert await run(engine, image, ["stat", "-c", "%u:%g", "/x"]) == (0, f"{found}\n")
+
+
 async def test_modes_and_owners(engine: Engine) -> None:
     text = """
     FROM busybox
@@ -201,10 +220,8 @@ async def test_what_is_unpacked_is_a_matter_of_choice(engine: Engine) -> None:
         ('COPY ["f", "a\\u0000b"]', "a NUL character"),
         ("COPY --from=0 f /x", "invalid from value 0"),
         ("RUN --mount=from=7,target=/x true", "invalid from value 7"),
-        ("COPY --link=maybe f /x", "expecting boolean value for flag link"),
+        ("COPY --link=maybe f /x", "expecting boolean value for flag --link"),
         ("COPY ../f /x", "forbidden path outside the build context"),
-        ("COPY --chown=nobody:here f /x", "nobody"),
-        ("COPY --link --chown=nobody f /x", "nobody"),
         ("ADD --checksum=sha256:0 f /x", "one HTTP or Git source"),
     ],
 )

@@ -1,7 +1,7 @@
 """Bills of materials, made by a scanner of our own: by dockerd, recorded, and by us.
 
-``python -m buildkit.recorded.scans SOCKET`` (in ``tests/``) records what the daemon behind that socket makes, which has the image busybox of
-``bench.image`` and the containerd image store.
+``python -m buildkit.recorded.scans SOCKET`` (in ``tests/``, in the network namespace of the daemon) records what the daemon behind it makes,
+which has the image busybox of ``bench.image`` and the containerd image store.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from typing import Any
 from grpclib.exceptions import GRPCError
 
 from buildkit.client import Client
+from buildkit.images import Frontend, built, put_image
 from buildkit.peer import Daemon, Elsewhere
 from buildkit.recorded import graphs
 from buildkit.recorded.provenance import shape
 from moby_tui.api.buildkit.wire import control_pb2
+from moby_tui.api.buildkit.wire import gateway_pb2 as gw
 from moby_tui.api.buildkit.wire import ops_pb2 as pb
 
 RECORDED = Path(__file__).parent / "dockerd_28_5_scans.json"
@@ -54,8 +56,40 @@ CASES = {
 }
 
 
+#: What a frontend states itself: a predicate, and whole statements in a folder.
+OWN = "a frontend's own"
+
+
+async def states(front: Frontend) -> None:
+    spdx = "https://spdx.dev/Document"
+    statement = {"_type": "https://in-toto.io/Statement/v0.1", "predicateType": spdx, "predicate": {"b": 2}}
+    other = {**statement, "subject": [{"name": "other", "digest": {"sha256": "0" * 64}}]}
+    made = await front.solve(
+        lambda graph: graph.file(
+            graphs.mkfile("/p", '{"a": 1}', out=-1),
+            graphs.mkdir("/d", at=0, out=-1),
+            graphs.mkfile("/d/1", json.dumps(statement), at=1, out=-1),
+            graphs.mkfile("/d/2", json.dumps(other), at=2),
+        )
+    )
+    image = gw.InTotoSubject(kind=gw.InTotoSubjectKind.Self)
+    raw = gw.InTotoSubject(kind=gw.InTotoSubjectKind.Raw, name="n", digest=["sha256:" + "1" * 64])
+    given = [
+        gw.Attestation(kind=gw.AttestationKind.InToto, ref=made.ref, path="/p", inTotoPredicateType=spdx, inTotoSubjects=[image]),
+        gw.Attestation(kind=gw.AttestationKind.InToto, ref=made.ref, path="p", inTotoPredicateType=spdx, inTotoSubjects=[raw]),
+        gw.Attestation(kind=gw.AttestationKind.Bundle, ref=made.ref, path="/d", inTotoPredicateType=spdx),
+    ]
+    platforms = {"Platforms": [{"ID": "linux/amd64", "Platform": {"os": "linux", "architecture": "amd64"}}]}
+    await front.give(
+        ref=(await front.solve(lambda graph: graph.file(graphs.mkfile("/f")))).ref,
+        metadata={"refs.platforms": json.dumps(platforms).encode()},
+        attestations={"linux/amd64": gw.Attestations(attestation=given)},
+    )
+
+
 async def prepare(daemon: Daemon, folder: Path) -> None:
-    """Makes the image of the scanner."""
+    """Makes the images of the scanner and of a frontend."""
+    await put_image(daemon, folder / "front", "front")
     client = Client(daemon, folder / "scanner")
     client.number = int.from_bytes(os.urandom(4))
     client.write(scan=SCANNER, Dockerfile=DOCKERFILE)
@@ -64,6 +98,10 @@ async def prepare(daemon: Daemon, folder: Path) -> None:
 
 async def outcome(client: graphs.GraphClient, name: str) -> dict[str, Any]:
     """The predicates and what is beside them, or the error."""
+    if name == OWN:
+        exporter = control_pb2.Exporter(Type="oci", Attrs={"name": "example.test/a:1"})
+        _, answer = await built(client, states, Exporters=[exporter])
+        return {"statements": stated(client.target.data or b"")} if isinstance(answer, dict) else {"error": answer}
     sbom, more = CASES[name]
     (client.folder / "Dockerfile").write_text("FROM scratch\nCOPY f /copied\n")
     client.target.data = None
@@ -101,7 +139,7 @@ async def record(socket: str) -> None:
     with tempfile.TemporaryDirectory() as parent:
         client = graphs.GraphClient(Elsewhere(Path(socket)), graphs.folder(Path(parent)))
         await prepare(client.daemon, Path(parent))
-        for name in CASES:
+        for name in (*CASES, OWN):
             found[name] = await outcome(client, name)
     RECORDED.write_text(json.dumps(found, indent=1) + "\n")
 

@@ -116,7 +116,9 @@ async def test_images_of_several_builds(client: graphs.GraphClient, engine: Engi
             name = f"linux/{architecture}"
             refs[name] = (await front.solve(lambda graph, name=name: graph.file(graphs.mkfile("/f", name)))).ref
             platforms.append({"ID": name, "Platform": {"os": "linux", "architecture": architecture}})
-            configuration = {"architecture": architecture, "os": "linux", "config": {"Cmd": [name]}}
+            # as Go writes lists that are not there
+            nothing = {"rootfs": {"type": "layers", "diff_ids": None}, "history": None}
+            configuration = {"architecture": architecture, "os": "linux", "config": {"Cmd": [name], "Env": None}, **nothing}
             metadata[f"containerimage.config/{name}"] = json.dumps(configuration).encode()
         metadata["refs.platforms"] = json.dumps({"Platforms": platforms}).encode()
         await front.give(refs={"refs": refs}, metadata=metadata)

@@ -10,7 +10,7 @@ from grpclib.exceptions import StreamTerminatedError
 
 from buildkit.peer import Daemon
 from moby_tui.api.buildkit.grpc.client import Channel, Method
-from moby_tui.api.buildkit.grpc.server import server
+from moby_tui.api.buildkit.grpc.server import Procedures, server
 from moby_tui.api.buildkit.grpc.tunnel import Tunnel
 from moby_tui.api.buildkit.session import caller
 from moby_tui.api.buildkit.session.caller import CHECK
@@ -61,7 +61,8 @@ async def test_a_session_may_be_carried_by_a_call(daemon: Daemon) -> None:
     async with daemon.channel() as channel:
         async with channel.open(method, told) as stream:
             await stream.send_request()
-            carrying = asyncio.create_task(Tunnel(stream, control_pb2.BytesMessage, server({HEALTH: Health()})).run())
+            served = server(Procedures({HEALTH: Health()}))
+            carrying = asyncio.create_task(Tunnel(stream, control_pb2.BytesMessage, served).run())
             session = await builds.sessions.get("inside")
             assert session.opening.methods == {CHECK.path, "/other"}
             answer = await session.call(CHECK, health_pb2.HealthCheckRequest())

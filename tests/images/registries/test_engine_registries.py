@@ -12,6 +12,7 @@ from moby_tui.engine.resources.images.registry import hosts
 from moby_tui.engine.resources.images.slots import Slots
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import MobyError
+from moby_tui.schema.base import to_builtins
 from servers.registry import Registry, running
 from servers.tokens import make_certificate
 
@@ -58,7 +59,7 @@ def test_the_limit_counts_for_all_transfers_and_can_change() -> None:
 
 def test_what_info_tells_of_registries() -> None:
     options = EngineOptions(registry_mirrors=("https://m.test",), insecure_registries=("10.0.0.0/8", "http://r.test:5000"))
-    assert hosts.described(options) == {
+    assert to_builtins(hosts.described(options)) == {
         "InsecureRegistryCIDRs": ["10.0.0.0/8", "127.0.0.0/8", "::1/128"],
         "IndexConfigs": {
             "r.test:5000": {"Name": "r.test:5000", "Mirrors": [], "Secure": False, "Official": False},

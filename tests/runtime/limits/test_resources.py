@@ -116,8 +116,14 @@ async def test_the_cgroup_parent_is_the_user_s_and_stays(engine: Engine, busybox
     finally:
         for folder in left:
             folder.rmdir()
-    with pytest.raises(InvalidArgument, match="invalid cgroup parent"):
-        await Box(engine, busybox).create("true", host={"cgroup_parent": "a/../../b"})
+    # nothing is above the root
+    parent = f"../../mt-{os.getpid()}/a/../b"
+    done = await Box(engine, busybox).run("cat", "/proc/self/cgroup", host={"cgroup_parent": parent, "cgroupns_mode": "host"})
+    assert f":/mt-{os.getpid()}/b/{done.id}\n" in done.out
+    await engine.containers.remove(done.id)
+    for folder in [path for pattern in ("", "*/") for path in Path("/sys/fs/cgroup").glob(f"{pattern}mt-{os.getpid()}")]:
+        (folder / "b").rmdir()
+        folder.rmdir()
     # the root, in which nothing stays
     assert (await Box(engine, busybox).run("true", host={"cgroup_parent": "//"})).code == 0
 
@@ -149,15 +155,26 @@ async def test_an_exec_in_a_container_that_has_groups_of_its_own(engine: Engine,
 
 def test_what_cannot_be_meant_is_refused_in_docker_s_words() -> None:
     for asked, text in (
-        (Resources(blkio_weight=9), "Range of blkio weight is from 10 to 1000"),
         (Resources(memory_swappiness=101), "valid memory swappiness range is 0-100"),
-        (Resources(io_maximum_iops=1), "Invalid QoS settings"),
+        (Resources(io_maximum_iops=1), "QoS maximum IOPs configuration is not supported"),
         (Resources(cpu_realtime_period=10, cpu_realtime_runtime=11), "cannot be higher than cpu real-time period"),
         (Resources(cpu_shares=-1), "value must be a positive integer"),
-        (Resources(blkio_weight_device=[WeightDevice(path="/dev/x", weight=5)]), "Range of blkio weight"),
     ):
         with pytest.raises(InvalidArgument, match=text):
             limits.settle(asked)
+
+
+@pytest.mark.parametrize(
+    "asked", [Resources(blkio_weight=9), Resources(blkio_weight_device=[WeightDevice(path="/dev/x", weight=5)])]
+)
+def test_a_weight_that_is_too_small_is_refused_if_the_kernel_knows_weights(asked: Resources) -> None:
+    try:
+        settled, warnings = limits.settle(asked)
+    except InvalidArgument as error:
+        assert str(error).startswith("Range of blkio weight is from 10 to 1000")
+    else:
+        assert (settled, len(warnings)) == (Resources(), 1)
+        assert warnings[0].startswith("Your kernel does not support Block I/O weight")
 
 
 @pytest.mark.parametrize(

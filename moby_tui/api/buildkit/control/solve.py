@@ -55,6 +55,8 @@ class Solve:
         #: the client wants its record kept
         self.pinned = False
         self.response: dict[str, str] = {}
+        #: the provenance of each image that was exported
+        self.provenance: list[tuple[oci.Platform, bytes]] = []
         #: attributes of the frontend's build, for the build's record
         self.attributes: dict[str, str] = dict(request.FrontendAttrs)
         #: the context, if it does not come in the session
@@ -232,10 +234,12 @@ class Solve:
         if not any(idents):
             return {}
         whole = self._builds[min(idents)] if len(idents) == 1 else None
-        if whole is not None and (whole.has_graph or await self._is_whole(whole, images)):
+        if whole is not None and not result.attestations and (whole.has_graph or await self._is_whole(whole, images)):
             config = images[0][2]
-            return await whole.export(exporters.config(config) if config else self._config)
-        return await self._export_together(images)
+            answer = await whole.export(exporters.config(config) if config else self._config)
+            self.provenance = whole.supplier.provenance
+            return answer
+        return await self._export_together(result)
 
     async def _is_whole(self, build: HeldBuild, images: Sequence[tuple[str, str, bytes]]) -> bool:
         """True if these are all images of a build, as it has made them."""
@@ -247,14 +251,21 @@ class Solve:
                 return False
         return True
 
-    async def _export_together(self, images: Sequence[tuple[str, str, bytes]]) -> dict[str, str]:
-        """Of images of several builds, or with other configurations than their builds have given them."""
+    async def _export_together(self, result: Result) -> dict[str, str]:
+        """Of images of several builds, or with other configurations than their builds have given them, or with attestations."""
         if self.request.Cache.Exports:
             raise NotImplementedYet("a cache of a result that several builds have made")
         parts = list[Part]()
-        for platform, ref, config in images:
+        for platform, ref, config in result.images():
+            given = exporters.config(config) if config else None
+            stated = [
+                results.attested(each, (await self.made(each.ref.id)).manifest.digest)
+                for name, listed in result.attestations.items()
+                if name == platform or not result.is_map
+                for each in listed
+            ]
             manifest = (await self.made(ref)).manifest.digest if ref else ""
-            parts.append(Part(manifest=manifest, platform=platform, config=exporters.config(config) if config else None))
+            parts.append(Part(manifest=manifest, platform=platform, config=given, attested=stated))
         options = BuildOptions(live=True, task=Assembly(parts=parts), scan=attributes.scan(self.request.FrontendAttrs))
         exporters.read(self.request, options)
         options.platforms = [part.platform for part in parts if part.platform]

@@ -39,8 +39,17 @@ class ServerProtocol(GrpcProtocol):
         await self.handler.wait_closed()
 
 
-def server(services: Mapping[ServiceDescriptor, object]) -> ServerProtocol:
-    """A protocol for one connection that answers calls of ``services``.
+def server(procedures: Procedures) -> ServerProtocol:
+    """A protocol for one connection that answers calls of ``procedures``."""
+    return ServerProtocol(Handler(procedures, CODEC, Details(), _DispatchServerEvents()), client_side=False)
+
+
+async def _refuse(stream: Stream[Any, Any]) -> None:
+    raise GRPCError(Status.UNIMPLEMENTED, f"{stream._method_name} is not implemented")
+
+
+class Procedures(dict[str, Method]):
+    """Those of ``services``, by their paths: made once for all connections that offer them.
 
     A service is given by its descriptor (``control_pb2.DESCRIPTOR.services_by_name["Control"]``) and an object whose methods are
     named after the procedures, in lower case with underscores: ``ListWorkers`` is ``async def list_workers(self, stream)``, with
@@ -48,22 +57,16 @@ def server(services: Mapping[ServiceDescriptor, object]) -> ServerProtocol:
     answered UNIMPLEMENTED. A method fails with a ``MobyError``, or with a ``GRPCError`` whose ``details`` are protobuf messages. It is
     cancelled when the caller cancels the call or is gone.
     """
-    methods = _Methods(
-        (f"/{service.full_name}/{procedure.name}", _method(procedure, method))
-        for service, implementation in services.items()
-        for procedure in service.methods
-        if (method := getattr(implementation, snake_case(procedure.name), None))
-    )
-    return ServerProtocol(Handler(methods, CODEC, Details(), _DispatchServerEvents()), client_side=False)
 
+    def __init__(self, services: Mapping[ServiceDescriptor, object]) -> None:
+        super().__init__(
+            (f"/{service.full_name}/{procedure.name}", _method(procedure, method))
+            for service, implementation in services.items()
+            for procedure in service.methods
+            if (method := getattr(implementation, snake_case(procedure.name), None))
+        )
 
-async def _refuse(stream: Stream[Any, Any]) -> None:
-    raise GRPCError(Status.UNIMPLEMENTED, f"{stream._method_name} is not implemented")
-
-
-class _Methods(dict[str, Method]):
-    """grpclib's own answer to an unknown procedure has no Content-Type, and Go's clients take it for a broken connection."""
-
+    # grpclib's own answer to an unknown procedure has no Content-Type, and Go's clients take it for a broken connection
     def get(self, name: str, default: Any = None) -> Method:
         return self[name] if name in self else Method(_refuse, Cardinality.STREAM_STREAM, Empty, Empty)
 

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from moby_tui.api.operations.builder import Builder
 from moby_tui.api.operations.fields import extra
+from moby_tui.api.server import shims
 from moby_tui.api.server.answers import closing, empty, json, progress
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.plain import plain
@@ -280,4 +281,5 @@ async def cancel(call: Call) -> web.StreamResponse:
 async def prune(call: Call) -> web.StreamResponse:
     parameters = call.read()
     reserved = parameters.pop("reserved-space") or parameters["reserved_space"]
-    return json(await call.client.builder.prune(**{**parameters, "reserved_space": reserved}))
+    pruned = await call.client.builder.prune(**{**parameters, "reserved_space": reserved})
+    return json(shims.or_null(pruned, "CachesDeleted"))

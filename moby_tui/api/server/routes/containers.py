@@ -27,6 +27,7 @@ from moby_tui.schema.container import (
 
 table = RouteTable(Containers, plain)
 table.shapes(Containers.changes, lambda changes, _: changes or None)
+table.shapes(Containers.prune, lambda pruned, _: shims.or_null(pruned, "ContainersDeleted"))
 serve_archives(table, Containers, lambda client: client.containers)
 
 _WAIT_CONDITIONS = ("not-running", "next-exit", "removed")
@@ -83,7 +84,9 @@ async def create(call: Call) -> web.StreamResponse:
         raise InvalidArgument("invalid JSON: got EOF while reading request body")
     arguments = await call.arguments()
     config = shims.container_create(arguments["config"], call.version)
-    return json(await call.client.containers.create(config, name=arguments["name"], platform=arguments["platform"]), 201)
+    created = await call.client.containers.create(config, name=arguments["name"], platform=arguments["platform"])
+    created.warnings += shims.warnings_of_create(config, call.version)
+    return json(created, 201)
 
 
 @table.handles(Containers.start)
@@ -109,7 +112,7 @@ async def rename(call: Call) -> web.StreamResponse:
 @table.handles(Containers.update)
 async def update(call: Call) -> web.StreamResponse:
     changes = shims.container_update((await call.arguments())["changes"], call.version)
-    return json(await call.client.containers.update(call.ref, changes))
+    return json(shims.or_null(await call.client.containers.update(call.ref, changes), "Warnings"))
 
 
 @table.handles(Containers.remove)
@@ -127,7 +130,7 @@ async def wait(call: Call) -> web.StreamResponse:
     """The headers go as soon as the wait is registered: ``docker run`` starts the container only then."""
     condition = call.read()["condition"]
     if condition not in _WAIT_CONDITIONS:
-        raise InvalidArgument(f"invalid condition: {condition!r}: use one of {', '.join(_WAIT_CONDITIONS)}")
+        raise InvalidArgument(f'invalid condition: "{condition}"')
     waiting = await call.client.containers.wait(call.ref, condition=condition)
     try:
         response = await begin(call.request, "application/json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from moby_tui.api.operations.networks import Networks
+from moby_tui.api.server import shims
 from moby_tui.api.server.answers import json
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.plain import plain
@@ -22,6 +23,12 @@ async def list_(call: Call) -> web.StreamResponse:
     if call.version < (1, 28):
         networks = [await call.client.networks.inspect(network.id) for network in networks]
     return json(networks)
+
+
+@table.handles(Networks.create)
+async def create(call: Call) -> web.StreamResponse:
+    config = shims.network_create((await call.arguments())["config"], call.version)
+    return json(await call.client.networks.create(config), 201)
 
 
 @table.handles(Networks.inspect)

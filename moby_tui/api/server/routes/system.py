@@ -54,15 +54,18 @@ async def login(call: Call) -> web.StreamResponse:
 async def disk_usage(call: Call) -> web.StreamResponse:
     arguments = call.read()
     usage = await call.client.system.disk_usage()
-    if kinds := arguments["type"]:
-        if unknown := set(kinds) - {"container", "image", "volume", "build-cache"}:
-            raise InvalidArgument(f"unknown object type: {unknown.pop()}")
+    # before 1.42 there was no choice
+    wanted = arguments["type"] if call.version >= (1, 42) else ()
+    kinds = wanted or [*shims.DISK_USERS]
+    if unknown := set(kinds) - shims.DISK_USERS.keys():
+        raise InvalidArgument(f"unknown object type: {unknown.pop()}")
+    if wanted:
         usage.containers = usage.containers if "container" in kinds else []
         if "image" not in kinds:
             usage.images, usage.layers_size = [], 0
         usage.volumes = usage.volumes if "volume" in kinds else []
         usage.build_cache = usage.build_cache if "build-cache" in kinds else []
-    return json(shims.disk_usage(usage, call.version, verbose=arguments["verbose"]))
+    return json(shims.disk_usage(usage, call.version, kinds, verbose=arguments["verbose"]))
 
 
 @feed.handles(Events.stream)

@@ -11,7 +11,7 @@ from moby_tui.api.operations.fields import extra
 from moby_tui.api.server.answers import json
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import Handler, RouteTable
-from moby_tui.errors import NotFound, NotImplementedYet, NotSupported, Unavailable
+from moby_tui.errors import NotFound, NotImplementedYet, NotInSwarm, NotSupported, Unavailable
 
 table = RouteTable()
 
@@ -49,7 +49,6 @@ POST /swarm/leave
 POST /swarm/update
 GET /swarm/unlockkey
 POST /swarm/unlock
-PUT /volumes/{name}
 GET /nodes
 GET /nodes/{ref}
 DELETE /nodes/{ref}
@@ -75,10 +74,6 @@ DELETE /configs/{ref}
 POST /configs/{ref}/update
 """
 
-_NO_MANAGER = (
-    "This node is not a swarm manager. Use another engine for swarm commands: this one runs containers on a single host only."
-)
-
 
 def _lacking(name: str) -> Handler:
     async def refuse(call: Call) -> web.StreamResponse:
@@ -88,7 +83,7 @@ def _lacking(name: str) -> Handler:
 
 
 async def _no_swarm(call: Call) -> web.StreamResponse:
-    raise Unavailable(_NO_MANAGER)
+    raise NotInSwarm
 
 
 async def _no_managed_plugins(call: Call) -> web.StreamResponse:
@@ -108,6 +103,12 @@ async def plugins(call: Call) -> web.StreamResponse:
 
 def _paths(text: str) -> list[list[str]]:
     return [line.split() for line in text.split("\n") if line]
+
+
+@table.put("/volumes/{name}", status=503)
+async def update_volume(call: Call) -> web.StreamResponse:
+    """Changes a volume of a swarm: this engine is in none."""
+    raise Unavailable("volume update only valid for cluster volumes, but swarm is unavailable")
 
 
 for _method, _path in _paths(_LACKING):

@@ -23,13 +23,17 @@ def attach(options: ContainerAttachOptions, container: str) -> int:
 
 
 async def _attach(client: Client, ref: str, *, detach_keys: str, stdin: bool, sig_proxy: bool) -> int:
+    from moby_tui.cli import session
     from moby_tui.cli.foreground import Foreground, follow, require_terminal
 
+    session.require_name(ref)
     container = await client.containers.inspect(ref)
     if not container.state.running:
-        raise Conflict(f"cannot attach to container {ref}: it is not running; start it with moby start -a")
+        own = f"cannot attach to container {ref}: it is not running; start it with moby start -a"
+        raise Conflict(session.phrase(own, "You cannot attach to a stopped container, start it first"))
     if container.state.paused:
-        raise Conflict(f"cannot attach to container {ref}: it is paused; unpause it first")
+        own = f"cannot attach to container {ref}: it is paused; unpause it first"
+        raise Conflict(session.phrase(own, "You cannot attach to a paused container, unpause it first"))
     stdin = stdin and container.config.open_stdin
     require_terminal(tty=container.config.tty, stdin=stdin)
     plan = Foreground(

@@ -26,17 +26,30 @@ def top(options: Options, container: str, ps_options: list[str]) -> None:
 
 def port(options: Options, container: str, private: str) -> None:
     """``moby port``."""
+    session.require_name(container)
     ports = session.call(lambda client: client.containers.inspect(container)).network_settings.ports
     if private:
         wanted = private if "/" in private else f"{private}/tcp"
         if not ports.get(wanted):
-            raise NotFound(f"No public port {wanted!r} published for {container}")
+            raise NotFound(session.phrase(f"No public port {wanted!r} published for {container}", _missing(private, container)))
         for binding in ports[wanted] or []:
             print(_bound(binding.host_ip, binding.host_port))
         return
     for inside, bindings in sorted(ports.items(), key=lambda item: (int(item[0].partition("/")[0]), item[0])):
         for binding in bindings or []:
             print(f"{inside} -> {_bound(binding.host_ip, binding.host_port)}")
+
+
+def _missing(private: str, container: str) -> str:
+    """What docker says of a port that is not published, or is none."""
+    from moby_tui.cli.docker.values import number
+
+    port = private.partition("/")[0]
+    try:
+        number(port, 16, signed=False)
+    except ValueError as error:
+        return f"Error: invalid port ({port}): {error}"
+    return f"Error: No public port '{private}' published for {container}"
 
 
 def _bound(address: str, port: str) -> str:

@@ -6,6 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
     from moby_tui.cli.table.containers import ExecOptions
+    from moby_tui.errors import MobyError
     from moby_tui.schema.exec import ExecCreate
 
 
@@ -16,6 +17,7 @@ def execute(options: ExecOptions, container: str, words: list[str]) -> int:
 
     attached_stdin = options.interactive and not options.detach
     require_terminal(tty=options.tty, stdin=attached_stdin)
+    session.require_name(container)
     return session.call(lambda client: run_attached(client, options, container, request_of(options, words), stdin=attached_stdin))
 
 
@@ -56,13 +58,15 @@ async def run_attached(client: Client, options: ExecOptions, container: str, req
 
     from moby_tui.cli.terminal.attachment import Attachment
     from moby_tui.cli.terminal.signals import own_terminal
+    from moby_tui.errors import MobyError
     from moby_tui.schema.exec import ExecStart
 
     detach = None
     if request.detach_keys:
         from moby_tui.cli.terminal.detach import detach_keys
 
-        detach = detach_keys(request.detach_keys)
+        refusal = f"Error response from daemon: Invalid escape keys ({request.detach_keys}) provided"
+        detach = detach_keys(request.detach_keys, refusal)
     exec_id = await client.containers.exec_create(container, request)
 
     async def resize(height: int, width: int) -> None:
@@ -70,10 +74,32 @@ async def run_attached(client: Client, options: ExecOptions, container: str, req
 
     with own_terminal(resize) if options.tty and stdin else nullcontext():
         start = ExecStart(detach=options.detach, tty=options.tty, console_size=request.console_size)
-        stream = await client.containers.exec_start(exec_id, start)
+        try:
+            stream = await client.containers.exec_start(exec_id, start)
+        except MobyError as error:
+            return _unstarted(error, is_detached=options.detach)
         if stream is None or await Attachment(stream, stdin=stdin, detach=detach).run():
             return 0
     return await _exit_code(client, exec_id)
+
+
+def _unstarted(error: MobyError, *, is_detached: bool) -> int:
+    """The exit code for a program that cannot be executed; raises the error again for all else, and under the name moby.
+
+    Docker writes why into the output of the program.
+    """
+    from moby_tui.cli import session
+
+    is_of_program = error.exit_code in (126, 127)
+    if is_of_program and session.program() == "docker":
+        error.message = f"OCI runtime exec failed: exec failed: unable to start container process: {error.message}"
+        if not is_detached:
+            print(error.message, end="\r\n", flush=True)
+            return error.exit_code
+    if is_detached and is_of_program:
+        # as with docker: the program's exit code is for those who wait for it
+        error.exit_code = 1
+    raise error
 
 
 async def _exit_code(client: Client, exec_id: str) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 from moby_tui.cli import session
-from moby_tui.errors import MobyError, NotFound
+from moby_tui.errors import InvalidArgument, MobyError, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,9 +43,20 @@ def unpause(options: Options, containers: list[str]) -> int:
     return session.call_each(containers, lambda client, ref: client.containers.unpause(ref))
 
 
-def rename(options: Options, container: str, new_name: str) -> None:
+def rename(options: Options, container: str, new_name: str) -> int:
     """``moby rename``."""
-    session.call(lambda client: client.containers.rename(container, new_name))
+    if session.program() != "docker":
+        session.call(lambda client: client.containers.rename(container, new_name))
+        return 0
+    if not container.strip() or not new_name.strip():
+        raise InvalidArgument("Error: Neither old nor new names may be empty")
+    try:
+        session.call(lambda client: client.containers.rename(container, new_name))
+    except MobyError as error:
+        session.tell(error)
+        print(f"Error: failed to rename container named {container}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def rm(options: RemoveOptions, containers: list[str]) -> int:
@@ -54,14 +67,18 @@ def rm(options: RemoveOptions, containers: list[str]) -> int:
         return dry_run.tell(containers, lambda look, ref: look.container(ref, options), missing_ok=options.force)
 
     async def remove(client: Client, ref: str) -> None:
+        if not ref.strip() and session.program() == "docker":
+            raise InvalidArgument("container name cannot be empty")
         try:
             if options.link:
                 await client.containers.remove_link(ref)
             else:
                 await client.containers.remove(ref, force=options.force, volumes=options.volumes)
-        except NotFound:
+        except NotFound as error:
             if not options.force:
                 raise
+            # as with docker, what is not there is reported, and no failure
+            session.tell(error)
         else:
             print(ref, flush=True)
 

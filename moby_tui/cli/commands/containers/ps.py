@@ -27,26 +27,45 @@ _HEADINGS = {
     "Mounts": "MOUNTS",
     "Networks": "NETWORKS",
     "LocalVolumes": "LOCAL VOLUMES",
+    "Platform": "PLATFORM",
+}
+_RAW = {
+    "container_id": "ID",
+    "image": "Image",
+    "command": "Command",
+    "created_at": "CreatedAt",
+    "state": "State",
+    "status": "Status",
+    "names": "Names",
+    "labels": "Labels",
+    "ports": "Ports",
 }
 _SHOWN = ("ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names")
 
 
 def ps(options: PsOptions) -> None:
     """``moby ps``."""
-    from moby_tui.cli.output.table import formatted
-
     limit = 1 if options.latest else max(options.last, 0)
-    sizes = options.size or ".Size" in options.format
+    sizes = options.size or ".Size" in options.format or "json ." in options.format
     filters = _filters(options.filter)
     containers = session.call(
         lambda client: client.containers.list(all=options.all or limit > 0, limit=limit, size=sizes, filters=filters)
     )
     rows = [_row(container, truncate=not options.no_trunc, now=time.time()) for container in containers]
-    shown = (*_SHOWN, "Size") if options.size else _SHOWN
     if options.quiet and options.format:
         print("WARNING: Ignoring custom format, because both --format and --quiet are set.", file=sys.stderr)
-    for line in [row["ID"] for row in rows] if options.quiet else formatted(options.format, _HEADINGS, shown, rows):
+    for line in [row["ID"] for row in rows] if options.quiet else _formatted(options, rows):
         print(line)
+
+
+def _formatted(options: PsOptions, rows: list[dict[str, object]]) -> list[str]:
+    from moby_tui.cli.output.table import formatted
+
+    size = {"size": "Size"} if options.size else {}
+    shown = (*_SHOWN, *size.values())
+    return formatted(
+        options.format, _HEADINGS, shown, rows, kind="*formatter.ContainerContext", raw={**_RAW, **size}, checked=True
+    )
 
 
 def _filters(given: list[str]) -> dict[str, list[str]]:
@@ -81,6 +100,7 @@ def _row(container: ContainerSummary, *, truncate: bool, now: float) -> dict[str
         "Labels": ",".join(f"{key}={value}" for key, value in sorted(container.labels.items())),
         "Mounts": ",".join(mount[:15] + "…" if truncate and len(mount) > 15 else mount for mount in mounts),
         "Networks": ",".join(container.network_settings.networks),
+        "Platform": None,
         "LocalVolumes": str(sum(mount.driver == "local" for mount in container.mounts)),
     }
 

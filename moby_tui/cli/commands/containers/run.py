@@ -19,17 +19,17 @@ _HELD_BACK = 4
 def run(options: RunOptions, image: str, words: list[str]) -> int:
     """``moby run``."""
     from moby_tui.cli import session
-    from moby_tui.cli.commands.containers.create import check_pull, refusals
+    from moby_tui.cli.commands.containers.create import check, refusals
     from moby_tui.cli.configuration import create_request
     from moby_tui.cli.foreground import require_terminal
 
-    with refusals():
-        check_pull(options)
+    with refusals("run"):
+        check(options, is_detached=options.detach)
         session.require_no_trust(options)
         request = create_request(options, image, words, detached=options.detach)
     # as with docker, its exit code is that of start and exec
     require_terminal(tty=options.tty, stdin=request.attach_stdin)
-    with refusals():
+    with refusals("run"):
         return session.call(lambda client: _run(client, options, request))
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
-from moby_tui.errors import InvalidArgument
+from moby_tui.errors import InvalidArgument, NotImplementedYet
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
@@ -15,13 +16,26 @@ def start(options: ContainerStartOptions, containers: list[str]) -> int:
     """``moby start``."""
     from moby_tui.cli import session
 
+    if options.checkpoint or options.checkpoint_dir:
+        raise NotImplementedYet("option --checkpoint")
     if not options.attach and not options.interactive:
-        return session.call_each(containers, lambda client, ref: client.containers.start(ref))
+        return _start_each(containers)
     if len(containers) != 1:
-        raise InvalidArgument("only one container can be attached: leave out -a and -i to start several")
+        own = "only one container can be attached: leave out -a and -i to start several"
+        raise InvalidArgument(session.phrase(own, "you cannot start and attach multiple containers at once"))
     return session.call(
         lambda client: _start_attached(client, containers[0], interactive=options.interactive, detach_keys=options.detach_keys)
     )
+
+
+def _start_each(containers: list[str]) -> int:
+    from moby_tui.cli import session
+
+    failed: list[str] = []
+    status = session.call_each(containers, lambda client, ref: client.containers.start(ref), failed=failed)
+    if failed and session.program() == "docker":
+        print(f"Error: failed to start containers: {', '.join(failed)}", file=sys.stderr)
+    return status
 
 
 async def _start_attached(client: Client, ref: str, *, interactive: bool, detach_keys: str) -> int:

@@ -55,8 +55,8 @@ async def _show(client: Client, refs: Sequence[str], *, all: bool, format: str, 
     while True:
         named = list(refs) or [container.id for container in await client.containers.list(all=all)]
         samples = await asyncio.gather(*(_sample(client, ref, required=bool(refs)) for ref in named))
-        rows = [_row(sample, truncate=truncate) for sample in samples if sample is not None]
-        lines = list(formatted(format, _HEADINGS, _SHOWN, rows))
+        rows = [_row(sample, ref, truncate=truncate) for ref, sample in zip(named, samples, strict=True) if sample is not None]
+        lines = list(formatted(format, _HEADINGS, _SHOWN, rows, kind="*container.statsContext"))
         if once:
             print("\n".join(lines), flush=True)
             return
@@ -78,7 +78,7 @@ async def _sample(client: Client, ref: str, *, required: bool) -> Stats | None:
     return None
 
 
-def _row(sample: Stats, *, truncate: bool) -> dict[str, str]:
+def _row(sample: Stats, ref: str, *, truncate: bool) -> dict[str, str]:
     from moby_tui.cli.values.units import binary_size, human_size
 
     used, limit = sample.memory_used(), sample.memory_stats.limit
@@ -89,7 +89,8 @@ def _row(sample: Stats, *, truncate: bool) -> dict[str, str]:
     return {
         "ID": sample.id[:12] if truncate else sample.id,
         "Name": sample.name.removeprefix("/"),
-        "Container": sample.id[:12] if truncate else sample.id,
+        # as it was named, or its id
+        "Container": ref[:12] if truncate and ref == sample.id else ref,
         "CPUPerc": f"{sample.cpu_percent():.2f}%",
         "MemUsage": f"{binary_size(used)} / {binary_size(limit)}",
         "MemPerc": f"{used / limit * 100 if limit else 0:.2f}%",

@@ -18,16 +18,22 @@ def update(options: UpdateOptions, containers: list[str]) -> int:
     from moby_tui.schema.container import ContainerUpdate
 
     request, changes = update_request(options), port_changes(options)
-    others = request != ContainerUpdate()
+    others = request != ContainerUpdate() or bool(options.kernel_memory)
     if not others and changes is None:
-        raise InvalidArgument("you must provide one or more flags when using this command: moby update --help lists them")
+        text = "you must provide one or more flags when using this command"
+        raise InvalidArgument(session.phrase(f"{text}: moby update --help lists them", text))
+
+    warnings: list[str] = []
 
     async def change(client: Client, ref: str) -> None:
         if changes is not None:
             await client.containers.change_ports(ref, changes)
             if not others:
                 return
-        for warning in (await client.containers.update(ref, request)).warnings:
-            print(f"WARNING: {warning}", file=sys.stderr)
+        warnings.extend((await client.containers.update(ref, request)).warnings)
 
-    return session.call_each(containers, change)
+    status = session.call_each(containers, change)
+    for warning in warnings:
+        # docker prints them behind the names, on standard output
+        print(warning, file=sys.stdout) if session.program() == "docker" else print(f"WARNING: {warning}", file=sys.stderr)
+    return status

@@ -24,7 +24,7 @@ def events(options: SystemEventsOptions) -> None:
     from moby_tui.schema.event import Event, EventActor
 
     now = time.time()
-    template = parse(options.format) if options.format else None
+    template = parse(options.format, "Error parsing format") if options.format else None
     if template:
         check_fields(template, Event(type="", action="", actor=EventActor(id="")))
     start, end = (parse_moment(text, now) if text else None for text in (options.since, options.until))

@@ -15,10 +15,11 @@ import msgspec
 from moby_tui.engine.containers import wire
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start.isolation import references, settle_references
-from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel import cgroup, fault
 from moby_tui.engine.policy import admission, security
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.engine.resources.images.snapshots import snapshot
+from moby_tui.engine.runtime.configuration.log_options import DRIVERS as LOG_DRIVERS
 from moby_tui.engine.runtime.configuration.log_options import validate as validate_log
 from moby_tui.engine.store.containers import check_name
 from moby_tui.engine.store.paths import ContainerPaths
@@ -32,6 +33,8 @@ from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedY
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, NetworkingConfig
 from moby_tui.schema.container import HostConfig as RequestedHostConfig
 
+_OF_STEPS = EngineOptions(default_cgroupns_mode="private")
+
 
 async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str = "") -> ContainerCreated:
     """Creates a container. The answer has its id and the warnings of the checks.
@@ -43,7 +46,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     asked = msgspec.structs.replace(
         asked,
         # the engine's options are for users' containers; a step of a build has BuildKit's defaults
-        host_config=_preset(EngineOptions() if parts.step_images else parts.options(), asked.host_config),
+        host_config=_preset(_OF_STEPS if parts.step_images else parts.options(), asked.host_config),
     )
     asked, warnings = admission.check(asked)
     image = parts.images.resolve(asked.image)
@@ -53,12 +56,14 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     if platform:
         _check_platform(image, asked.image, platform)
     warnings += security.resolve(host, parts.paths).warnings
-    validate_log(host.log_config.type, host.log_config.config or {})
+    if (driver := host.log_config.type) not in ("", "none", *LOG_DRIVERS):
+        raise InvalidArgument(f'error looking up logging plugin {driver}: plugin "{driver}" not found')
+    validate_log(driver, host.log_config.config or {})
     ident = os.urandom(32).hex()
     config = wire.config_to_keep(_merge(asked, image, ident))
     if config.stop_signal:
         # imported here, since few containers have one of their own
-        from moby_tui.engine.containers.stop_signal import parse_signal
+        from moby_tui.stop_signal import parse_signal
 
         parse_signal(config.stop_signal)
     command = [*_words(config.entrypoint), *_words(config.cmd)]
@@ -141,6 +146,11 @@ def _absolute(path: str) -> str:
     return "/" + posixpath.normpath(f"/{path}").strip("/")
 
 
+def _cleaned(path: str) -> str:
+    """An absolute path without empty parts, ``.`` and ``..``."""
+    return "/" + posixpath.normpath(path).lstrip("/") if path.startswith("/") else path
+
+
 def _networking(asked: ContainerCreate) -> NetworkingConfig | None:
     if not asked.mac_address and (asked.networking_config is None or not asked.networking_config.endpoints_config):
         return None
@@ -214,7 +224,7 @@ def _preset_security(options: EngineOptions, host: RequestedHostConfig) -> None:
     added = []
     if options.no_new_privileges and "no-new-privileges" not in labels:
         added.append("no-new-privileges")
-    if options.seccomp_profile != "builtin" and "seccomp" not in labels and not host.privileged:
+    if options.seccomp_profile not in ("", "builtin") and "seccomp" not in labels and not host.privileged:
         added.append(f"seccomp={_profile(options.seccomp_profile)}")
     if added:
         host.security_opt = [*(host.security_opt or []), *added]
@@ -264,6 +274,11 @@ def _make_folder(files: ContainerPaths, layers: list[Path], record: ContainerRec
         files = own_layer.limit(files, record.host_config.storage_opt)
     if layers:
         _copy_owner(layers[0], files.upper)
+    if record.config.working_dir not in ("", "/"):
+        # imported here, since most containers begin in the root
+        from moby_tui.engine.containers.creation import working_directory
+
+        working_directory.make(record.config.working_dir, layers, files)
 
 
 def _copy_owner(layer: Path, upper: Path) -> None:
@@ -283,16 +298,16 @@ def _merge(asked: ContainerCreate, image: LocalImage, ident: str) -> ContainerCo
     config.labels = {**(preset.labels or {}), **(asked.labels or {})}
     config.exposed_ports = {**(preset.exposed_ports or {}), **(asked.exposed_ports or {})} or None
     config.volumes = {**(preset.volumes or {}), **(asked.volumes or {})} or None
-    if asked.entrypoint is None:
-        config.entrypoint = preset.entrypoint
+    if not _words(asked.entrypoint):
+        config.entrypoint = preset.entrypoint if asked.entrypoint is None else []
         # the image's arguments belong to the image's entrypoint
         config.cmd = asked.cmd if _words(asked.cmd) else preset.cmd
-    elif _words(asked.entrypoint) == [""]:
-        config.entrypoint = None
-    config.entrypoint = _words(config.entrypoint) or None
-    config.cmd = _words(config.cmd) or None
+    else:
+        # a list with nothing but an empty word takes the image's away
+        config.entrypoint = None if _words(asked.entrypoint) == [""] else _words(asked.entrypoint)
+    config.cmd = None if config.cmd is None else _words(config.cmd)
     config.user = asked.user or preset.user
-    config.working_dir = asked.working_dir or preset.working_dir
+    config.working_dir = _cleaned(asked.working_dir or preset.working_dir)
     config.stop_signal = asked.stop_signal or preset.stop_signal
     if asked.healthcheck or preset.healthcheck:
         # imported here, since few containers have a health check
@@ -314,12 +329,24 @@ def _settle_host(parts: Parts, host: HostConfig) -> None:
         host.memory_swap = host.memory * 2
     # Docker has two values for "no limit", 0 and -1
     host.pids_limit = host.pids_limit if (host.pids_limit or 0) > 0 else None
+    if host.oom_kill_disable is None and cgroup.detect().version == 1:
+        # control groups of version 2 have no such switch
+        host.oom_kill_disable = False
+    if host.privileged or "host" in (host.pid_mode, host.ipc_mode):
+        # as in Docker, no label confines one of them
+        host.security_opt = list(dict.fromkeys([*(host.security_opt or []), "label=disable"]))
+    # an empty list of links is none
+    host.links = host.links or None
     settle_references(parts, host)
     if parts.options().userns_remap and not host.userns_mode:
         # imported here, since few engines remap user namespaces
         from moby_tui.engine.policy import remap
 
         host.userns_mode = remap.choose(parts.remap().mode, host, references(host))
+    if not host.cgroupns_mode:
+        # a user namespace cannot come back to the host's
+        shares = cgroup.detect().version == 1 and host.userns_mode in ("", "host")
+        host.cgroupns_mode = "host" if shares else "private"
     host.runtime = host.runtime or parts.runtimes().default
     _check_runtime(parts, host)
     host.log_config.type = host.log_config.type or "json-file"
@@ -342,11 +369,10 @@ def _check_runtime(parts: Parts, host: HostConfig) -> None:
 
 
 def _merge_environment(preset: list[str], asked: list[str]) -> list[str]:
-    """The environment of the request, then the image's other variables, in Docker's order."""
-    merged = {entry.partition("=")[0]: entry for entry in asked}
-    for entry in preset:
-        merged.setdefault(entry.partition("=")[0], entry)
-    return list(merged.values())
+    """The environment of the request, then the image's other variables, in Docker's order. Of a name that comes twice the last value counts
+    in the container (``runtime/configuration/spec.py``)."""
+    names = {entry.partition("=")[0] for entry in asked}
+    return [*asked, *(entry for entry in preset if entry.partition("=")[0] not in names)]
 
 
 def _words(value: list[str] | str | None) -> list[str]:

@@ -23,7 +23,7 @@ def inherited(parts: Parts, sources: list[str]) -> tuple[dict[str, MountPoint], 
     for source in sources:
         name, _, mode = source.partition(":")
         if not name:
-            raise InvalidArgument(f"volumes-from specification cannot be empty: {source!r}; write it as NAME or NAME:ro")
+            raise InvalidArgument("volumes-from specification cannot be an empty string")
         if mode not in _MODES:
             raise InvalidArgument(f"invalid mode: {mode}")
         try:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from moby_tui.engine.containers.ending.exit_wait import LOOK_AGAIN_SECONDS, ExitWait, engine_closed, wait
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import orphans
-from moby_tui.engine.containers.stop_signal import DEFAULT_STOP_SECONDS, parse_signal
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.protocol import control
 from moby_tui.engine.runtime.client import attachment, monitor_process
@@ -21,6 +20,7 @@ from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.store.state import State
 from moby_tui.engine.tasks import in_own_thread
 from moby_tui.errors import Conflict, NotFound, NotModified, StorageFull, Unavailable
+from moby_tui.stop_signal import DEFAULT_STOP_SECONDS, is_sent, parse_signal
 
 if TYPE_CHECKING:
     from moby_tui.engine.events.bus import Subscription
@@ -161,6 +161,9 @@ async def _stop(parts: Parts, record: ContainerRecord, timeout: int | None, sign
 async def _end(
     parts: Parts, record: ContainerRecord, state: State, waiter: ExitWait, signal: int, seconds: float, *, purpose: str
 ) -> None:
+    if not is_sent(signal):
+        # no process ends on it: as with dockerd, the container is killed
+        signal = signals.SIGKILL
     # it may be ending by itself
     with suppress(Conflict):
         try:
@@ -181,9 +184,10 @@ async def remove(parts: Parts, record: ContainerRecord, ref: str, *, force: bool
     while not await _remove_unless_running(parts, record, force=force, volumes=volumes):
         if not force:
             status = parts.state(record).status
-            raise Conflict(
-                f'cannot remove container "{ref}": container is {status}: stop the container before removing or force remove'
-            )
+            hint = f"is {status}: stop the container before removing or force remove"
+            if status == "paused":
+                hint = "is paused and must be unpaused first"
+            raise Conflict(f'cannot remove container "{ref}": container {hint}')
         with suppress(Conflict):
             await kill(parts, record, signals.SIGKILL)
         await wait(parts, record, "not-running").result()

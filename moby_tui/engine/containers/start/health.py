@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from moby_tui.engine.containers.stop_signal import DEFAULT_STOP_SECONDS, parse_signal
+import signal
+
 from moby_tui.engine.containers.views.health import is_checked
 from moby_tui.engine.protocol.order import HealthSettings
 from moby_tui.engine.runtime.configuration import spec
@@ -11,6 +12,7 @@ from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.records.containers import ContainerRecord, ExecConfig
 from moby_tui.engine.store.records.containers import HealthConfig as ImageHealthConfig
 from moby_tui.schema.container import HealthConfig
+from moby_tui.stop_signal import DEFAULT_STOP_SECONDS, is_sent, parse_signal
 
 _SECOND = 1_000_000_000
 _INTERVAL, _TIMEOUT, _START_INTERVAL = 30 * _SECOND, 30 * _SECOND, 5 * _SECOND
@@ -33,6 +35,7 @@ def order(record: ContainerRecord, identity: spec.Identity, files: ContainerPath
     if check is None or not is_checked(record):
         return None
     seconds = config.stop_timeout
+    number = parse_signal(config.stop_signal or "TERM")
     return HealthSettings(
         process=spec.exec_process(record, identity, ExecConfig(cmd=_command(record, check.test or []))),
         path=str(files.health),
@@ -42,7 +45,8 @@ def order(record: ContainerRecord, identity: spec.Identity, files: ContainerPath
         start_interval=check.start_interval or _START_INTERVAL,
         retries=check.retries or _RETRIES,
         on_failure=config.healthcheck_on_failure_action or "none",
-        stop_signal=parse_signal(config.stop_signal or "TERM"),
+        # no process ends on another number
+        stop_signal=number if is_sent(number) else signal.SIGKILL,
         stop_timeout=DEFAULT_STOP_SECONDS if seconds is None else seconds,
     )
 

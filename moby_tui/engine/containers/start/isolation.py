@@ -136,7 +136,7 @@ def _shared_with(parts: Parts, kind: str, ref: str) -> ContainerRecord:
 
 
 def _running(parts: Parts, record: ContainerRecord, kind: str, ref: str) -> ContainerRecord:
-    """The container to join. Raises ``InvalidArgument`` and ``Conflict`` with the Docker Engine's texts."""
+    """The container to join. Raises ``InvalidArgument``, ``Conflict`` and ``MobyError`` with the Docker Engine's texts."""
     target = _shared_with(parts, kind, ref)
     if target.id == record.id:
         raise InvalidArgument(f"cannot join own {'network' if kind == 'network' else kind.upper()} namespace")
@@ -146,7 +146,9 @@ def _running(parts: Parts, record: ContainerRecord, kind: str, ref: str) -> Cont
     if not state.alive or parts.is_orphan(target, state):
         if kind == "network":
             raise Conflict(f"cannot join network namespace of a non running container: container {target.name} is {state.status}")
-        raise Conflict(f"failed to join {kind.upper()} namespace: container {target.id} is not running")
+        text = f"failed to join {kind.upper()} namespace: container {target.id} is not running"
+        # of a pid namespace dockerd says so at a later step, as an error of its own
+        raise MobyError(text) if kind == "pid" else Conflict(text)
     return target
 
 

@@ -13,7 +13,7 @@ from moby_tui.engine.containers.views.view import endpoints, mounts
 from moby_tui.engine.policy import apparmor, security
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState
-from moby_tui.engine.store.state import State
+from moby_tui.engine.store.state import ZERO_TIME, State
 from moby_tui.schema.container import ContainerConfig, ContainerInspect, ContainerState, HostConfig, NetworkSettings
 
 
@@ -21,6 +21,8 @@ def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerIns
     """Describes a container. ``state`` is its current state (``Parts.current_state``)."""
     files = parts.files(record)
     network = NetworkState.read(files.network) if state.alive else NetworkState({}, {})
+    # as with dockerd, a container that never ran has no files
+    has_run = state.started_at != ZERO_TIME
     has_own = state.alive and not record.host_config.network_mode.startswith("container:")
     return ContainerInspect(
         id=record.id,
@@ -41,15 +43,15 @@ def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerIns
             health=health.read(record, files) or msgspec.UNSET,
         ),
         image=record.image_id,
-        resolv_conf_path=str(files.resolv_conf),
-        hostname_path=str(files.hostname),
-        hosts_path=str(files.hosts),
-        log_path=str(files.log) if record.host_config.log_config.type == "json-file" else "",
+        resolv_conf_path=str(files.resolv_conf) if has_run else "",
+        hostname_path=str(files.hostname) if has_run else "",
+        hosts_path=str(files.hosts) if has_run else "",
+        log_path=str(files.log) if has_run and record.host_config.log_config.type == "json-file" else "",
         name=f"/{record.name}",
         restart_count=state.restart_count,
         host_config=_host_to_show(parts, record),
         mounts=mounts(record),
-        app_armor_profile=_apparmor_profile(files) if state.alive and apparmor.enabled() else "",
+        app_armor_profile=_apparmor_profile(files) if state.alive and apparmor.enabled() else _requested_profile(record),
         config=_config_to_show(record),
         exec_ids=_exec_ids(parts, record, state),
         network_settings=NetworkSettings(
@@ -101,6 +103,11 @@ class _Configuration(msgspec.Struct):
     """The one field that is read of the OCI configuration of a running container."""
 
     process: _Confined
+
+
+def _requested_profile(record: ContainerRecord) -> str:
+    """The value of ``--security-opt apparmor=``; empty without one."""
+    return security.parse_options(record.host_config.security_opt).apparmor or ""
 
 
 def _apparmor_profile(files: ContainerPaths) -> str:

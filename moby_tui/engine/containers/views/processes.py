@@ -35,7 +35,7 @@ async def top(cgroup: str, ps_args: str) -> Top:
     lines = out.decode(errors="replace").splitlines()
     titles = lines[0].split()
     if "PID" not in titles:
-        raise InvalidArgument(f"Couldn't find PID field in ps output: add it to the arguments {ps_args}")
+        raise InvalidArgument("Couldn't find PID field in ps output")
     column = titles.index("PID")
     ours = {str(pid) for pid in open_cgroup(cgroup).pids()}
     rows = [line.split(None, len(titles) - 1) for line in lines[1:]]

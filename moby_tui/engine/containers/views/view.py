@@ -50,15 +50,15 @@ _FILTERS = frozenset(
 )
 _HEALTH = ("none", "starting", "healthy", "unhealthy")
 _PORTS = re.compile(r"\d{1,5}(-\d{1,5})?(/(tcp|udp|sctp))?")
-_STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
+_STATUSES = ("created", "running", "paused", "restarting", "removing", "exited", "dead")
 
 
-#: From the name of each network to its id, looked up when it is needed.
-NetworkIds = Callable[[], dict[str, str]]
+#: From the name of each network, or image, to its id, looked up when it is needed.
+Ids = Callable[[], dict[str, str]]
 
 
 def summary(
-    parts: Parts, record: ContainerRecord, state: State, network_ids: NetworkIds, linked: Iterable[str] = ()
+    parts: Parts, record: ContainerRecord, state: State, network_ids: Ids, image_ids: Ids, linked: Iterable[str] = ()
 ) -> ContainerSummary:
     """The row of a container. ``linked`` are the names by which other containers link to it."""
     network = NetworkState.read(parts.files(record).network) if state.alive else NetworkState({}, {})
@@ -66,7 +66,7 @@ def summary(
     return ContainerSummary(
         id=record.id,
         names=[f"/{record.name}", *linked],
-        image=record.image,
+        image=_image_name(record, image_ids()),
         image_id=record.image_id,
         command=_command_line(record),
         created=int(record.created),
@@ -81,6 +81,23 @@ def summary(
         network_settings=SummaryNetworkSettings(networks=endpoints(record, state, network, network_ids)),
         mounts=mounts(record),
     )
+
+
+def _image_name(record: ContainerRecord, ids: dict[str, str]) -> str:
+    """The name that the container was created with if its image still has that name, otherwise the id of the image."""
+    name, ident = record.image, record.image_id
+    full = (name, f"docker.io/{name}") if "/" in name else (f"docker.io/library/{name}",)
+    if any(ident in (ids.get(each), ids.get(f"{each}:latest")) for each in full):
+        return name
+    if name and ident.removeprefix("sha256:").startswith(name.removeprefix("sha256:")):
+        return name
+    # imported here, since few images lose their name, or are named by their digest
+    from moby_tui.reference import parse
+
+    try:
+        return name if ids.get(parse(name).tagged().key) == ident else ident
+    except InvalidArgument:
+        return ident
 
 
 def link_names(records: list[ContainerRecord]) -> dict[str, list[str]]:
@@ -127,9 +144,7 @@ def _mode(mount: kept.MountPoint, unnamed: set[str]) -> str:
     return mount.mode or ("z" if mount.type == "volume" else "")
 
 
-def endpoints(
-    record: ContainerRecord, state: State, network: NetworkState, network_ids: NetworkIds
-) -> dict[str, EndpointSettings]:
+def endpoints(record: ContainerRecord, state: State, network: NetworkState, network_ids: Ids) -> dict[str, EndpointSettings]:
     """The container's endpoints by network: those of its run, or those that its next start asks for."""
     # imported here and above, since many commands need no more than the state
     from moby_tui.engine.containers import wire
@@ -138,7 +153,7 @@ def endpoints(
     return {name: wire.endpoint_to_show(endpoint) for name, endpoint in kept_endpoints.items()}
 
 
-def _requested_endpoints(record: ContainerRecord, state: State, network_ids: NetworkIds) -> dict[str, kept.EndpointSettings]:
+def _requested_endpoints(record: ContainerRecord, state: State, network_ids: Ids) -> dict[str, kept.EndpointSettings]:
     """The endpoints that the request has, without addresses. A container that joins the network of another container has none.
 
     As with Docker, they have after a run the networks' ids, by which ``docker compose`` knows them again, and their names, and no requested
@@ -146,7 +161,7 @@ def _requested_endpoints(record: ContainerRecord, state: State, network_ids: Net
     """
     mode = record.host_config.network_mode
     requested = record.networking.endpoints_config if record.networking else None
-    if mode.startswith("container:"):
+    if mode.startswith("container:") or record.config.network_disabled:
         return {}
     endpoints = {
         name: endpoint or kept.EndpointSettings() for name, endpoint in ({mode: None} if requested is None else requested).items()
@@ -267,14 +282,15 @@ def check_filters(filters: Filters) -> None:
             raise InvalidArgument(f"invalid filter 'status={value}': {message}")
     for value in filters.get("exited", []):
         if not value.isdecimal():
-            raise InvalidArgument(f"invalid filter 'exited={value}'")
+            raise InvalidArgument(f"invalid filter 'exited={value}': strconv.Atoi: parsing \"{value}\": invalid syntax")
     for value in filters.get("is-task", []):
         if value.lower() not in ("1", "t", "true", "0", "f", "false"):
-            raise InvalidArgument(f"invalid filter 'is-task={value}'")
+            raise InvalidArgument(f"invalid filter 'is-task=[{value}]'")
     for key in ("publish", "expose"):
         for value in filters.get(key, []):
             if not _PORTS.fullmatch(value) or _numbers(value).stop > 65536:
-                raise InvalidArgument(f"invalid filter '{key}={value}': write it as 80, 80/tcp or 8000-8010/udp")
+                reason = f'strconv.ParseUint: parsing "{value.partition("/")[0]}": invalid syntax'
+                raise InvalidArgument(f"error while looking up for {key} {value}: {reason}")
     for value in filters.get("health", []):
         if value not in _HEALTH:
             message = f"invalid value for health ({value}): must be one of {', '.join(_HEALTH)}"

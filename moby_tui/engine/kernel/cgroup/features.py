@@ -12,6 +12,7 @@ _V1 = {
     "memory": ("memory", ()),
     "memory swap": ("memory", ("memory.memsw.limit_in_bytes",)),
     "memory reservation": ("memory", ("memory.soft_limit_in_bytes",)),
+    "kernel memory of TCP": ("memory", ("memory.kmem.tcp.limit_in_bytes",)),
     "memory swappiness": ("memory", ("memory.swappiness",)),
     "oom killer": ("memory", ("memory.oom_control",)),
     "pids": ("pids", ()),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: The limits that can be set, in the words of the OCI runtime specification (config-linux.md, "Control groups").
 KNOWN = {
-    "memory": frozenset({"limit", "swap", "reservation", "swappiness", "disableOOMKiller"}),
+    "memory": frozenset({"limit", "swap", "reservation", "kernelTCP", "swappiness", "disableOOMKiller"}),
     "cpu": frozenset({"shares", "quota", "period", "burst", "idle", "cpus", "mems", "realtimePeriod", "realtimeRuntime"}),
     "pids": frozenset({"limit"}),
     "blockIO": frozenset({"weight", "weightDevice", *THROTTLES}),

@@ -159,6 +159,8 @@ class LegacyCgroup(Cgroup):
         reservation, swappiness = number(asked, "reservation"), number(asked, "swappiness")
         if reservation:
             self._set("memory", "memory.soft_limit_in_bytes", reservation)
+        if kernel_tcp := number(asked, "kernelTCP"):
+            self._set("memory", "memory.kmem.tcp.limit_in_bytes", kernel_tcp)
         if swappiness is not None and swappiness >= 0:
             self._set("memory", "memory.swappiness", swappiness)
         if asked.get("disableOOMKiller") is True:

@@ -102,8 +102,8 @@ class UnifiedCgroup(Cgroup):
             self._set("memory", "memory.max", limit_or(limit, "max"), needed=limit > 0)
         if reservation:
             self._set("memory", "memory.low", reservation)
-        if (number(asked, "swappiness") or -1) >= 0 or asked.get("disableOOMKiller") is True:
-            raise ValueError("swappiness and the out-of-memory killer cannot be set on version 2 of control groups")
+        if (number(asked, "swappiness") or -1) >= 0 or asked.get("disableOOMKiller") is True or number(asked, "kernelTCP"):
+            raise ValueError("swappiness, TCP's memory and the out-of-memory killer cannot be set on version 2 of control groups")
 
     def _limit_cpu(self, asked: Section) -> None:
         shares, period, quota = number(asked, "shares"), number(asked, "period"), number(asked, "quota")

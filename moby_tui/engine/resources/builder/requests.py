@@ -12,7 +12,7 @@ from moby_tui.errors import InvalidArgument, NotImplementedYet, OtherFrontend
 from moby_tui.reference import Reference, parse, parse_tag
 from moby_tui.schema.build import BuildOptions, Output
 from moby_tui.schema.container import HostConfig
-from moby_tui.schema.operations import Sandbox
+from moby_tui.schema.operations import Assembly, Sandbox
 
 #: Names of ``--build-arg``: Docker takes any; this engine takes what can be an environment variable.
 _VARIABLE = re.compile(r"[^=\0]+")
@@ -82,15 +82,16 @@ def _check_outputs(options: BuildOptions) -> None:
         raise NotImplementedYet("provenance of an image that is stored alone (use --push, or -o type=oci,dest=FILE)")
     if options.scan is not None and not all(map(takes_provenance, outputs(options))):
         raise NotImplementedYet("a bill of materials of an image that is stored alone (use --push, or -o type=oci,dest=FILE)")
+    attested = isinstance(options.task, Assembly) and any(part.attested for part in options.task.parts)
+    if attested and not all(map(takes_provenance, outputs(options))):
+        raise NotImplementedYet("attestations of an image that is stored alone (use --push, or -o type=oci,dest=FILE)")
     for output in outputs(options):
         if output.kind not in _OUTPUTS:
             raise InvalidArgument(f"unknown type {output.kind[:40]!r} of an output: it is one of {', '.join(_OUTPUTS)}")
         if is_pushed(output) and not options.tags:
             raise InvalidArgument("a tag is needed when pushing to a registry: name one with -t")
-        if len(options.platforms) > 1 and output.kind in ("local", "tar", "docker"):
-            raise NotImplementedYet(
-                f"an output of type {output.kind} for several platforms (build each by itself, or use type=oci)"
-            )
+        if len(options.platforms) > 1 and output.kind == "docker":
+            raise InvalidArgument("docker exporter does not currently support exporting manifest lists")
 
 
 def takes_provenance(output: Output) -> bool:

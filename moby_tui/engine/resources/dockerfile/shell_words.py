@@ -79,7 +79,7 @@ def word_end(text: str, start: int, escape: str = "\\") -> int:
 
 
 def expand_text(text: str, variables: Mapping[str, str], escape: str) -> str:
-    """Replaces the variables of a here-document, in which quotes have no meaning and only a dollar can be escaped."""
+    """Replaces the variables of a here-document, in which quotes have no meaning; a character behind an escape stands for itself."""
     return "".join(piece for piece, _ in _TextCursor(text, variables, escape).pieces())
 
 
@@ -249,7 +249,7 @@ class _TextCursor(_Cursor):
         while char := self._next():
             if char == "$":
                 pieces.append((self._dollar(), False))
-            elif char == self._escape and self._peek() == "$":
+            elif char == self._escape and self._peek():
                 pieces.append((self._next(), True))
             else:
                 pieces.append((char, False))

@@ -34,7 +34,8 @@ def parse(text: str) -> Link:
         raise InvalidArgument(f"bad format for links: {text}")
     if name.startswith("/"):
         name, alias = name[1:], alias.rpartition("/")[2]
-    alias = alias if colon else name
+    # an alias is a path below the linking container's name
+    alias = alias.lstrip("/") if colon else name
     if not name or not _ALIAS.fullmatch(alias):
         raise InvalidArgument(f"bad format for links: {text}; write it as NAME or NAME:ALIAS")
     return Link(name, alias)

@@ -119,11 +119,10 @@ class NetworkManager:
         from moby_tui.engine.resources.networks.creation import configurations, requests
         from moby_tui.schema.network import NetworkCreated
 
-        network = requests.new_network(request)
+        defaults = self.options().default_network_options.get(request.driver or "bridge", {})
+        network = requests.new_network(request, {} if request.config_from and request.config_from.network else defaults)
         if network.config_from.network:
             configurations.apply(network, store.load(self._database))
-        else:
-            network.options = self.options().default_network_options.get(request.driver or "bridge", {}) | network.options
         if network.config_only:
             store.insert(self._database, lambda _: network)
             self._keep(network)

@@ -27,6 +27,7 @@ _TMPFS_VALUES = frozenset(("size", "mode", "uid", "gid", "nr_inodes", "nr_blocks
 _TMPFS_FLAGS = frozenset(
     (
         *("defaults", "ro", "rw", "suid", "nosuid", "dev", "nodev", "exec", "noexec", "sync", "async", "dirsync", "noswap"),
+        *("mand", "nomand", *_PROPAGATION, "unbindable", "runbindable"),
         *("atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime"),
     )
 )
@@ -162,15 +163,18 @@ def _mount_request(mount: Mount) -> MountRequest:
 def _check_options(mount: Mount) -> None:
     """Raises ``InvalidArgument`` for an unknown type, and for options of another type than the mount's, even if they are empty."""
     if mount.type not in _TYPES:
-        raise _invalid(mount.type, "mount type unknown")
+        raise _invalid(mount.type, "mount type unknown" if mount.target else "field Target must not be empty")
     for kind, options in (
         ("bind", mount.bind_options),
         ("volume", mount.volume_options),
         ("tmpfs", mount.tmpfs_options),
         ("image", mount.image_options),
     ):
-        if options is not None and mount.type != kind:
-            raise _invalid(mount.type, f"field {kind.capitalize()}Options must not be specified")
+        if options is None or mount.type == kind:
+            continue
+        if kind == "image":
+            raise _invalid(mount.type, "field ImageOptions must not be specified")
+        raise InvalidArgument(f'{kind.capitalize()}Options must not be specified on mount type "{mount.type}"')
 
 
 def _check_id_map(mount: Mount) -> None:

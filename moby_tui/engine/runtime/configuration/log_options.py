@@ -23,9 +23,10 @@ _SYSLOG = frozenset(
         *("syslog-tls-ca-cert", "syslog-tls-cert", "syslog-tls-key", "syslog-tls-skip-verify"),
     }
 )
-#: For each driver the options it takes. Like Docker's, the options of the cache are any remote driver's.
+#: For each driver the options it takes. As in Docker, those of the cache are any driver's but local's; they have no effect on a log that
+#: is read here.
 DRIVERS: dict[str, frozenset[str]] = {
-    "json-file": _FILES | _ATTRIBUTES,
+    "json-file": _FILES | _ATTRIBUTES | _CACHE,
     "local": _FILES | _ATTRIBUTES,
     "journald": _ATTRIBUTES | _CACHE,
     "syslog": _ATTRIBUTES | _SYSLOG | _CACHE,
@@ -78,7 +79,7 @@ def resolve(driver: str, options: Options, subject: Subject) -> LogSettings:
         return LogSettings(driver="none")
     buffer = _buffer(options)
     if driver not in DRIVERS:
-        raise InvalidArgument(f"logger: no log driver named '{driver}' is registered")
+        raise InvalidArgument(f'error looking up logging plugin {driver}: plugin "{driver}" not found')
     for key in options:
         if key not in DRIVERS[driver] | _COMMON:
             raise InvalidArgument(_unknown(driver, key))

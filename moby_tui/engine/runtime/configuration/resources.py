@@ -38,6 +38,8 @@ def _memory(host: Asked) -> Memory:
         memory.swap = host.memory_swap or host.memory * 2
     if host.memory_reservation:
         memory.reservation = host.memory_reservation
+    if host.kernel_memory_tcp:
+        memory.kernel_tcp = host.kernel_memory_tcp
     if host.oom_kill_disable:
         memory.disable_oom_killer = True
     return memory

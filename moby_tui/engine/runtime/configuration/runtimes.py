@@ -10,6 +10,8 @@ from moby_tui.errors import InvalidArgument
 #: Found by their names without being configured.
 _KNOWN = ("crun", "runc", "youki", "runsc", "kata-runtime", "krun")
 _FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+#: Docker's own runtime, and the shim that runs it. Where runc is not installed they mean the built-in runtime.
+_DOCKERS = {"runc": "runc", "io.containerd.runc.v2": "runc"}
 #: What selects the built-in runtime: nothing, its name.
 OURS = ("", BUILT_IN_RUNTIME)
 
@@ -31,17 +33,25 @@ class Runtimes:
 
     def resolve(self, name: str) -> str:
         """The program, empty for the built-in runtime. Raises ``InvalidArgument`` for one that is not there."""
-        if name in OURS:
+        if self.is_built_in(name):
             return ""
         if "/" in name:
             _check(name)
             return name
-        path = self._configured.get(name) or (_find(name) if name in _KNOWN else "")
+        path = self._path(name)
         if not path:
             raise InvalidArgument(
                 f"unknown or invalid runtime name: {name}; give the path of a program, or serve with moby daemon --add-runtime {name}=PATH"
             )
         return path
+
+    def is_built_in(self, name: str) -> bool:
+        """True for a name that means the runtime of this engine."""
+        return name in OURS or (name in _DOCKERS and not self._path(name))
+
+    def _path(self, name: str) -> str:
+        program = _DOCKERS.get(name, name)
+        return self._configured.get(name) or (_find(program) if program in _KNOWN else "")
 
     def all(self) -> dict[str, str]:
         """Name and program of each; the built-in one has no program."""

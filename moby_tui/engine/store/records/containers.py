@@ -174,6 +174,7 @@ class Resources(Form):
     devices: list[DeviceMapping] | None = None
     device_cgroup_rules: list[str] | None = None
     device_requests: list[DeviceRequest] | None = None
+    kernel_memory_tcp: int = field(default=0, name="KernelMemoryTCP")
     memory_reservation: int = 0
     memory_swap: int = 0
     memory_swappiness: int | None = None

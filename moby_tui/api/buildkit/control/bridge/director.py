@@ -77,7 +77,8 @@ class Director:
             self.returned.exception()
             return
         result = from_message(request.result)
-        for ref in filter(None, result.refs.values()):
+        stated = (each.ref.id for listed in result.attestations.values() for each in listed)
+        for ref in filter(None, (*result.refs.values(), *stated)):
             await self.solver.made(ref)
         self.returned.set_result(result)
 

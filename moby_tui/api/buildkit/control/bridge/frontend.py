@@ -14,7 +14,7 @@ from moby_tui.api.buildkit.control import sources
 from moby_tui.api.buildkit.control.bridge.director import Asked, Director, Solver
 from moby_tui.api.buildkit.control.bridge.results import Result
 from moby_tui.api.buildkit.control.bridge.service import Bridge, Health
-from moby_tui.api.buildkit.grpc.server import server
+from moby_tui.api.buildkit.grpc.server import Procedures, server
 from moby_tui.api.buildkit.grpc.tunnel import Tunnel
 from moby_tui.api.buildkit.wire import gateway_pb2, health_pb2
 from moby_tui.api.buildkit.wire.worker_pb2 import WorkerRecord
@@ -114,7 +114,7 @@ class Frontend:
             gateway_pb2.DESCRIPTOR.services_by_name["LLBBridge"]: bridge,
             health_pb2.DESCRIPTOR.services_by_name["Health"]: Health(),
         }
-        protocol = server(services)
+        protocol = server(Procedures(services))
         carrying = asyncio.create_task(Tunnel(_Streams(process, self._hear), _Bytes, protocol).run())
         ending = asyncio.create_task(process.result())
         waited: list[asyncio.Future[Any]] = [carrying, ending, self._director.returned]

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from moby_tui.api.buildkit.control import sources
 from moby_tui.api.buildkit.wire import gateway_pb2 as pb
-from moby_tui.errors import InvalidArgument
+from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.schema.base import encode
 from moby_tui.schema.build import Made
+from moby_tui.schema.operations import Attested, Subject
 
 CONFIG, _PLATFORMS = "containerimage.config", "refs.platforms"
 #: More images than any build has.
@@ -25,6 +26,8 @@ class Result:
     refs: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, bytes] = field(default_factory=dict)
     definitions: Mapping[str, str] = field(default_factory=dict)
+    #: by platform
+    attestations: Mapping[str, Sequence[pb.Attestation]] = field(default_factory=dict)
 
     @property
     def is_map(self) -> bool:
@@ -72,9 +75,28 @@ def of_images(ident: str, images: Sequence[Made], *, has_configs: bool = True) -
     return Result(refs, {**configs, **listed}, definitions)
 
 
+def attested(attestation: pb.Attestation, manifest: str) -> Attested:
+    """``manifest`` is that of the image which has its files. Raises ``NotImplementedYet``."""
+    subjects = [
+        Subject(each.name, list(each.digest), is_image=each.kind == pb.InTotoSubjectKind.Self)
+        for each in attestation.inTotoSubjects
+    ]
+    if attestation.kind not in (pb.AttestationKind.InToto, pb.AttestationKind.Bundle):
+        raise NotImplementedYet(f"an attestation of the kind {attestation.kind}")
+    return Attested(
+        manifest=manifest,
+        path=attestation.path,
+        predicate_type=attestation.inTotoPredicateType,
+        is_bundle=attestation.kind == pb.AttestationKind.Bundle,
+        subjects=subjects,
+    )
+
+
 def to_message(result: Result, request: pb.SolveRequest) -> pb.Result:
     """In the form that the caller of ``Solve`` understands."""
     message = pb.Result(metadata=result.metadata)
+    for name, listed in result.attestations.items():
+        message.attestations[name].attestation.extend(listed)
     if not request.allowResultArrayRef and result.is_map:
         message.refsDeprecated.refs.update(result.refs)
     elif not request.allowResultArrayRef:
@@ -106,4 +128,4 @@ def from_message(message: pb.Result) -> Result:
             refs = {}
     if len(refs) > _MOST:
         raise InvalidArgument(f"a result has more than {_MOST} images")
-    return Result(refs, dict(message.metadata))
+    return Result(refs, dict(message.metadata), {}, {name: list(each.attestation) for name, each in message.attestations.items()})

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from moby_tui.engine.resources.builder.checks import directive, writing
-from moby_tui.engine.resources.builder.checks.finding import Finding
+from moby_tui.engine.resources.builder.checks.finding import STAGE_RULES, Finding, place
 from moby_tui.engine.resources.builder.checks.scope import Scopes
 from moby_tui.engine.resources.builder.graph import literals
 from moby_tui.engine.resources.builder.graph import outline as outlines
@@ -28,6 +30,7 @@ from moby_tui.engine.resources.builder.graph.stages import (
 from moby_tui.engine.resources.builder.graph.workshop import Workshop
 from moby_tui.engine.resources.builder.image import DEFAULT_PATH, BuiltImage
 from moby_tui.engine.resources.builder.narration import Place
+from moby_tui.engine.resources.builder.sources.named import canonical
 from moby_tui.engine.resources.builder.step import StepFailed
 from moby_tui.engine.resources.dockerfile import forms, shell_words
 from moby_tui.engine.resources.dockerfile.parser import Dockerfile, Instruction, nearest, parse, parse_trigger, wrong
@@ -107,10 +110,13 @@ class Build:
             return self._names.index(target.lower())
         if target.isdecimal() and int(target) < len(self._stages):
             return int(target)
+        text = f'target stage "{target}" could not be found'
+        if self._request.classic:
+            raise InvalidArgument(text)
         unknown = InvalidArgument(
             f"failed to reach build target {target} in Dockerfile{nearest(target, [name for name in self._names if name])}"
         )
-        unknown.buildkit = f'target stage "{target}" could not be found'
+        unknown.buildkit = text
         raise unknown
 
     def findings(self, environment: Callable[[str], set[str] | None], ignore: Ignore | None) -> list[Finding]:
@@ -118,7 +124,33 @@ class Build:
         escape = self.dockerfile.escape
         scopes = Scopes(escape, _platform_arguments(platforms.host()), self._request.build_args, environment, ignore)
         findings = [*writing.findings(self._before, self._written, escape), *scopes.findings(self._before, self._written)]
-        return sorted(filter(self.checks.counts, findings))
+        unmade = [] if self._request.check else self._lines_not_made()
+        told = (
+            finding
+            for finding in findings
+            if self.checks.counts(finding)
+            and (finding.rule not in STAGE_RULES or not any(finding.line in lines for lines in unmade))
+        )
+        return sorted(sorted(told), key=place)
+
+    def _lines_not_made(self) -> list[range]:
+        """The lines of the stages that the target does not need."""
+        escape = self.dockerfile.escape
+        outer = self._outer_arguments(escape, platforms.host())
+        made = set(needed(self._names, self._stages, len(self._stages) - 1, outer, escape))
+        return [range(stage[0].line, stage[-1].end + 1) for number, stage in enumerate(self._written) if number not in made]
+
+    def used(self, contexts: Mapping[str, str], has_triggers: Callable[[str], bool]) -> dict[str, str]:
+        """The named contexts that the build may need, by their names, with a platform perhaps; ``has_triggers`` as for ``context_paths``."""
+        names = {name for stage in self._written for name in sources(stage)}
+        if self._certain(has_triggers) is None or any("$" in name for name in names):
+            return dict(contexts)
+        known = {form for name in names for form in (name.lower(), canonical(name))}
+        return {
+            name: source
+            for name, source in contexts.items()
+            if {name.partition("::")[0].lower(), canonical(name.partition("::")[0])} & known
+        }
 
     def targets(self) -> list[Target]:
         return outlines.targets(self._written, [_stage_name(stage[0]) for stage in self._written])
@@ -129,7 +161,13 @@ class Build:
         outer = self._outer_arguments(self.dockerfile.escape, platforms.host())
         wanted = needed(self._names, self._stages, position, outer, self.dockerfile.escape)
         stages = [self._stages[number] for number in wanted]
-        return outlines.outline(self.targets()[position], stages, self._request.build_args, self.dockerfile.escape)
+        return outlines.outline(
+            self.targets()[position],
+            stages,
+            self._request.build_args,
+            _platform_arguments(platforms.host()),
+            self.dockerfile.escape,
+        )
 
     def plan(self) -> list[PlannedStage]:
         """All stages; the last that is wanted is the target."""
@@ -150,13 +188,18 @@ class Build:
 
     def context_paths(self, has_triggers: Callable[[str], bool]) -> list[str] | None:
         """The paths of the context that the target's stages take; None for all. ``has_triggers``: of an image, or not known."""
+        wanted = self._certain(has_triggers)
+        return None if wanted is None else context_paths([self._stages[number] for number in wanted])
+
+    def _certain(self, has_triggers: Callable[[str], bool]) -> list[int] | None:
+        """The stages that the target needs; None if instructions of base images may need more."""
         outer = self._outer_arguments(self.dockerfile.escape, platforms.host())
         wanted = needed(self._names, self._stages, len(self._stages) - 1, outer, self.dockerfile.escape)
         for number in wanted:
             name = _base_name(self._stages[number][0], outer, self.dockerfile.escape)
             if name not in ("", "scratch") and find(self._names, name, number) is None and has_triggers(name):
                 return None
-        return context_paths([self._stages[number] for number in wanted])
+        return wanted
 
     async def run(self, shop: Workshop) -> BuiltImage:
         """Makes the target. Raises the error of an instruction, with its line in the Dockerfile."""
@@ -184,6 +227,10 @@ class Build:
         for instruction in (each for number in wanted for each in self._stages[number]):
             with _with_line(instruction):
                 literals.check(instruction, shop.escape, shop.allowed)
+        for number in wanted:
+            for instruction in self._stages[number]:
+                with _with_line(instruction):
+                    literals.check_stages(instruction, self._names, number)
 
     async def _run_stages(self, shop: Workshop, wanted: list[int], outer: dict[str, str]) -> None:
         """Runs stages in parallel; each waits for those that it needs. Output comes in order. Raises the error of the first that fails."""
@@ -378,7 +425,7 @@ def _prepared_base(image: BuiltImage) -> BuiltImage:
     config.config.on_build = None
     if not has_path:
         config.config.env = [*(config.config.env or ()), DEFAULT_PATH]
-    return BuiltImage(digest_of(encode(config)), config, image.blobs, image.chain)
+    return msgspec.structs.replace(image, id=digest_of(encode(config)), config=config)
 
 
 def _platform_arguments(target: oci.Platform) -> dict[str, str]:

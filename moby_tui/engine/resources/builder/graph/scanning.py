@@ -6,11 +6,7 @@ writes statements in another one. What it writes is hostile.
 
 from __future__ import annotations
 
-import os
-import stat
-
-from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.kernel.trees import closing
+from moby_tui.engine.resources.builder.execution import written
 from moby_tui.engine.resources.builder.graph.commands import Command
 from moby_tui.engine.resources.builder.graph.outputs import Outputs, stripped
 from moby_tui.engine.resources.builder.graph.workshop import Workshop
@@ -24,8 +20,6 @@ from moby_tui.schema.build import Scan
 from moby_tui.schema.operations import NONE, Execution, Mount
 
 _SOURCE, _DESTINATION = "/run/src/core/sbom", "/run/out/"
-#: Statements of one image, and bytes of one.
-_MOST, _LARGEST = 100, 64 << 20
 
 
 async def scan(asked: Scan, image: BuiltImage, shop: Workshop) -> list[bytes]:
@@ -38,7 +32,7 @@ async def scan(asked: Scan, image: BuiltImage, shop: Workshop) -> list[bytes]:
         outputs = Outputs(shop, [stripped(scanner), stripped(image)], "")
         made = await Command(shop, _execution(asked, scanner), outputs).run()
         async with outputs.root(made[0]) as root:
-            return await in_thread(_files, root)
+            return await in_thread(written.files, root, "/")
 
 
 def _execution(asked: Scan, scanner: BuiltImage) -> Execution:
@@ -58,22 +52,3 @@ def _execution(asked: Scan, scanner: BuiltImage) -> Execution:
             Mount(kind="bind", target=_DESTINATION, input=NONE, output=0),
         ],
     )
-
-
-def _files(root: int) -> list[bytes]:
-    """Blocking. Raises ``InvalidArgument`` for what is no file, and for more than anybody needs."""
-    # the root itself is a descriptor that nothing can be read from
-    with closing(open_in_root(root, ".", os.O_RDONLY | os.O_DIRECTORY)) as folder:
-        names = sorted(os.listdir(folder))
-    if len(names) > _MOST:
-        raise InvalidArgument(f"the scanner has written more than {_MOST} files")
-    return [_file(root, name) for name in names]
-
-
-def _file(root: int, name: str) -> bytes:
-    with closing(open_in_root(root, name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)) as file:
-        status = os.fstat(file)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-            raise InvalidArgument(f"{name[:200]!r}, which the scanner has written, is no file, or larger than {_LARGEST} bytes")
-        with open(file, "rb", closefd=False) as reader:
-            return reader.read(_LARGEST)

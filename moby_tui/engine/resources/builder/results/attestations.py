@@ -17,6 +17,7 @@ from moby_tui.errors import InvalidArgument
 from moby_tui.reference import Reference, hex_of
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
+from moby_tui.schema.operations import Attested, Subject
 
 #: The kind of a bill of materials.
 SPDX = "https://spdx.dev/Document"
@@ -40,25 +41,54 @@ class Attestation:
     bodies: list[tuple[oci.Descriptor, bytes]]
 
 
-def stated(predicate_type: str, predicate: Any, image: oci.Descriptor, tags: Sequence[Reference]) -> Statement:
-    """A statement of an image, whose platform is set."""
+def stated(
+    predicate_type: str, predicate: Any, image: oci.Descriptor, tags: Sequence[Reference], subjects: Sequence[Subject] = ()
+) -> Statement:
+    """A statement of an image, whose platform is set; of the image by its tags if no ``subjects`` are given."""
     platform = image.platform or platforms.host()
-    subject = [{"name": package(tag, platform), "digest": {"sha256": hex_of(image.digest)}} for tag in tags]
+    own = [{"name": package(tag, platform), "digest": {"sha256": hex_of(image.digest)}} for tag in tags]
+    subject = [] if subjects else own
+    for each in subjects:
+        digests = dict(digest.split(":", 1) for digest in each.digests if ":" in digest)
+        if each.is_image and not each.name:
+            subject += own
+        else:
+            subject.append({"name": each.name, "digest": {"sha256": hex_of(image.digest)} if each.is_image else digests})
     body = {"_type": _STATEMENT, "predicateType": predicate_type, "subject": subject, "predicate": predicate}
     return Statement(predicate_type, encode(body))
 
 
-def of_scanner(data: bytes, image: oci.Descriptor, tags: Sequence[Reference]) -> Statement:
-    """The statement that a scanner has written, of this image. Raises ``InvalidArgument`` for what is none, or of another kind."""
+def of_bundle(data: bytes, needed: str, image: oci.Descriptor, tags: Sequence[Reference]) -> Statement:
+    """The statement in a file, which names no image: it is one of this image. Its predicate is of the type ``needed``, if that is given.
+
+    Raises ``InvalidArgument``.
+    """
+    written = _decoded(data)
     try:
-        written = json.loads(data)
-        kind, predicate_type = written["_type"], written["predicateType"]
-        predicate, subjects = written["predicate"], written.get("subject") or []
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        raise InvalidArgument("the scanner has written a file that is no in-toto statement") from None
-    if kind != _STATEMENT or predicate_type != SPDX or subjects:
-        raise InvalidArgument(f"the scanner has written no statement of the kind {SPDX} of the image that it was given")
-    return stated(SPDX, predicate, image, tags)
+        kind, predicate_type, predicate = written["_type"], str(written["predicateType"]), written["predicate"]
+        named = [
+            Subject(str(each["name"]), [f"{name}:{value}" for name, value in each["digest"].items()])
+            for each in written.get("subject") or []
+        ]
+    except (TypeError, LookupError, AttributeError):
+        raise InvalidArgument("a file that is to be a statement is no in-toto statement") from None
+    if kind != _STATEMENT:
+        raise InvalidArgument(f"a file that is to be a statement is none of the type {_STATEMENT}")
+    if needed and predicate_type != needed:
+        raise InvalidArgument(f"a statement {predicate_type[:200]} where {needed[:200]} is needed")
+    return stated(predicate_type, predicate, image, tags, named)
+
+
+def of_predicate(data: bytes, attested: Attested, image: oci.Descriptor, tags: Sequence[Reference]) -> Statement:
+    """A statement whose predicate is in a file. Raises ``InvalidArgument``."""
+    return stated(attested.predicate_type, _decoded(data), image, tags, attested.subjects)
+
+
+def _decoded(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise InvalidArgument("a file that is to be a statement is no in-toto statement") from None
 
 
 def attest(image: oci.Descriptor, statements: Sequence[Statement]) -> Attestation:

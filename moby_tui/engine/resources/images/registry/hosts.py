@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
+    from moby_tui.schema.system import RegistryConfig
+
 #: The first of these with a folder for the registry is used.
 FOLDERS = (Path("/etc/moby/certs.d"), Path("/etc/containerd/certs.d"), Path("/etc/docker/certs.d"))
 PULL, RESOLVE, PUSH = "pull", "resolve", "push"
@@ -190,14 +192,17 @@ async def _answers(host: Host) -> bool:
         return False
 
 
-def described(options: EngineOptions) -> dict[str, Any]:
+def described(options: EngineOptions) -> RegistryConfig:
     """The ``RegistryConfig`` of ``info``."""
+    # imported here, since a pull needs none
+    from moby_tui.schema import system
+
     names, networks = insecure(options)
     mirrors = [f"{address.rstrip('/')}/" for address in options.registry_mirrors]
-    indexes = {name: {"Name": name, "Mirrors": [], "Secure": False, "Official": False} for name in names}
-    indexes[DEFAULT_DOMAIN] = {"Name": DEFAULT_DOMAIN, "Mirrors": mirrors, "Secure": True, "Official": True}
+    indexes = {name: system.RegistryIndex(name=name, secure=False) for name in names}
+    indexes[DEFAULT_DOMAIN] = system.RegistryIndex(name=DEFAULT_DOMAIN, mirrors=mirrors, official=True)
     ranges = sorted({*map(str, networks), "127.0.0.0/8", "::1/128"})
-    return {"InsecureRegistryCIDRs": ranges, "IndexConfigs": indexes, "Mirrors": mirrors}
+    return system.RegistryConfig(insecure_registry_cidrs=ranges, index_configs=indexes, mirrors=mirrors or None)
 
 
 def _folder(domain: str) -> Path | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from moby_tui.engine.resources.networks import wire
@@ -22,13 +22,14 @@ from moby_tui.schema import network as api
 
 _PREFIX_LENGTH = r"0|[1-9][0-9]{0,2}"
 _ENABLE_IPV4, _ENABLE_IPV6 = "com.docker.network.enable_ipv4", "com.docker.network.enable_ipv6"
+_INHIBIT_IPV4 = "com.docker.network.bridge.inhibit_ipv4"
 _LINK_LOCAL = ipaddress.IPv6Network("fe80::/64")
 
 
-def new_network(request: api.NetworkCreate) -> NetworkRecord:
+def new_network(request: api.NetworkCreate, defaults: Mapping[str, str]) -> NetworkRecord:
     """The record of a requested network, with a new id, and with the subnets of the request only.
 
-    Raises ``InvalidArgument``, ``Forbidden``.
+    ``defaults`` are the engine's options for networks of its driver. Raises ``InvalidArgument``, ``Forbidden``.
     """
     name = request.name.strip()
     if not name:
@@ -38,6 +39,7 @@ def new_network(request: api.NetworkCreate) -> NetworkRecord:
     if name.startswith("container:"):
         raise InvalidArgument(f"invalid network name {name}: it names a container's network")
     configurations.check(request)
+    options = _default_options(request, defaults) | (request.options or {})
     if request.scope == "swarm" or request.driver == "overlay":
         raise Forbidden("cannot create a swarm scoped network when swarm is not active")
     if request.ingress:
@@ -50,14 +52,14 @@ def new_network(request: api.NetworkCreate) -> NetworkRecord:
         id=os.urandom(32).hex(),
         created=datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
         driver="null" if request.config_only else request.driver or "bridge",
-        enable_ipv4=_is_enabled(request.enable_ipv4, request, _ENABLE_IPV4, True),
-        enable_ipv6=_is_enabled(request.enable_ipv6, request, _ENABLE_IPV6, False),
+        enable_ipv4=_is_enabled(request.enable_ipv4, options, _ENABLE_IPV4, True),
+        enable_ipv6=_is_enabled(request.enable_ipv6, options, _ENABLE_IPV6, False),
         ipam=Ipam(driver=ipam.driver or "default", options=ipam.options, config=subnets),
         internal=request.internal,
         attachable=request.attachable,
         config_only=request.config_only,
         config_from=ConfigReference(network=request.config_from.network if request.config_from else ""),
-        options=wire.options_to_keep(request.options or {}),
+        options=wire.options_to_keep(options),
         labels=request.labels or {},
     )
     return wire.checked(record)
@@ -71,9 +73,15 @@ def check_complete(network: NetworkRecord) -> None:
         raise InvalidArgument("IPv4 or IPv6 must be enabled")
 
 
-def _is_enabled(field: bool | None, request: api.NetworkCreate, option: str, default: bool) -> bool:
+def _default_options(request: api.NetworkCreate, defaults: Mapping[str, str]) -> dict[str, str]:
+    """The engine's default options, without those in whose place the request has a field."""
+    fields = {_ENABLE_IPV4: request.enable_ipv4, _ENABLE_IPV6: request.enable_ipv6}
+    return {name: text for name, text in defaults.items() if fields.get(name) is None}
+
+
+def _is_enabled(field: bool | None, options: Mapping[str, str], option: str, default: bool) -> bool:
     """An IP version's field of the request, else its option in text, else ``default``. Raises ``InvalidArgument``."""
-    text = (request.options or {}).get(option)
+    text = options.get(option)
     if field is not None or text is None:
         return default if field is None else field
     try:
@@ -132,6 +140,8 @@ def _has_no_gateway(network: NetworkRecord, pool: IpamPool) -> bool:
     if network.driver != "bridge":
         return network.internal
     version = ipaddress.ip_network(pool.subnet, strict=False).version
+    if network.internal and version == 4 and parse_boolean(network.options.get(_INHIBIT_IPV4, "false")):
+        return True
     return network.options.get(f"com.docker.network.bridge.gateway_mode_ipv{version}") == "isolated"
 
 
