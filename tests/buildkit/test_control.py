@@ -82,7 +82,8 @@ async def test_a_failed_step_is_told_with_its_lines(client: Client) -> None:
     assert vertex.type_url == "errdefs.Vertex" and source.type_url == "errdefs.Source"
     told = errors_pb2.Source.FromString(source.value)
     assert (told.info.filename, told.info.data) == ("Dockerfile", (client.folder / "Dockerfile").read_bytes())
-    assert [(lines.start.line, lines.end.line) for lines in told.ranges] == [(2, 3)]
+    assert [(lines.start.line, lines.end.line) for lines in told.ranges] == [(2, 2), (3, 3)]
+    assert getattr(told.info.definition, "def")
 
 
 async def test_results_go_to_the_client(client: Client) -> None:

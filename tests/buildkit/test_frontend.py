@@ -12,7 +12,7 @@ from buildkit.client import SOLVE, Client
 from buildkit.recorded.graphs import Graph, mkfile
 from buildkit.sessions.test_services import UPLOAD
 from moby_tui.api.buildkit.wire import control_pb2 as pb
-from moby_tui.api.buildkit.wire import upload_pb2
+from moby_tui.api.buildkit.wire import errors_pb2, upload_pb2
 from moby_tui.api.buildkit.wire.ops_pb2 import Definition
 from moby_tui.engine.engine import Engine
 
@@ -107,3 +107,25 @@ async def test_an_input_that_is_nothing(client: Client, engine: Engine) -> None:
     inputs = {"context": Definition(), "dockerfile": Definition()}
     with pytest.raises(GRPCError, match="invalid nil input definition to definition op"):
         await client.build({}, FrontendInputs=inputs)
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("from busybox\nenv", [2]),
+        ("#syntax=127.0.0.1:1/foobar\nfrom busybox", [1]),
+        ("from scratch\nenv foo=bar\nrun what", [3]),
+        ("from scratch\nenv foo=bar\ncopy foo bar\nenv bar=baz", [3]),
+        ("from scratch\nenv foo=bar\ncopy --foo=bar / /\nenv bar=baz", [3]),
+        ("from scratch\nrun wh\\\nat\nenv bar=baz", [2, 3]),
+    ],
+)
+async def test_an_error_has_the_lines_and_the_source_of_the_dockerfile(client: Client, text: str, lines: list[int]) -> None:
+    client.write(Dockerfile=text)
+    with pytest.raises(GRPCError) as failed:
+        await client.build(NONE)
+    [detail] = [detail for detail in failed.value.details or () if detail.type_url == "errdefs.Source"]
+    source = errors_pb2.Source.FromString(detail.value)
+    assert (source.info.filename, source.info.language, source.info.data) == ("Dockerfile", "Dockerfile", text.encode())
+    assert getattr(source.info.definition, "def")
+    assert [each.start.line for each in source.ranges] == lines

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from google.protobuf.message import DecodeError
 
-from moby_tui.api.buildkit.wire.ops_pb2 import Definition, Input, Op, OpMetadata, SourceOp
+from moby_tui.api.buildkit.wire.ops_pb2 import Definition, Input, Op, OpMetadata, Position, Range, SourceInfo, SourceOp
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.reference import is_digest, parse
 from moby_tui.schema.build import FOLDER, MADE, STORED
@@ -88,6 +88,16 @@ def result(image: str) -> Definition:
 def image(name: str) -> Definition:
     """A graph that is the image with this name. Raises ``InvalidArgument``."""
     return _one(f"{_IMAGE}{parse(name).tagged().canonical}")
+
+
+def dockerfile(name: str, text: bytes) -> SourceInfo:
+    """A Dockerfile as warnings and errors show it to clients, with the folder that it comes from."""
+    return SourceInfo(filename=name, data=text, language="Dockerfile", definition=_one(f"{_LOCAL}dockerfile"))
+
+
+def lines(first: int, last: int) -> list[Range]:
+    """Lines of a Dockerfile, each as a range of its own, as with BuildKit."""
+    return [Range(start=Position(line=line), end=Position(line=line)) for line in range(first, max(first, last) + 1)]
 
 
 def _one(identifier: str) -> Definition:

@@ -122,7 +122,7 @@ def _describe(examined: Examined) -> list[Mapping[str, Any]]:
 
 def _location(lines: tuple[int, int]) -> Mapping[str, Any]:
     first, last = lines
-    return {"ranges": [{"start": {"line": first}, "end": {"line": last}}]}
+    return {"ranges": [{"start": {"line": line}, "end": {"line": line}} for line in range(first, max(first, last) + 1)]}
 
 
 def _base64(data: bytes) -> str:
