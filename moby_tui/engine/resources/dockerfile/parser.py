@@ -198,7 +198,9 @@ def nearest(word: str, known: Sequence[str]) -> str:
     distances = {name: _distance(word.lower(), name.lower()) for name in known}
     if 0 in distances.values():
         return ""
-    near = min(distances, key=lambda name: distances[name], default="")
+    # of equally near names one with the same letters goes first
+    letters = sorted(word.lower())
+    near = min(distances, key=lambda name: (distances[name], sorted(name.lower()) != letters), default="")
     if not near or distances[near] > _MOST_CHANGES:
         return ""
     return f" (did you mean {near.lower() if word.islower() else near.upper() if word.isupper() else near}?)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -16,6 +15,7 @@ from moby_tui.engine.resources.builder.checks.finding import STAGE_RULES, Findin
 from moby_tui.engine.resources.builder.checks.scope import Scopes
 from moby_tui.engine.resources.builder.graph import literals
 from moby_tui.engine.resources.builder.graph import outline as outlines
+from moby_tui.engine.resources.builder.graph.reading import check_forms, check_numbers, stage_name, with_line
 from moby_tui.engine.resources.builder.graph.stage import PROXIES, Stage
 from moby_tui.engine.resources.builder.graph.stages import (
     Stages,
@@ -31,12 +31,11 @@ from moby_tui.engine.resources.builder.graph.workshop import Workshop
 from moby_tui.engine.resources.builder.image import DEFAULT_PATH, BuiltImage
 from moby_tui.engine.resources.builder.narration import Place
 from moby_tui.engine.resources.builder.sources.named import canonical
-from moby_tui.engine.resources.builder.step import StepFailed
 from moby_tui.engine.resources.dockerfile import forms, shell_words
-from moby_tui.engine.resources.dockerfile.parser import Dockerfile, Instruction, nearest, parse, parse_trigger, wrong
+from moby_tui.engine.resources.dockerfile.parser import Instruction, nearest, parse, parse_trigger, wrong
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.store.content import digest_of
-from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
+from moby_tui.errors import InvalidArgument, NotFound, Unauthorized, Unavailable
 from moby_tui.patterns import Ignore
 from moby_tui.reference import parse as parse_reference
 from moby_tui.schema import oci
@@ -57,7 +56,6 @@ UNTOLD = PROXIES | {
     "BUILDKIT_SYNTAX",
     directive.ARGUMENT,
 }
-_STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 
 
 class Build:
@@ -66,7 +64,7 @@ class Build:
     def __init__(self, text: bytes, request: BuildOptions) -> None:
         """Raises ``InvalidArgument`` with the line that is wrong."""
         self.dockerfile = parse(text, any_syntax=request.any_syntax)
-        _check_forms(self.dockerfile)
+        check_forms(self.dockerfile)
         self._request = request
         self._before: list[Instruction] = []
         self._stages: list[list[Instruction]] = []
@@ -85,8 +83,8 @@ class Build:
             unbuilt = InvalidArgument("the Dockerfile has no build stage; begin it with FROM")
             unbuilt.buildkit = "dockerfile contains no stages to build; begin one with FROM"
             raise unbuilt
-        self._names = [_stage_name(stage[0]) for stage in self._stages]
-        _check_numbers(self._stages)
+        self._names = [stage_name(stage[0]) for stage in self._stages]
+        check_numbers(self._stages)
         #: all stages, also those after the target
         self._written = self._stages
         self._stages = self._stages[: self._wanted() + 1]
@@ -153,7 +151,7 @@ class Build:
         }
 
     def targets(self) -> list[Target]:
-        return outlines.targets(self._written, [_stage_name(stage[0]) for stage in self._written])
+        return outlines.targets(self._written, [stage_name(stage[0]) for stage in self._written])
 
     def outline(self) -> Outline:
         """Of the target that is asked for."""
@@ -183,7 +181,7 @@ class Build:
             shown = [each for each in stage if each.name in _TOLD and (each.name != "FROM" or is_image)]
             steps = [PlannedStep(each.text, (each.line, each.end)) for each in shown]
             needs = sorted(needs_told(self._names, stage, number, outer, escape))
-            planned.append(PlannedStage(_stage_name(stage[0]), base, needs, number in wanted, steps))
+            planned.append(PlannedStage(stage_name(stage[0]), base, needs, number in wanted, steps))
         return planned
 
     def context_paths(self, has_triggers: Callable[[str], bool]) -> list[str] | None:
@@ -225,11 +223,11 @@ class Build:
 
     def _check_literals(self, wanted: list[int], shop: Workshop) -> None:
         for instruction in (each for number in wanted for each in self._stages[number]):
-            with _with_line(instruction):
+            with with_line(instruction):
                 literals.check(instruction, shop.escape, shop.allowed)
         for number in wanted:
             for instruction in self._stages[number]:
-                with _with_line(instruction):
+                with with_line(instruction):
                     literals.check_stages(instruction, self._names, number)
 
     async def _run_stages(self, shop: Workshop, wanted: list[int], outer: dict[str, str]) -> None:
@@ -320,7 +318,7 @@ class Build:
         known = _platform_arguments(target) | {"TARGETSTAGE": self._names[len(self._stages) - 1] or "default"}
         known |= {name: value for name, value in self._request.build_args.items() if name in known}
         for instruction in self._before:
-            with _with_line(instruction):
+            with with_line(instruction):
                 for word in shell_words.raw_words(instruction.value, escape):
                     name, equals, default = word.partition("=")
                     self._consumed.add(name)
@@ -333,12 +331,12 @@ class Build:
     async def _run_stage(self, shop: Workshop, instructions: list[Instruction], outer: dict[str, str]) -> Stage:
         first, *rest = instructions
         start = self._starts.get(shop.position, self._total)
-        with _with_line(first):
+        with with_line(first):
             self._base_names[shop.position] = _base_name(first, outer, shop.escape)
         self._look_for_base(shop)
         with (
             shop.report.step(self._live(shop, first), self._classic(start, _written(first)), _place(shop, first)),
-            _with_line(first),
+            with_line(first),
             self._with_suggestion(first),
         ):
             image = await _base(shop, first, outer)
@@ -369,7 +367,7 @@ class Build:
             await shop.context()
         with (
             shop.report.step(self._live(shop, instruction, stage), classic, _place(shop, written)),
-            _with_line(written),
+            with_line(written),
             self._with_suggestion(instruction),
         ):
             await stage.carry_out(instruction)
@@ -445,36 +443,11 @@ def _platform_arguments(target: oci.Platform) -> dict[str, str]:
 def _triggers(image: BuiltImage, first: Instruction, escape: str) -> list[Instruction]:
     """The ONBUILD instructions of the base image. Raises ``InvalidArgument`` before one of them is carried out."""
     triggers = [parse_trigger(first.line, text) for text in image.execution.on_build or ()]
-    with _with_line(first):
+    with with_line(first):
         for trigger in triggers:
             forms.check_syntax(trigger, escape)
             forms.check(trigger, escape)
     return triggers
-
-
-def _check_forms(dockerfile: Dockerfile) -> None:
-    """Raises ``InvalidArgument``; what is found after the text was read has the words "parse error", as in Docker."""
-    for instruction in dockerfile.instructions:
-        with _with_line(instruction):
-            forms.check_syntax(instruction, dockerfile.escape)
-    for instruction in dockerfile.instructions:
-        try:
-            forms.check(instruction, dockerfile.escape)
-        except InvalidArgument as error:
-            if error.line:
-                raise
-            unreadable = wrong(instruction.line, error.message)
-            unreadable.end = instruction.end
-            raise unreadable from error
-
-
-def _check_numbers(stages: list[list[Instruction]]) -> None:
-    """Raises ``InvalidArgument`` if ``--from=NUMBER`` names no earlier stage: a number is never an image's name."""
-    for number, stage in enumerate(stages):
-        for instruction in stage:
-            for wanted in sources([instruction]) if instruction.name != "FROM" else ():
-                if wanted.isdecimal() and int(wanted) >= number:
-                    raise wrong(instruction.line, f"invalid from value {wanted[:20]}: no stage before this one has that number")
 
 
 def _base_name(instruction: Instruction, outer: dict[str, str], escape: str) -> str:
@@ -487,37 +460,3 @@ async def _base(shop: Workshop, instruction: Instruction, outer: dict[str, str])
         raise InvalidArgument(f"base name ({instruction.value.split()[0]}) should not be blank")
     platform = shell_words.expand(instruction.flags.get("platform", ""), outer, shop.escape)
     return await shop.base(name, platforms.parse(platform) if platform else None)
-
-
-def _stage_name(instruction: Instruction) -> str:
-    """The name after AS, in lower case, or none."""
-    words = instruction.value.split()
-    if len(words) == 1:
-        return ""
-    if len(words) != 3 or words[1].lower() != "as":
-        raise wrong(instruction.line, "FROM requires either one or three arguments: FROM image, or FROM image AS name")
-    name = words[2].lower()
-    if not _STAGE_NAME.fullmatch(name):
-        raise wrong(
-            instruction.line,
-            f'invalid name for build stage: "{words[2][:80]}", name can\'t start with a number or contain symbols',
-        )
-    return name
-
-
-@contextmanager
-def _with_line(instruction: Instruction) -> Iterator[None]:
-    """Adds the line of the Dockerfile to an error. A failed command is reported in Docker's words."""
-    try:
-        yield
-    except MobyError as error:
-        if error.line:
-            # the error of another stage, for which this one waits
-            raise
-        error.line, error.end = instruction.line, instruction.end
-        if isinstance(error, StepFailed):
-            raise
-        error.buildkit = error.buildkit or error.message
-        error.message = f"{error.message} (Dockerfile line {instruction.line})"
-        error.args = (error.message,)
-        raise
