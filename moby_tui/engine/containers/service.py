@@ -230,6 +230,8 @@ class ContainerService(Runs):
     async def update(self, ref: str, changes: ContainerUpdate) -> ContainerUpdated:
         from moby_tui.engine.containers import update as updating
 
+        # as with dockerd, before the container is looked for
+        updating.check_restart(changes)
         return await updating.update(self._parts, self._parts.get(ref), changes)
 
     async def change_ports(self, ref: str, changes: PortChanges) -> PortsChanged:

@@ -64,7 +64,7 @@ async def test_login_and_push(docker: Docker, tmp_path: Path) -> None:
         names = (await docker("images", "--format", "{{.Repository}}:{{.Tag}}")).out.split()
         assert sorted(names) == [f"{target}:1", f"{target}:2", "busybox:latest"]
         missing = await docker("push", f"{target}:3", check=False)
-        assert "An image does not exist locally with the tag" in missing.err
+        assert missing.err == f"tag does not exist: {target}:3\n"
 
 
 async def test_images_as_a_tree(docker: Docker) -> None:

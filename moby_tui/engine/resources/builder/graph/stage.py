@@ -118,7 +118,7 @@ class Stage:
                 known |= {entry.removeprefix("env="): "****" for entry in mount.split(",") if entry.startswith("env=")}
         with suppress(InvalidArgument):
             unset = shell_words.undefined(text, known, self._shop.escape)
-            return shell_words.expand_text(text, {**known, **{name: f"${name}" for name in unset}}, self._shop.escape)
+            return shell_words.expand_name(text, {**known, **{name: f"${name}" for name in unset}}, self._shop.escape)
         return text
 
     def _pairs(self, instruction: Instruction) -> list[tuple[str, str]]:

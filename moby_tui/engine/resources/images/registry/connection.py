@@ -260,7 +260,7 @@ class Connection:
         if self._purpose == LOGIN:
             return MobyError(f"{self._host.base}/ answers {status}: there is no registry; check its name")
         said = ": ".join(filter(None, (code.lower().replace("_", " "), message)))
-        if status == 401 and self.authorization.anonymous and _asks_for_password(response):
+        if status == 401 and self._reference.path and self.authorization.anonymous and _asks_for_password(response):
             at = f'{response.method.capitalize()} "{response.url}": ' if self._purpose == PULL else ""
             return Unauthorized(f"{at}no basic auth credentials")
         if self._purpose in (PUSH, DELETE) and status in (401, 403):
