@@ -223,7 +223,8 @@ class Outline(Struct, frozen=True):
 
 
 class Examined(Struct, frozen=True):
-    """What a build with ``BuildOptions.check`` has found. ``error`` is why the Dockerfile cannot be built; then there is no more."""
+    """What a build with ``BuildOptions.check`` has found. ``error`` is why the Dockerfile cannot be built; there is no
+    outline and no target then, unless the findings of the checks are the error."""
 
     dockerfile: str
     source: bytes

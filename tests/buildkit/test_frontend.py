@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
 from grpclib.exceptions import GRPCError
 
 from build.building import context
-from buildkit.client import SOLVE, Client
+from buildkit.client import BRIDGE_SOLVE, SOLVE, Client, told
 from buildkit.recorded.graphs import Graph, mkfile
 from buildkit.sessions.test_services import UPLOAD
 from moby_tui.api.buildkit.wire import control_pb2 as pb
-from moby_tui.api.buildkit.wire import errors_pb2, upload_pb2
+from moby_tui.api.buildkit.wire import errors_pb2, gateway_pb2, upload_pb2
 from moby_tui.api.buildkit.wire.ops_pb2 import Definition
 from moby_tui.engine.engine import Engine
 
@@ -129,3 +131,53 @@ async def test_an_error_has_the_lines_and_the_source_of_the_dockerfile(client: C
     assert (source.info.filename, source.info.language, source.info.data) == ("Dockerfile", "Dockerfile", text.encode())
     assert getattr(source.info.definition, "def")
     assert [each.start.line for each in source.ranges] == lines
+
+
+async def asked(client: Client, question: str, **attributes: str) -> dict[str, Any]:
+    """The answer to a question about the Dockerfile."""
+    client.number += 1
+    ref = f"asked{client.number}"
+    async with client.daemon.offered(client.services, ref), client.daemon.channel() as channel:
+        solving = asyncio.create_task(channel.call(SOLVE, pb.SolveRequest(Ref=ref, Session=ref)))
+        async with channel.open(BRIDGE_SOLVE, {"buildkit-controlapi-buildid": ref}) as stream:
+            options = {"requestid": question, **attributes}
+            request = gateway_pb2.SolveRequest(Frontend="dockerfile.v0", FrontendOpt=options, allowResultReturn=True)
+            await stream.send_message(request, end=True)
+            message = await stream.recv_message()
+        solving.cancel()
+    assert message is not None
+    answer: dict[str, Any] = json.loads(message.result.metadata["result.json"])
+    return answer
+
+
+BROKEN = "FROM scratch AS BadStageName\nMAINTAINER me@example.org\nRUN a B C\nBADCMD\nMAINTAINER x\n"
+
+
+async def test_warnings_of_the_instructions_before_one_that_cannot_be_read(client: Client) -> None:
+    client.write(Dockerfile=BROKEN)
+    found = await asked(client, "frontend.lint")
+    assert [each["ruleName"] for each in found["warnings"]] == ["StageNameCasing", "MaintainerDeprecated"]
+    assert found["buildError"]["message"].startswith("dockerfile parse error on line 4: unknown instruction: BADCMD")
+    found = await asked(client, "frontend.lint", **{"build-arg:BUILDKIT_DOCKERFILE_CHECK": "skip=StageNameCasing"})
+    assert [each["ruleName"] for each in found["warnings"]] == ["MaintainerDeprecated"]
+    with pytest.raises(GRPCError):
+        await client.build()
+    async with client.daemon.channel() as channel:
+        progress = await told(channel, f"build{client.number}")
+    shorts = [warning.short for message in progress for warning in message.warnings]
+    assert [short.partition(b":")[0] for short in shorts] == [b"StageNameCasing", b"MaintainerDeprecated"]
+
+
+@pytest.mark.parametrize("last", ["ENV a=b c", "RUN <<EOF"])
+async def test_no_warnings_before_a_text_that_cannot_be_taken_apart(client: Client, last: str) -> None:
+    client.write(Dockerfile=f"FROM scratch AS BadStageName\n{last}\n")
+    found = await asked(client, "frontend.lint")
+    assert not found["warnings"] and found["buildError"]["message"]
+
+
+async def test_findings_that_fail_a_build_are_its_error(client: Client) -> None:
+    client.write(Dockerfile="#check=error=true\nFROM scratch as base\nCOPY Dockerfile .\n")
+    found = await asked(client, "frontend.lint")
+    assert found["buildError"]["message"] == "lint violation found for rules: FromAsCasing"
+    assert [each["ruleName"] for each in found["warnings"]] == ["FromAsCasing"]
+    assert [each["name"] for each in (await asked(client, "frontend.targets"))["targets"]] == ["base"]

@@ -37,7 +37,7 @@ def check(question: str) -> None:
 
 def answer(question: str, examined: Examined) -> dict[str, bytes]:
     """The metadata of the result. Raises the ``MobyError`` of a Dockerfile that cannot be read; to the checks that is an answer too."""
-    if examined.error is not None and question not in (_LINT, _DESCRIBE):
+    if examined.error is not None and examined.outline is None and question not in (_LINT, _DESCRIBE):
         raise examined.error
     makers: dict[str, Callable[[Examined], Any]] = {
         _LINT: _lint,
