@@ -181,3 +181,14 @@ async def test_findings_that_fail_a_build_are_its_error(client: Client) -> None:
     assert found["buildError"]["message"] == "lint violation found for rules: FromAsCasing"
     assert [each["ruleName"] for each in found["warnings"]] == ["FromAsCasing"]
     assert [each["name"] for each in (await asked(client, "frontend.targets"))["targets"]] == ["base"]
+
+
+async def test_stages_that_a_platform_needs_alone(client: Client) -> None:
+    text = "FROM scratch AS stage-linux\nCOPY foo /l\nFROM scratch AS stage-darwin\nCOPY bar /d\nFROM stage-$TARGETOS\n"
+    client.write(Dockerfile=text, foo="data", bar="data2")
+    await client.build({"platform": "linux/amd64,darwin/amd64"}, Exporters=LOCAL)
+    assert client.followed["context"] == ["/bar", "/foo"]
+    assert (client.out / "linux_amd64/l").read_text() == "data"
+    assert (client.out / "darwin_amd64/d").read_text() == "data2"
+    await client.build({"platform": "darwin/amd64"}, Exporters=LOCAL)
+    assert client.followed["context"] == ["/bar"]

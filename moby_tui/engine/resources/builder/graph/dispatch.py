@@ -133,9 +133,7 @@ class Build:
 
     def _lines_not_made(self) -> list[range]:
         """The lines of the stages that the target does not need."""
-        escape = self.dockerfile.escape
-        outer = self._outer_arguments(escape, platforms.host())
-        made = set(needed(self._names, self._stages, len(self._stages) - 1, outer, escape))
+        made = {number for _, wanted in self._by_platform() for number in wanted}
         return [range(stage[0].line, stage[-1].end + 1) for number, stage in enumerate(self._written) if number not in made]
 
     def used(self, contexts: Mapping[str, str], has_triggers: Callable[[str], bool]) -> dict[str, str]:
@@ -191,13 +189,21 @@ class Build:
 
     def _certain(self, has_triggers: Callable[[str], bool]) -> list[int] | None:
         """The stages that the target needs; None if instructions of base images may need more."""
-        outer = self._outer_arguments(self.dockerfile.escape, platforms.host())
-        wanted = needed(self._names, self._stages, len(self._stages) - 1, outer, self.dockerfile.escape)
-        for number in wanted:
-            name = _base_name(self._stages[number][0], outer, self.dockerfile.escape)
-            if name not in ("", "scratch") and find(self._names, name, number) is None and has_triggers(name):
-                return None
-        return wanted
+        stages = set[int]()
+        for outer, wanted in self._by_platform():
+            for number in wanted:
+                name = _base_name(self._stages[number][0], outer, self.dockerfile.escape)
+                if name not in ("", "scratch") and find(self._names, name, number) is None and has_triggers(name):
+                    return None
+            stages |= {*wanted}
+        return sorted(stages)
+
+    def _by_platform(self) -> Iterator[tuple[dict[str, str], list[int]]]:
+        """For each platform that is asked for: the arguments outside the stages, and the stages that the target needs with them."""
+        escape, target = self.dockerfile.escape, len(self._stages) - 1
+        for text in self._request.platforms or [""]:
+            outer = self._outer_arguments(escape, platforms.parse(text))
+            yield outer, needed(self._names, self._stages, target, outer, escape)
 
     async def run(self, shop: Workshop) -> BuiltImage:
         """Makes the target. Raises the error of an instruction, with its line in the Dockerfile."""
