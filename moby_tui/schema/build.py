@@ -117,8 +117,12 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     dockerfile_text: bytes | None = None
     #: an ignore file that lies beside such a Dockerfile
     ignore_text: bytes | None = None
-    #: where the context is fetched from, where none is sent: a repository, or a tar or Dockerfile behind http
+    #: where the context is fetched from, where none is sent: a repository, a tar or Dockerfile behind http, or ``made:id``
     remote: str = ""
+    #: the folder of such a context, or of one that is sent, in which the files are
+    context_folder: str = ""
+    #: the same as ``remote``, of the Dockerfile alone
+    dockerfile_remote: str = ""
     #: the ``Caller``'s folders with the context and with the Dockerfile (and its ignore file), by their names there
     folder: str = ""
     dockerfile_folder: str = ""
@@ -154,6 +158,8 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     scan: Scan | None = None
     #: none: an image in the store
     outputs: list[Output] = field(default_factory=list)
+    #: that of RUN steps; empty: each has one of its own. The build argument ``BUILDKIT_SANDBOX_HOSTNAME`` counts before it
+    hostname: str = ""
     #: what RUN steps are given: network, hosts, shared memory, limits
     host: HostConfig = field(default_factory=HostConfig)
     #: RUN steps at a time; 0: as many as there are processors, and at least 8
@@ -217,7 +223,8 @@ class Outline(Struct, frozen=True):
 
 
 class Examined(Struct, frozen=True):
-    """What a build with ``BuildOptions.check`` has found. ``error`` is why the Dockerfile cannot be built; then there is no more."""
+    """What a build with ``BuildOptions.check`` has found. ``error`` is why the Dockerfile cannot be built; there is no
+    outline and no target then, unless the findings of the checks are the error."""
 
     dockerfile: str
     source: bytes

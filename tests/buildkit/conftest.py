@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.fake_engine import FakeClient
+from buildkit.client import Client
 from buildkit.peer import Daemon
 from moby_tui.api.server.app import make_app
 from moby_tui.api.server.listen import listen
@@ -28,6 +29,19 @@ async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
     app = make_app(FakeClient())
     server = await asyncio.get_running_loop().create_server(app, sock=listener.socket)
     yield Daemon(app, tmp_path / "s")
+    server.close()
+    app.end_streams()
+    await app.shutdown(0.2)
+    listener.close()
+
+
+@pytest.fixture
+async def client(engine: Engine, busybox: str, tmp_path: Path) -> AsyncIterator[Client]:
+    """A build client of a server with an engine that has the image busybox."""
+    [listener] = listen(f"unix://{tmp_path}/s")
+    app = make_app(engine)
+    server = await asyncio.get_running_loop().create_server(app, sock=listener.socket)
+    yield Client(Daemon(app, tmp_path / "s"), tmp_path / "context", {"s": b"hush"})
     server.close()
     app.end_streams()
     await app.shutdown(0.2)

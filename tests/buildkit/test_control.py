@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,30 +11,15 @@ from aiohttp import web
 from grpclib.exceptions import GRPCError
 
 from buildkit.client import BRIDGE_SOLVE, HISTORY, PRUNE, RETURN, SOLVE, UPDATE, USAGE, WORKERS, Client, told
-from buildkit.peer import Daemon
 from moby_tui.api.buildkit.control import sources
 from moby_tui.api.buildkit.wire import control_pb2 as pb
 from moby_tui.api.buildkit.wire import errors_pb2, gateway_pb2
 from moby_tui.api.buildkit.wire.ops_pb2 import Definition, ExecOp, Op, SourceOp
-from moby_tui.api.server.app import make_app
-from moby_tui.api.server.listen import listen
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import MobyError
 from servers.registry import HTPASSWD, running
 
 NONE = {"force-network-mode": "none"}
-
-
-@pytest.fixture
-async def client(engine: Engine, busybox: str, tmp_path: Path) -> AsyncIterator[Client]:
-    [listener] = listen(f"unix://{tmp_path}/s")
-    app = make_app(engine)
-    server = await asyncio.get_running_loop().create_server(app, sock=listener.socket)
-    yield Client(Daemon(app, tmp_path / "s"), tmp_path / "context", {"s": b"hush"})
-    server.close()
-    app.end_streams()
-    await app.shutdown(0.2)
-    listener.close()
 
 
 def image(**attributes: str) -> pb.Exporter:
@@ -98,7 +82,8 @@ async def test_a_failed_step_is_told_with_its_lines(client: Client) -> None:
     assert vertex.type_url == "errdefs.Vertex" and source.type_url == "errdefs.Source"
     told = errors_pb2.Source.FromString(source.value)
     assert (told.info.filename, told.info.data) == ("Dockerfile", (client.folder / "Dockerfile").read_bytes())
-    assert [(lines.start.line, lines.end.line) for lines in told.ranges] == [(2, 3)]
+    assert [(lines.start.line, lines.end.line) for lines in told.ranges] == [(2, 2), (3, 3)]
+    assert getattr(told.info.definition, "def")
 
 
 async def test_results_go_to_the_client(client: Client) -> None:
@@ -150,7 +135,7 @@ async def test_a_client_directs_its_build(client: Client, engine: Engine) -> Non
         ({}, {"Frontend": "nosuch.v0"}, "the frontend 'nosuch.v0' is not implemented yet"),
         ({"source": "x.test/bar"}, {"Frontend": "gateway.v0"}, "registry x.test cannot be reached"),
         ({}, {"Frontend": "gateway.v0"}, "no source specified for gateway"),
-        ({"hostname": "x"}, {}, "the frontend option hostname is not implemented yet"),
+        ({"nosuch": "x"}, {}, "the frontend option nosuch is not implemented yet"),
         ({"attest:sbom": ""}, {}, "a bill of materials of an image that is stored alone"),
         ({"attest:other": ""}, {}, 'unknown attestation type "other"'),
         ({"attest:provenance": "mode=most"}, {}, 'invalid mode "most"'),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
 import json
 import tarfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -17,23 +16,8 @@ from aiohttp import ClientSession, UnixConnector
 
 from buildkit.client import Client
 from buildkit.old_docker import OldDocker
-from buildkit.peer import Daemon
 from moby_tui.api.buildkit.wire.control_pb2 import StatusResponse
-from moby_tui.api.server.app import make_app
-from moby_tui.api.server.listen import listen
 from moby_tui.engine.engine import Engine
-
-
-@pytest.fixture
-async def client(engine: Engine, busybox: str, tmp_path: Path) -> AsyncIterator[Client]:
-    [listener] = listen(f"unix://{tmp_path}/s")
-    app = make_app(engine)
-    server = await asyncio.get_running_loop().create_server(app, sock=listener.socket)
-    yield Client(Daemon(app, tmp_path / "s"), tmp_path / "context", {"s": b"hush"})
-    server.close()
-    app.end_streams()
-    await app.shutdown(0.2)
-    listener.close()
 
 
 async def posted(client: Client, body: bytes = b"", **parameters: str) -> tuple[int, list[dict[str, Any]]]:

@@ -47,6 +47,7 @@ def read(attributes: Mapping[str, str], inputs: Mapping[str, Definition]) -> Bui
     options.platforms = _listed(attributes.get("platform", ""))
     options.pull = _one_of("image-resolve-mode", attributes.get("image-resolve-mode", ""), _RESOLVE_MODES) == _PULL
     options.host = _host(attributes)
+    options.hostname = attributes.get("hostname", "")
     _read_cache_use(attributes, options)
     # with it another frontend was chosen, and has asked for this build
     options.any_syntax = bool(attributes.get("cmdline"))
@@ -89,10 +90,14 @@ def _read_context(attributes: Mapping[str, str], inputs: Mapping[str, Definition
         options.folder = attributes.get("contextkey") or "context"
     elif not upload(attributes):
         options.remote = address
-    if options.folder or attributes.get("dockerfilekey"):
-        options.dockerfile_folder = attributes.get("dockerfilekey") or (
-            "dockerfile" if "context" not in inputs else options.folder
-        )
+    options.context_folder = attributes.get("contextsubdir", "")
+    key = attributes.get("dockerfilekey") or "dockerfile"
+    if key in inputs:
+        source = sources.address(inputs[key])
+        options.dockerfile_folder = source.removeprefix("local:") if source.startswith("local:") else ""
+        options.dockerfile_remote = "" if options.dockerfile_folder or source == options.remote else source
+    elif options.folder or attributes.get("dockerfilekey") or "context" in inputs:
+        options.dockerfile_folder = key
 
 
 def _host(attributes: Mapping[str, str]) -> HostConfig:
@@ -123,6 +128,7 @@ _READ = frozenset(
     {
         *("filename", "target", "platform", "image-resolve-mode", "no-cache", "source", "cmdline", "syntax", "context"),
         *("force-network-mode", "add-hosts", "shm-size", "cgroup-parent", "ulimit", "multi-platform"),
+        *("hostname", "contextsubdir"),
     }
 )
 _READ_PREFIXES = ("build-arg:", "label:", "context:", "attest:")

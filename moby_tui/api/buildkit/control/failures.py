@@ -6,8 +6,8 @@ from google.protobuf.message import Message
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
+from moby_tui.api.buildkit.control import sources
 from moby_tui.api.buildkit.wire.errors_pb2 import Source, Vertex
-from moby_tui.api.buildkit.wire.ops_pb2 import Position, Range, SourceInfo
 from moby_tui.errors import MobyError
 
 
@@ -16,12 +16,16 @@ def message_of(error: MobyError) -> str:
     return error.buildkit or error.message
 
 
+def place(error: MobyError) -> list[Message]:
+    """The detail with the lines of the Dockerfile, if the error has any."""
+    if not error.line or not error.dockerfile:
+        return []
+    return [Source(info=sources.dockerfile(*error.dockerfile), ranges=sources.lines(error.line, error.end))]
+
+
 def of_build(error: MobyError, vertex: str) -> GRPCError:
     """``vertex`` is the digest of the step that failed, or empty."""
     details: list[Message] = [Vertex(digest=vertex)] if vertex else []
-    if error.line and error.dockerfile:
-        name, text = error.dockerfile
-        lines = Range(start=Position(line=error.line), end=Position(line=error.end or error.line))
-        details.append(Source(info=SourceInfo(filename=name, data=text, language="Dockerfile"), ranges=[lines]))
+    details += place(error)
     # as BuildKit: a client prints any other status before the text
     return GRPCError(Status.UNKNOWN, message_of(error), details)

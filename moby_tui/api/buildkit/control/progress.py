@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from moby_tui.api.buildkit.control import sources
 from moby_tui.api.buildkit.wire.control_pb2 import StatusResponse, Vertex, VertexLog, VertexStatus, VertexWarning
-from moby_tui.api.buildkit.wire.ops_pb2 import Position, Range, SourceInfo
 from moby_tui.schema.build import Warned
 from moby_tui.schema.image import BuildStep, Progress
 
@@ -108,8 +108,8 @@ class Reporter:
             short=f"{warned.rule}: {warned.text} (line {first})".encode(),
             detail=[warned.description.encode()],
             url=warned.address,
-            info=SourceInfo(filename=warned.dockerfile, data=warned.source, language="Dockerfile"),
-            ranges=[Range(start=Position(line=first), end=Position(line=last))],
+            info=sources.dockerfile(warned.dockerfile, warned.source),
+            ranges=sources.lines(first, last),
         )
         self.counts["warnings"] += 1
         await self._log.add(StatusResponse(warnings=[warning]))

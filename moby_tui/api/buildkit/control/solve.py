@@ -125,7 +125,13 @@ class Solve:
             if "frontend.caps" in chosen:
                 # what the first of several frontends is to hand on counts for the next no more
                 chosen["frontend.caps"] = chosen["frontend.caps"].replace("+forward", "")
-            return await self._gateway(asked._replace(attributes=chosen), depth)
+            try:
+                return await self._gateway(asked._replace(attributes=chosen), depth)
+            except MobyError as failed:
+                if not failed.line:
+                    # the Dockerfile that names the frontend, and the line of its directive
+                    failed.line, failed.dockerfile = error.line, error.dockerfile
+                raise
 
     async def _gateway(self, asked: Asked, depth: int) -> Result:
         """The result of a frontend that is an image."""

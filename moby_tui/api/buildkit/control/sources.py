@@ -10,14 +10,14 @@ from collections.abc import Mapping
 
 from google.protobuf.message import DecodeError
 
-from moby_tui.api.buildkit.wire.ops_pb2 import Definition, Input, Op, OpMetadata, SourceOp
+from moby_tui.api.buildkit.wire.ops_pb2 import Definition, Input, Op, OpMetadata, Position, Range, SourceInfo, SourceOp
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.reference import is_digest, parse
 from moby_tui.schema.build import FOLDER, MADE, STORED
 
 #: Schemes of identifiers. ``made://`` is ours: an image of another build of this engine, by its id.
 _IMAGE, _LOCAL, _MADE, _GIT, _LAYOUT = "docker-image://", "local://", "made://", "git://", "oci-layout://"
-_INPUT = "input:"
+_INPUT, _SHORT = "input:", "docker-image:"
 
 
 def named(source: str, inputs: Mapping[str, Definition]) -> str:
@@ -27,6 +27,9 @@ def named(source: str, inputs: Mapping[str, Definition]) -> str:
         if name not in inputs:
             raise InvalidArgument(f"build context {name[:80]!r} was not sent")
         source = address(inputs[name])
+    if source.startswith(_SHORT) and not source.startswith(_IMAGE):
+        # BuildKit takes an image without the slashes too
+        source = _IMAGE + source.removeprefix(_SHORT)
     if source.startswith("local:"):
         return f"{FOLDER}:{source.removeprefix('local:')}"
     if source.startswith(_LAYOUT):
@@ -60,6 +63,9 @@ def _operations(definition: Definition) -> list[Op]:
 def address(definition: Definition) -> str:
     """The source that a graph consists of, as an attribute ``context:NAME`` has it. Raises ``NotImplementedYet``, ``InvalidArgument``."""
     named = _operations(definition)
+    if not getattr(definition, "def"):
+        # in BuildKit's words
+        raise InvalidArgument("invalid nil input definition to definition op")
     if len(named) != 1 or not named[0].HasField("source"):
         raise InvalidArgument("a build's input is not one source, or nothing")
     identifier = named[0].source.identifier
@@ -82,6 +88,16 @@ def result(image: str) -> Definition:
 def image(name: str) -> Definition:
     """A graph that is the image with this name. Raises ``InvalidArgument``."""
     return _one(f"{_IMAGE}{parse(name).tagged().canonical}")
+
+
+def dockerfile(name: str, text: bytes) -> SourceInfo:
+    """A Dockerfile as warnings and errors show it to clients, with the folder that it comes from."""
+    return SourceInfo(filename=name, data=text, language="Dockerfile", definition=_one(f"{_LOCAL}dockerfile"))
+
+
+def lines(first: int, last: int) -> list[Range]:
+    """Lines of a Dockerfile, each as a range of its own, as with BuildKit."""
+    return [Range(start=Position(line=line), end=Position(line=line)) for line in range(first, max(first, last) + 1)]
 
 
 def _one(identifier: str) -> Definition:

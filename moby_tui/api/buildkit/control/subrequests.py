@@ -37,7 +37,7 @@ def check(question: str) -> None:
 
 def answer(question: str, examined: Examined) -> dict[str, bytes]:
     """The metadata of the result. Raises the ``MobyError`` of a Dockerfile that cannot be read; to the checks that is an answer too."""
-    if examined.error is not None and question not in (_LINT, _DESCRIBE):
+    if examined.error is not None and examined.outline is None and question not in (_LINT, _DESCRIBE):
         raise examined.error
     makers: dict[str, Callable[[Examined], Any]] = {
         _LINT: _lint,
@@ -122,7 +122,7 @@ def _describe(examined: Examined) -> list[Mapping[str, Any]]:
 
 def _location(lines: tuple[int, int]) -> Mapping[str, Any]:
     first, last = lines
-    return {"ranges": [{"start": {"line": first}, "end": {"line": last}}]}
+    return {"ranges": [{"start": {"line": line}, "end": {"line": line}} for line in range(first, max(first, last) + 1)]}
 
 
 def _base64(data: bytes) -> str:

@@ -136,6 +136,9 @@ def _without_volumes(image: LocalImage) -> LocalImage:
 def _host(step: Step) -> HostConfig:
     network = step.host.network_mode or "default" if step.network == "default" else step.network
     host = msgspec.structs.replace(step.host, log_config=LogConfig(type="none"), network_mode=network, privileged=step.insecure)
+    if step.hostname and network == "none":
+        # without a network too, the host name that was asked for leads to this host, as with BuildKit
+        host.extra_hosts = [*(host.extra_hosts or ()), f"{step.hostname}:127.0.0.1"]
     if step.trees:
         # what RUN --mount brings belongs to the host's ids
         host.userns_mode = "host"

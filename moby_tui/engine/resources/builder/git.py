@@ -25,7 +25,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from moby_tui.engine.archive import limits
 from moby_tui.engine.kernel import trees
@@ -36,7 +36,12 @@ from moby_tui.errors import InvalidArgument, MobyError, Unreachable
 
 _SCHEMES = ("https", "http", "git", "ssh")
 _SCP = re.compile(r"([A-Za-z0-9_.+-]+@[A-Za-z0-9_.\[\]:-]*[A-Za-z0-9_.\]]):(?!//)(.+)")
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_COMMIT, _COMMIT_PREFIX = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}"), re.compile(r"[0-9a-f]{1,64}")
+#: Names that the query of an address may have; those of a ref with what is put before it.
+_REFS = {"ref": "", "tag": "refs/tags/", "branch": "refs/heads/"}
+_QUERY = (*_REFS, "subdir", "commit", "checksum", "keep-git-dir", "submodules")
+#: What git says of a repository whose objects have ids of the other kind.
+_OTHER_IDS = ("mismatched algorithms", "bad revision", "did not send all necessary objects", "object format")
 #: Names of refs that are refused: those that git-check-ref-format(1) forbids, and those that git reads as an option or a range.
 _BAD_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/+]|[/.]$|\.lock$")
 #: The secret with the token for repositories over https. A token for one host only has the host's name after a dot.
@@ -62,11 +67,17 @@ _SETTINGS = {
 
 @dataclass(frozen=True)
 class Remote:
-    """A repository; an empty ``ref`` is its default branch. ``folder`` is the folder in it to use."""
+    """A repository; an empty ``ref`` is its default branch. ``folder`` is the folder in it to use.
+
+    ``commit`` is how the id of the commit must begin. ``keep_git_dir`` is what the address says of ``.git``, None for nothing.
+    """
 
     url: str
     ref: str = ""
     folder: str = ""
+    commit: str = ""
+    keep_git_dir: bool | None = None
+    submodules: bool = True
 
     @property
     def host(self) -> str:
@@ -92,6 +103,7 @@ def is_repository(text: str) -> bool:
 def parse(text: str) -> Remote:
     """Raises ``InvalidArgument``."""
     address, _, fragment = text.partition("#")
+    address, _, query = address.partition("?")
     ref, _, folder = fragment.partition(":")
     if any(ord(letter) < 0x21 or ord(letter) == 0x7F for letter in address):
         raise InvalidArgument(f"invalid address of a repository {text[:200]!r}: it has a blank or control character")
@@ -107,11 +119,41 @@ def parse(text: str) -> Remote:
         address = f"ssh://{match[1]}/{match[2].lstrip('/')}" if match[2].startswith("/") else address
     else:
         raise InvalidArgument(f"{text[:200]!r} is no address of a repository: write it as https://host/path.git#ref:folder")
+    return _with_query(Remote(address, ref, folder), query)
+
+
+def _with_query(remote: Remote, query: str) -> Remote:
+    """With what the query of an address says: https://docs.docker.com/build/concepts/context/#url-queries."""
+    said = dict[str, str]()
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name not in _QUERY or name in said:
+            raise InvalidArgument(f"unexpected query {name[:40]!r} of a repository: it is one of {', '.join(_QUERY)}, once")
+        said[name] = value
+    refs = {f"{_REFS[name]}{said[name]}" for name in _REFS if said.get(name)} | ({remote.ref} if remote.ref else set())
+    if len(refs) > 1:
+        raise InvalidArgument(f"ref conflicts: {' and '.join(sorted(each[:80] for each in refs))}; name one")
+    if said.get("subdir") and remote.folder and said["subdir"] != remote.folder:
+        raise InvalidArgument(f"subdir conflicts: {said['subdir'][:80]} and {remote.folder[:80]}; name one")
+    commits = {said[name] for name in ("commit", "checksum") if said.get(name)}
+    if len(commits) > 1 or not all(map(_COMMIT_PREFIX.fullmatch, commits)):
+        raise InvalidArgument("invalid commit of a repository: write one id of a commit, or its beginning")
+    commit = "".join(commits)
+    ref = "".join(refs) or (commit if _COMMIT.fullmatch(commit) else "")
+    folder = said.get("subdir") or remote.folder
     if ref and _BAD_REF.search(ref):
         raise InvalidArgument(f"invalid ref {ref[:80]!r}: name a branch, a tag or a whole commit id after the #")
     if "\0" in folder:
         raise InvalidArgument("invalid folder of a repository: it has a null byte")
-    return Remote(address, ref, folder.strip("/"))
+    keeps = _flag("keep-git-dir", said["keep-git-dir"]) if "keep-git-dir" in said else None
+    submodules = _flag("submodules", said.get("submodules", ""))
+    return Remote(remote.url, ref, folder.strip("/"), commit, keeps, submodules)
+
+
+def _flag(name: str, text: str) -> bool:
+    """The value of a switch, which is on if it has none."""
+    if text.lower() not in ("", "1", "t", "true", "0", "f", "false"):
+        raise InvalidArgument(f"invalid {name} {text[:40]!r} of a repository: it is true or false")
+    return text.lower() in ("", "1", "t", "true")
 
 
 @asynccontextmanager
@@ -120,15 +162,18 @@ async def checkout(
 ) -> AsyncIterator[Checkout]:
     """Fetches the files of one commit into a folder of ``scratch``, which is deleted at the end of the block.
 
-    ``agent`` is the socket of an ssh agent for ssh. Raises ``InvalidArgument`` if the repository has no such ref or folder,
-    ``Unreachable`` if it cannot be fetched, ``MobyError`` if git is not installed. A caller that is cancelled ends git.
+    ``keep_git_dir``: unless the address says something else. ``agent`` is the socket of an ssh agent for ssh. Raises
+    ``InvalidArgument`` if the repository has no such ref or folder, ``Unreachable`` if it cannot be fetched, ``MobyError`` if git
+    is not installed. A caller that is cancelled ends git.
     """
     folder = scratch / f"git-{os.urandom(8).hex()}"
     await in_thread(folder.mkdir)
     try:
         git = _Git(folder, remote, secrets or {}, agent)
         commit = await git.fetch()
-        if not keep_git_dir:
+        if not commit.startswith(remote.commit):
+            raise MobyError(f"expected checksum to match {remote.commit}, got {commit}")
+        if not (keep_git_dir if remote.keep_git_dir is None else remote.keep_git_dir):
             await in_thread(_without_git_dirs, folder)
         try:
             with trees.closing(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as top:
@@ -152,6 +197,11 @@ def _without_git_dirs(folder: Path) -> None:
             os.unlink(".git", dir_fd=fd)
 
 
+def _clear(folder: Path) -> None:
+    for each in folder.iterdir():
+        staging.delete(each)
+
+
 class _Git:
     def __init__(self, folder: Path, remote: Remote, secrets: Mapping[str, bytes], agent: str) -> None:
         self._folder = folder
@@ -159,9 +209,21 @@ class _Git:
         self._environment = _environment(remote, secrets, agent)
 
     async def fetch(self) -> str:
-        remote, ref = self._remote, self._remote.ref or "HEAD"
-        await self._run("init", "--quiet", "--template=", ".")
-        await self._run("remote", "add", "origin", remote.url)
+        ref = self._remote.ref or "HEAD"
+        if len(ref) == 64 and _COMMIT.fullmatch(ref):
+            return await self._fetch_with("sha256", ref)
+        try:
+            return await self._fetch_with("sha1", ref)
+        except MobyError as error:
+            if not any(phrase in error.message for phrase in _OTHER_IDS):
+                raise
+        await in_thread(_clear, self._folder)
+        return await self._fetch_with("sha256", ref)
+
+    async def _fetch_with(self, ids: str, ref: str) -> str:
+        """``ids`` is the kind of the ids of objects."""
+        await self._run("init", "--quiet", "--template=", *(["--object-format=sha256"] if ids == "sha256" else []), ".")
+        await self._run("remote", "add", "origin", self._remote.url)
         if not _COMMIT.fullmatch(ref):
             await self._fetch(ref)
             revision = "FETCH_HEAD"
@@ -173,9 +235,19 @@ class _Git:
                 # a server may refuse a commit that no ref names: then all refs are fetched
                 await self._run_for_ref(ref, "fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*")
         await self._run_for_ref(ref, "checkout", "--quiet", "--detach", revision, "--")
-        if (self._folder / ".gitmodules").is_file():
-            await self._run_for_ref(ref, "submodule", "--quiet", "update", "--init", "--recursive", "--depth=1", "--checkout")
+        if self._remote.submodules and (self._folder / ".gitmodules").is_file():
+            await self._fetch_submodules(ref)
         return (await self._run("rev-parse", "--verify", "HEAD")).strip()
+
+    async def _fetch_submodules(self, ref: str) -> None:
+        update = ("submodule", "--quiet", "update", "--init", "--recursive", "--checkout")
+        try:
+            await self._run(*update, "--depth=1")
+        except MobyError as error:
+            if "shallow" not in error.message:
+                raise self._explained(ref, error) from error
+            # as for the repository itself
+            await self._run_for_ref(ref, *update)
 
     async def _fetch(self, ref: str) -> None:
         try:
@@ -196,7 +268,9 @@ class _Git:
         text = error.message
         where = self._without_password()
         if any(phrase in text for phrase in ("couldn't find remote ref", "not our ref", "not a tree", "did not match any")):
-            return InvalidArgument(f"{where} has no ref {ref[:80]!r}: name a branch, a tag or a whole commit id after the #")
+            missing = InvalidArgument(f"{where} has no ref {ref[:80]!r}: name a branch, a tag or a whole commit id after the #")
+            missing.buildkit = f"repository does not contain ref {ref[:80]}"
+            return missing
         if "transport" in text and "not allowed" in text:
             return InvalidArgument(f"{where} has a submodule of a kind that is not fetched: {text}")
         return Unreachable(f"{where} cannot be fetched: {text}; check the address, and who may read it")

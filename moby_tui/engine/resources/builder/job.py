@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from moby_tui.engine.resources.builder import entitlements, requests
+from moby_tui.engine.resources.builder.checks import directive
 from moby_tui.engine.resources.builder.checks.finding import Finding, counted, shown
 from moby_tui.engine.resources.builder.execution.layering import Layering
 from moby_tui.engine.resources.builder.execution.supplies import Supplies
@@ -25,6 +26,7 @@ from moby_tui.engine.resources.builder.graph.caches import import_caches
 from moby_tui.engine.resources.builder.graph.dispatch import Build
 from moby_tui.engine.resources.builder.graph.histories import Histories
 from moby_tui.engine.resources.builder.graph.origins import Origins
+from moby_tui.engine.resources.builder.graph.reading import findings_before
 from moby_tui.engine.resources.builder.graph.vertexes import Vertexes
 from moby_tui.engine.resources.builder.graph.workshop import Workshop
 from moby_tui.engine.resources.builder.image import BuiltImage, at_most, configured, stored, told_by_buildkit
@@ -36,7 +38,7 @@ from moby_tui.engine.resources.builder.sources import named
 from moby_tui.engine.resources.builder.sources.bases import Bases
 from moby_tui.engine.resources.builder.sources.context import KEEP_GIT_DIR, Context, Sources
 from moby_tui.engine.resources.builder.stores import Stores
-from moby_tui.engine.resources.dockerfile.parser import check_experimental, excerpt
+from moby_tui.engine.resources.dockerfile.parser import Instruction, check_experimental, excerpt
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.store.content import digest_of
@@ -46,7 +48,7 @@ from moby_tui.errors import InvalidArgument, MobyError, NotFound, OtherFrontend
 from moby_tui.patterns import Ignore
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
-from moby_tui.schema.build import STORED, UPLOADED_CACHE, UPLOADED_LAYOUT, BuildOptions, Caller, Examined, Warned
+from moby_tui.schema.build import MADE, STORED, UPLOADED_CACHE, UPLOADED_LAYOUT, BuildOptions, Caller, Examined, Warned
 from moby_tui.schema.image import BuildFault, BuildPlan, PlannedStage, Progress
 from moby_tui.schema.operations import Assembly, Graph, Lookup, Sandbox
 
@@ -121,9 +123,8 @@ class Job:
         try:
             build = self._read(text)
         except MobyError as error:
-            if not options.check or self._caller is None or isinstance(error, OtherFrontend):
+            if not self._tell_unreadable(text, error):
                 raise
-            self._caller.tell(Examined(options.dockerfile, text, [], [], None, error))
             return
         requests.check_scan(options, text)
         self._paths_taken = build.context_paths(self._has_triggers)
@@ -131,11 +132,12 @@ class Job:
         contexts = contexts or await self._named(build.used(self._options.contexts, self._has_triggers), uploads, sources)
         findings = build.findings(lambda name: self._environment(name, contexts), ignore)
         if options.check and self._caller:
-            warned = list(self._warned(findings, build, text))
-            self._caller.tell(Examined(options.dockerfile, text, warned, build.targets(), build.outline()))
+            warned = list(self._warned(findings, build.dockerfile.instructions, text))
+            violation = _violation(findings) if findings and build.checks.error else None
+            self._caller.tell(Examined(options.dockerfile, text, warned, build.targets(), build.outline(), violation))
             return
         if self._caller:
-            for each in self._warned(findings, build, text):
+            for each in self._warned(findings, build.dockerfile.instructions, text):
                 self._caller.warn(each)
         if options.check or (findings and build.checks.error):
             self._tell_checks(findings, text)
@@ -280,8 +282,15 @@ class Job:
             return Files(text or b"", ignore, Once(partial(self._sent_folder, sources, ignore)))
         with self._narration.step(f"[internal] load {'remote ' if self._caller else ''}build context"):
             context = await self._context(sent, sources)
+        if text is None and options.dockerfile_remote:
+            text = (await self._fetched(options.dockerfile_remote, sources)).dockerfile(options.dockerfile)
         if text is None:
             text = context.dockerfile(options.dockerfile)
+        if options.context_folder:
+            context = sources.below(context, options.context_folder)
+        if options.remote.startswith(f"{MADE}:"):
+            # the files of an image, which other builds have too: nothing of them is left out, as with BuildKit
+            return Files(text, Once(partial(_ready, None)), Once(partial(_ready, context)))
         left_out = context.ignore(options.dockerfile, ignore_text)
         await in_thread(context.leave_out_ignored, options.dockerfile, ignore_text)
         return Files(text, Once(partial(_ready, left_out)), Once(partial(_ready, context)))
@@ -324,10 +333,16 @@ class Job:
 
     async def _context(self, sent: AsyncIterator[bytes] | None, sources: Sources) -> Context:
         if self._options.remote:
-            return await sources.fetched(self._options.remote)
+            return await self._fetched(self._options.remote, sources)
         if sent is None:
             raise InvalidArgument("a build needs a context: send one, or name where it is fetched from")
         return await sources.sent(sent, "\0".join((self._options.dockerfile, self._options.target, *self._options.tags)))
+
+    async def _fetched(self, address: str, sources: Sources) -> Context:
+        kind, _, which = address.partition(":")
+        if kind == MADE:
+            return sources.mounted(self._layering.opened(named.made(which, self._stores.content)))
+        return await sources.fetched(address)
 
     def _workshop(
         self, context: Once[Context], found: named.NamedContexts, cache: BuildCache, escape: str, platform: oci.Platform
@@ -344,6 +359,7 @@ class Job:
             asked=bool(self._options.platforms),
             slots=asyncio.Semaphore(requests.jobs(self._options)),
             host=self._options.host,
+            hostname=requests.hostname(self._options),
             escape=escape,
             scratch=self._folder,
             private=self._private,
@@ -390,9 +406,22 @@ class Job:
             return None
         return {entry.partition("=")[0] for entry in (config and config.env) or ()}
 
-    def _warned(self, findings: list[Finding], build: Build, text: bytes) -> Iterator[Warned]:
+    def _tell_unreadable(self, text: bytes, error: MobyError) -> bool:
+        """Tells a caller the findings in the instructions before one that cannot be read. True if the error is an answer to it."""
+        if self._caller is None or isinstance(error, OtherFrontend):
+            return False
+        instructions, findings = findings_before(text, error, self._options.build_args.get(directive.ARGUMENT))
+        warned = list(self._warned(findings, instructions, text))
+        if self._options.check:
+            self._caller.tell(Examined(self._options.dockerfile, text, warned, [], None, error))
+            return True
+        for each in warned:
+            self._caller.warn(each)
+        return False
+
+    def _warned(self, findings: list[Finding], instructions: list[Instruction], text: bytes) -> Iterator[Warned]:
         """The findings as a caller is told of them."""
-        ends = {instruction.line: instruction.end for instruction in build.dockerfile.instructions}
+        ends = {instruction.line: instruction.end for instruction in instructions}
         for finding in findings:
             lines = finding.line, ends.get(finding.line, finding.line)
             yield Warned(finding.rule, finding.text, finding.description, finding.address, lines, self._options.dockerfile, text)
@@ -411,10 +440,7 @@ class Job:
             self._narration.say(Progress(stream="Check complete, no warnings found.\n"))
             return
         self._narration.say(Progress(stream=shown(findings, self._options.dockerfile, text)))
-        rules = ", ".join(sorted({finding.rule for finding in findings}))
-        error = MobyError(f"check complete, {counted(findings)} found: lint violation found for rules: {rules}")
-        error.buildkit = f"lint violation found for rules: {rules}"
-        raise error
+        raise _violation(findings)
 
     @contextmanager
     def _with_excerpt(self, text: bytes) -> Iterator[None]:
@@ -435,6 +461,13 @@ class Job:
         if self._options.live and self._caller is None and not self._planned:
             self._report.say(Progress(plan=BuildPlan(self._options.dockerfile, text, stages())))
             self._planned = True
+
+
+def _violation(findings: list[Finding]) -> MobyError:
+    rules = ", ".join(sorted({finding.rule for finding in findings}))
+    error = MobyError(f"check complete, {counted(findings)} found: lint violation found for rules: {rules}")
+    error.buildkit = f"lint violation found for rules: {rules}"
+    return error
 
 
 async def _ready(value: T) -> T:

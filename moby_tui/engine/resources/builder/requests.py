@@ -30,6 +30,8 @@ FRONTEND = "BUILDKIT_SYNTAX"
 EPOCH = "SOURCE_DATE_EPOCH"
 #: Build arguments that ask for bills of materials of stages and of the context.
 MORE_SCANS = "BUILDKIT_SBOM_SCAN_"
+#: The build argument with the host name of RUN steps.
+HOSTNAME = "BUILDKIT_SANDBOX_HOSTNAME"
 #: RUN steps at a time by default, on a machine with few processors. BuildKit has no bound.
 LEAST_JOBS = 8
 
@@ -126,6 +128,10 @@ def epoch(options: BuildOptions) -> int | None:
     if not text.isascii() or not text.isdecimal() or int(text) >= 1 << 34:
         raise InvalidArgument(f"invalid {EPOCH} {text[:40]!r}: it is a number of seconds since 1970")
     return int(text)
+
+
+def hostname(options: BuildOptions) -> str:
+    return options.build_args.get(HOSTNAME) or options.hostname
 
 
 def tells_its_steps(options: BuildOptions) -> bool:

@@ -45,6 +45,8 @@ _AROUND = 2
 _WITH_ONE_ARGUMENT = ("USER", "WORKDIR", "STOPSIGNAL", "MAINTAINER")
 #: Flags that BuildKit knows only in the frontends whose names say that they are experimental.
 _EXPERIMENTAL = {"COPY": ("parents",), "RUN": ("security", "device")}
+#: The beginning of an error in an instruction, once the text could be taken apart.
+PARSE_ERROR = "dockerfile parse error on line"
 _WITH_DOCUMENTS = ("RUN", "COPY", "ADD")
 _DIRECTIVE = re.compile(r"#[ \t]*([A-Za-z][A-Za-z0-9]*)[ \t]*=[ \t]*(.+?)[ \t]*")
 _SOMETHING = re.compile(r"\S")
@@ -126,6 +128,16 @@ def parse(data: bytes, *, any_syntax: bool = False) -> Dockerfile:
     return Dockerfile(escape, instructions, directives.get("check", ""), directives.get("syntax", ""))
 
 
+def parse_before(data: bytes, line: int) -> Dockerfile:
+    """The instructions before the one that begins in this line. Raises ``InvalidArgument`` as ``parse`` does, if one of them is wrong or
+    if the text cannot be taken apart at all."""
+    lines = [text.removesuffix("\r") for text in data.decode("utf-8-sig", "surrogateescape").split("\n")]
+    directives = _directives(lines)
+    escape = directives.get("escape", "\\")
+    logical = _logical_lines(lines, escape)
+    return Dockerfile(escape, [_instruction(each, escape) for each in logical if each.start < line], directives.get("check", ""))
+
+
 def _check_characters(line: _Line) -> None:
     """Raises ``InvalidArgument`` for an instruction that is no UTF-8: a configuration cannot hold it. Comments may have any bytes."""
     text = "\n".join([line.text, *(document.raw for document in line.documents)])
@@ -165,7 +177,7 @@ def parse_changes(changes: Sequence[str]) -> tuple[list[Instruction], str]:
 
 def wrong(line: int, message: str) -> InvalidArgument:
     """An error of the text itself, as Docker words it."""
-    error = InvalidArgument(f"dockerfile parse error on line {line}: {message}")
+    error = InvalidArgument(f"{PARSE_ERROR} {line}: {message}")
     error.line = line
     return error
 

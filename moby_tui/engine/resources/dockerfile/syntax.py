@@ -27,7 +27,9 @@ def check(data: bytes) -> None:
     value, line = _find(data)
     image = value.partition(" ")[0]
     if image and not is_our_frontend(image):
-        raise OtherFrontend(image, value, f" (Dockerfile line {line})" if line else "")
+        error = OtherFrontend(image, value, f" (Dockerfile line {line})" if line else "")
+        error.line = line
+        raise error
 
 
 def _find(data: bytes) -> tuple[str, int]:

@@ -100,6 +100,17 @@ def counted(findings: list[Finding]) -> str:
     return f"{len(findings)} warning{'' if len(findings) == 1 else 's'}"
 
 
+#: The rules that look at one instruction alone, as soon as it is read: they are told of those before one that cannot be read.
+READING_RULES = frozenset(
+    (
+        "FromAsCasing",
+        "InvalidDefinitionDescription",
+        "LegacyKeyValueFormat",
+        "MaintainerDeprecated",
+        "NoEmptyContinuation",
+        "StageNameCasing",
+    )
+)
 #: The rules that a build tells of the stages which it makes alone. A check tells them of all.
 STAGE_RULES = frozenset(
     (

@@ -51,6 +51,7 @@ _TOLD = ("FROM", "RUN", "COPY", "ADD", "WORKDIR")
 UNTOLD = PROXIES | {
     "SOURCE_DATE_EPOCH",
     "BUILDKIT_CONTEXT_KEEP_GIT_DIR",
+    "BUILDKIT_SANDBOX_HOSTNAME",
     "BUILDKIT_INLINE_CACHE",
     "BUILDKIT_SYNTAX",
     directive.ARGUMENT,
@@ -132,9 +133,7 @@ class Build:
 
     def _lines_not_made(self) -> list[range]:
         """The lines of the stages that the target does not need."""
-        escape = self.dockerfile.escape
-        outer = self._outer_arguments(escape, platforms.host())
-        made = set(needed(self._names, self._stages, len(self._stages) - 1, outer, escape))
+        made = {number for _, wanted in self._by_platform() for number in wanted}
         return [range(stage[0].line, stage[-1].end + 1) for number, stage in enumerate(self._written) if number not in made]
 
     def used(self, contexts: Mapping[str, str], has_triggers: Callable[[str], bool]) -> dict[str, str]:
@@ -190,13 +189,21 @@ class Build:
 
     def _certain(self, has_triggers: Callable[[str], bool]) -> list[int] | None:
         """The stages that the target needs; None if instructions of base images may need more."""
-        outer = self._outer_arguments(self.dockerfile.escape, platforms.host())
-        wanted = needed(self._names, self._stages, len(self._stages) - 1, outer, self.dockerfile.escape)
-        for number in wanted:
-            name = _base_name(self._stages[number][0], outer, self.dockerfile.escape)
-            if name not in ("", "scratch") and find(self._names, name, number) is None and has_triggers(name):
-                return None
-        return wanted
+        stages = set[int]()
+        for outer, wanted in self._by_platform():
+            for number in wanted:
+                name = _base_name(self._stages[number][0], outer, self.dockerfile.escape)
+                if name not in ("", "scratch") and find(self._names, name, number) is None and has_triggers(name):
+                    return None
+            stages |= {*wanted}
+        return sorted(stages)
+
+    def _by_platform(self) -> Iterator[tuple[dict[str, str], list[int]]]:
+        """For each platform that is asked for: the arguments outside the stages, and the stages that the target needs with them."""
+        escape, target = self.dockerfile.escape, len(self._stages) - 1
+        for text in self._request.platforms or [""]:
+            outer = self._outer_arguments(escape, platforms.parse(text))
+            yield outer, needed(self._names, self._stages, target, outer, escape)
 
     async def run(self, shop: Workshop) -> BuiltImage:
         """Makes the target. Raises the error of an instruction, with its line in the Dockerfile."""
@@ -280,7 +287,7 @@ class Build:
         name = self._base_names.get(shop.position, "")
         named = shop.named.find(name)
         if instruction.name == "FROM" and named is not None:
-            return f"[context {name}] {named.reference}" if named.reference else ""
+            return f"[context {name}] {named.reference}" if named.reference and not named.is_scratch else ""
         below = self._below(shop) or named
         first, *rest = self._stages[shop.position]
         triggers = self._triggers.get(shop.position, [])
@@ -376,7 +383,7 @@ class Build:
         name = self._base_names[shop.position]
         named = shop.named.find(name)
         image, where = (named.reference, f"context {name}") if named else (self._below(shop), "internal")
-        if image and shop.report.live:
+        if image and shop.report.live and not (named and named.is_scratch):
             with shop.report.step(f"[{where}] load metadata for {image}", place=Place(shop.position)):
                 shop.bases.is_here(image)
 

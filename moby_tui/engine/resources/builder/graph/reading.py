@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from moby_tui.engine.resources.builder.checks import directive, writing
+from moby_tui.engine.resources.builder.checks.finding import READING_RULES, Finding, place
 from moby_tui.engine.resources.builder.graph.stages import sources
 from moby_tui.engine.resources.builder.step import StepFailed
 from moby_tui.engine.resources.dockerfile import forms
-from moby_tui.engine.resources.dockerfile.parser import Dockerfile, Instruction, wrong
+from moby_tui.engine.resources.dockerfile.parser import PARSE_ERROR, Dockerfile, Instruction, parse_before, wrong
 from moby_tui.errors import InvalidArgument, MobyError
 
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
@@ -29,6 +31,32 @@ def check_forms(dockerfile: Dockerfile) -> None:
             unreadable = wrong(instruction.line, error.message)
             unreadable.end = instruction.end
             raise unreadable from error
+
+
+def findings_before(text: bytes, error: MobyError, checks: str | None) -> tuple[list[Instruction], list[Finding]]:
+    """The instructions before the one with an error, and what the checks find in them that look at one instruction alone.
+
+    BuildKit checks each instruction once it has read it. ``checks`` is used instead of the directive if it is not None.
+    """
+    if not error.message.startswith(PARSE_ERROR):
+        # found before the first instruction was read
+        return [], []
+    try:
+        before = parse_before(text, error.line)
+        for instruction in before.instructions:
+            forms.check_syntax(instruction, before.escape)
+        counts = directive.read(before.check if checks is None else checks).counts
+    except InvalidArgument:
+        return [], []
+    stages = list[list[Instruction]]()
+    for instruction in before.instructions:
+        if instruction.name == "FROM":
+            stages.append([])
+        if stages:
+            stages[-1].append(instruction)
+    outer = before.instructions[: len(before.instructions) - sum(map(len, stages))]
+    rules = (each for each in writing.findings(outer, stages, before.escape) if each.rule in READING_RULES)
+    return before.instructions, sorted(filter(counts, rules), key=place)
 
 
 def check_numbers(stages: list[list[Instruction]]) -> None:

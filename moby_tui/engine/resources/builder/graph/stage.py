@@ -319,7 +319,12 @@ class Stage:
         created_by = " ".join([*([f"|{len(arguments)}", *arguments] if arguments else []), *command])
         environment = [f"{name}={value}" for name, value in ({**proxies, **traced}).items()]
         step = Step(
-            self._local(instruction), self._executed(command), environment, network=network, insecure=security == "insecure"
+            self._local(instruction),
+            self._executed(command),
+            environment,
+            network=network,
+            insecure=security == "insecure",
+            hostname=self._shop.hostname,
         )
 
         async def produce() -> Layer | None:
@@ -352,15 +357,15 @@ class Stage:
         instruction: Instruction,
         named_mounts: Callable[[], Awaitable[list[operations.Mount]]],
     ) -> Naming:
-        host, config, assigned = self._shop.host, self.image.config, dict(self._assigned)
+        host, hostname, config, assigned = self._shop.host, self._shop.hostname, self.image.config, dict(self._assigned)
 
         async def naming(below: Names) -> Names:
             if instruction.documents and self.image.execution.shell not in (None, [], _SHELL):
                 raise Unknown("a script runs in another shell than /bin/sh")
             if instruction.flags.get("network") == "default" and host.network_mode not in ("", "default"):
                 raise Unknown("--network=default runs in the network of the build here, and in the usual one with BuildKit")
-            if host.extra_hosts or host.ulimits or host.shm_size or host.cgroup_parent:
-                raise Unknown("the command has hosts, limits or a control group of the build's")
+            if host.extra_hosts or host.ulimits or host.shm_size or host.cgroup_parent or hostname:
+                raise Unknown("the command has hosts, a host name, limits or a control group of the build's")
             return operations.execution(
                 below,
                 command,

@@ -62,6 +62,8 @@ class Workshop:
     #: limits the RUN steps that run at the same time
     slots: asyncio.Semaphore
     host: HostConfig
+    #: the host name of RUN steps; empty: each has one of its own
+    hostname: str
     escape: str
     #: folders of the build: on disk, and for secrets in a tmpfs that only root reads
     scratch: Path
@@ -122,6 +124,8 @@ class Workshop:
             )
         if named.image is not None:
             return self._with_inputs_in_key(named.image)
+        if named.is_scratch:
+            return self._with_inputs_in_key(scratch(platform or self.platform))
         return await self.stage(named.stage or name) or await self._image(named.stage or named.reference, platform)
 
     async def _image(self, name: str, platform: oci.Platform | None) -> BuiltImage:
@@ -133,6 +137,7 @@ class Workshop:
         salt = [f"epoch {self.epoch}"] if self.epoch is not None else []
         salt += [f"network {self.host.network_mode}"] if self.host.network_mode not in ("", "default") else []
         salt += [f"host {host}" for host in self.host.extra_hosts or ()]
+        salt += [f"hostname {self.hostname}"] if self.hostname else []
         salt += [f"limit {limit.name}={limit.soft}:{limit.hard}" for limit in self.host.ulimits or ()]
         salt += [f"shm {self.host.shm_size}"] if self.host.shm_size else []
         salt += [f"cgroup {self.host.cgroup_parent}"] if self.host.cgroup_parent else []

@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AbstractContextManager, AsyncExitStack, suppress
 from pathlib import Path
 
 from moby_tui.engine.archive import tar
@@ -221,6 +221,17 @@ class Sources:
         checkout = git.checkout(remote, self._folder, secrets=secrets, agent=agent, keep_git_dir=keep_git_dir)
         opened = await self._stack.enter_async_context(checkout)
         return self._stack.enter_context(Context(opened.root)), opened.commit
+
+    def mounted(self, root: AbstractContextManager[int]) -> Context:
+        """What is in a folder, which stays open as long as the contexts do."""
+        return self._stack.enter_context(Context(self._stack.enter_context(root)))
+
+    def below(self, context: Context, folder: str) -> Context:
+        """A folder of a context, with the files below it. Raises ``InvalidArgument`` if there is none."""
+        try:
+            return self.opened(open_in_root(context.root, folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        except OSError as error:
+            raise InvalidArgument(f"the build context has no folder {folder[:200]!r}: {error.strerror}") from error
 
     def opened(self, root: int) -> Context:
         """What is in a folder; its descriptor is closed."""

@@ -29,7 +29,8 @@ from moby_tui.schema.operations import Part
 if TYPE_CHECKING:
     from moby_tui.engine.resources.images.transfer.pull import Image
 
-_IMAGE = "docker-image://"
+_IMAGE = "docker-image:"
+_SCRATCH = "scratch"
 _STAGE = "target:"
 _OF_PLATFORM = "::"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -43,6 +44,11 @@ class Named:
     image: BuiltImage | None = None
     reference: str = ""
     stage: str = ""
+
+    @property
+    def is_scratch(self) -> bool:
+        """True for the empty image."""
+        return self.reference == _SCRATCH
 
 
 class NamedContexts:
@@ -111,7 +117,8 @@ async def gather(
         elif kind == FOLDER:
             contexts[name] = Named(tree=await _folder(name, which, sources, narration))
         elif source.startswith(_IMAGE):
-            contexts[name] = Named(reference=parse(source.removeprefix(_IMAGE)).familiar)
+            image = which.removeprefix("//")
+            contexts[name] = Named(reference=image if image == _SCRATCH else parse(image).familiar)
         elif source.startswith(_STAGE):
             contexts[name] = Named(stage=source.removeprefix(_STAGE))
         else:
