@@ -112,8 +112,8 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     default_shm_size: int = 64 << 20
     #: ``private`` or ``shareable``
     default_ipc_mode: str = "private"
-    #: ``private`` or ``host``
-    default_cgroupns_mode: str = "private"
+    #: ``private`` or ``host``; empty: as Docker, ``host`` with control groups of version 1, else ``private``
+    default_cgroupns_mode: str = ""
     #: whether containers have an init that say nothing of it
     init: bool = False
     no_new_privileges: bool = False

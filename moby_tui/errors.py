@@ -103,6 +103,18 @@ class Unavailable(MobyError):
     status = 503
 
 
+class NotInSwarm(Unavailable):
+    """What is asked for belongs to a swarm. The text is dockerd's for an engine that is in none."""
+
+    answered = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm '
+            "and try again."
+        )
+
+
 class NotConnected(Unavailable):
     """No engine answers at an address."""
 

@@ -93,14 +93,13 @@ def parse(text: str) -> Reference:
     """Reads a reference; raises ``InvalidArgument`` with Docker's texts."""
     if re.fullmatch(_IMAGE_ID, text):
         raise InvalidArgument(f"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings")
+    _require_lower_case(text)
     name, _, digest = text.partition("@")
     if "@" in text and not is_digest(digest):
         raise InvalidArgument("invalid reference format")
     name, tag = _split_tag(name)
     domain, path = _split_domain(name)
     if not re.fullmatch(_PATH, path):
-        if re.fullmatch(_PATH, path.lower()):
-            raise InvalidArgument(f"invalid reference format: repository name ({path}) must be lowercase")
         raise InvalidArgument("invalid reference format")
     if (domain != DEFAULT_DOMAIN and not re.fullmatch(_DOMAIN, domain)) or (tag is not None and not re.fullmatch(_TAG, tag)):
         raise InvalidArgument("invalid reference format")
@@ -125,6 +124,13 @@ def parse_tag(text: str) -> Reference:
             f"invalid tag {text[:200]!r}: refusing to create an ambiguous tag using digest algorithm as name; take another name"
         )
     return reference
+
+
+def _require_lower_case(text: str) -> None:
+    """As in Go: before anything else is looked at, up to the first colon behind the domain."""
+    repository = _split_domain(text)[1].partition(":")[0]
+    if repository.lower() != repository and repository.isprintable():
+        raise InvalidArgument(f"invalid reference format: repository name ({repository}) must be lowercase")
 
 
 def _split_tag(name: str) -> tuple[str, str | None]:

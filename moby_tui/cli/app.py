@@ -116,6 +116,17 @@ def _quick(argv: Sequence[str]) -> Callable[[], Any]:
     return call
 
 
+def _of_cluster(words: Sequence[str]) -> Callable[[], Any]:
+    """Under the name docker: what a command that needs a swarm or managed plug-ins answers. Raises ``NotUnderstood`` for another one."""
+    if session.program() != "docker":
+        raise NotUnderstood
+    from moby_tui.cli.commands import cluster
+
+    if words[0] not in cluster.NAMES:
+        raise NotUnderstood
+    return lambda: cluster.call(words)
+
+
 def _plug_in(chosen: GlobalOptions, words: Sequence[str]) -> Callable[[], Any]:
     """The plug-in of docker's command line that a line calls. Raises ``NotUnderstood`` if it calls none."""
     if not words or words[0] in NOUNS:
@@ -124,7 +135,7 @@ def _plug_in(chosen: GlobalOptions, words: Sequence[str]) -> Callable[[], Any]:
 
     path = plug_ins.find(words[0], chosen.config)
     if path is None:
-        raise NotUnderstood
+        return _of_cluster(words)
     from moby_tui.cli.commands.plug_in import run
 
     def call() -> int:

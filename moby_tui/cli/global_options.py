@@ -45,6 +45,7 @@ def use(options: GlobalOptions) -> None:
         session.Session(
             options.host,
             choose=lambda: _chosen(options),
+            context=options.context,
             debug=options.debug,
             login_folder=options.config,
             engine=lambda: _engine_options(options),
@@ -100,7 +101,7 @@ def _chosen(options: GlobalOptions) -> tuple[str, Tls | None]:
     """The host, empty for the engine in this process, and how TLS is spoken to it. Raises ``NotFound``, ``InvalidArgument``."""
     if options.host and not options.context:
         return options.host, chosen_tls(options, options.config)
-    if not (options.context or os.environ.get("DOCKER_CONTEXT") or _has_context_in_use(options.config)):
+    if not (options.context or os.environ.get("DOCKER_CONTEXT") or has_context_in_use(options.config)):
         return "", None
     from moby_tui import docker_folder
     from moby_tui.contexts import choice
@@ -111,7 +112,7 @@ def _chosen(options: GlobalOptions) -> tuple[str, Tls | None]:
     return chosen.host, chosen.tls
 
 
-def _has_context_in_use(folder: str) -> bool:
+def has_context_in_use(folder: str) -> bool:
     """Whether docker's configuration may name one: it is not read any further by a command that needs none."""
     folder = folder or os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
     try:

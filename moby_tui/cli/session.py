@@ -51,6 +51,7 @@ class Session:
         engine: Callable[[], EngineOptions] | None = None,
         preset: Iterable[str] = (),
         choose: Callable[[], tuple[str, Tls | None]] | None = None,
+        context: str = "",
     ) -> None:
         """``choose`` gives the host and how TLS is spoken to it, when first asked for; without it, that is ``host`` without TLS.
         ``login_folder`` has the logins and the user's own settings, empty: as ``logins.config_file`` says.
@@ -58,6 +59,8 @@ class Session:
         environment variables, and are for an engine in this process only."""
         #: as a person wrote it, empty if a context or nothing says it
         self.named_host = host
+        #: what ``--context`` names
+        self.context = context
         self._choose = choose or (lambda: (host, None))
         self._chosen: tuple[str, Tls | None] | None = None
         self.debug, self.login_folder = debug, login_folder

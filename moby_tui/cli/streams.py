@@ -20,7 +20,7 @@ async def chunks_of(source: str) -> AsyncIterator[bytes]:
     try:
         file: BinaryIO = sys.stdin.buffer if source == "-" else open(source, "rb")  # noqa: SIM115 - standard input is not ours to close
     except OSError as error:
-        raise InvalidArgument(f"cannot read {source}: {(error.strerror or str(error)).lower()}") from None
+        raise InvalidArgument(f"open {source}: {(error.strerror or str(error)).lower()}") from None
     try:
         while data := await asyncio.to_thread(file.read, _CHUNK):
             yield data

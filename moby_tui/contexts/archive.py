@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import tarfile
+from collections.abc import Mapping
+from pathlib import Path
 from typing import BinaryIO
 
 from moby_tui.contexts import store
@@ -12,19 +14,25 @@ from moby_tui.errors import InvalidArgument
 
 #: Bytes of an archive, which holds three certificates at most; as docker's.
 _MOST_BYTES = 10 << 20
+_NO_METADATA = "invalid context: no metadata found"
 _TLS = "tls/docker/"
 
 
 def export(contexts: Store, name: str, out: BinaryIO) -> None:
     """Raises ``NotFound``."""
     contexts.get(name)
+    write((contexts.metadata_folder(name) / "meta.json").read_bytes(), contexts.tls_files(name), out)
+
+
+def write(metadata: bytes, tls: Mapping[str, Path], out: BinaryIO) -> None:
+    """``metadata`` is the content of ``meta.json``."""
     with tarfile.open(fileobj=out, mode="w|", format=tarfile.USTAR_FORMAT) as archive:
-        _add(archive, "meta.json", 0o644, (contexts.metadata_folder(name) / "meta.json").read_bytes())
+        _add(archive, "meta.json", 0o644, metadata)
         for folder in ("tls", "tls/docker"):
             entry = tarfile.TarInfo(folder)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o700
             archive.addfile(entry)
-        for file, path in contexts.tls_files(name).items():
+        for file, path in tls.items():
             _add(archive, _TLS + file, 0o600, path.read_bytes())
 
 
@@ -42,6 +50,8 @@ def read(name: str, source: BinaryIO) -> tuple[Context, dict[str, bytes]]:
     data = source.read(_MOST_BYTES + 1)
     if len(data) > _MOST_BYTES:
         raise InvalidArgument(f"this is no archive of a context: it is larger than {_MOST_BYTES >> 20} MiB")
+    if not data:
+        raise InvalidArgument(_NO_METADATA)
     context: Context | None = None
     tls: dict[str, bytes] = {}
     try:
@@ -58,8 +68,8 @@ def read(name: str, source: BinaryIO) -> tuple[Context, dict[str, bytes]]:
                 else:
                     raise InvalidArgument(f"this is no archive of a context: {entry.name[:80]!r} is in it")
     except (tarfile.TarError, EOFError, ValueError, OverflowError):
-        raise InvalidArgument("this is no archive of a context: export one with `docker context export`") from None
+        raise InvalidArgument("unexpected EOF") from None
     if context is None:
-        raise InvalidArgument("this is no archive of a context: meta.json is missing")
+        raise InvalidArgument(_NO_METADATA)
     context.name = name
     return context, tls

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from moby_tui import docker_folder
 from moby_tui.contexts.store import DEFAULT, Store
 from moby_tui.errors import NotFound
 
@@ -31,6 +32,13 @@ def name_of_context(contexts: Store) -> str:
             f"{contexts.folder / 'config.json'}: `moby context use default` leaves it"
         )
     return name or DEFAULT
+
+
+def name_in_use(folder: str, context: str, host: str) -> str:
+    """The context of a command line with these values of ``--config``, ``--context`` and ``--host``; one that is gone is named too."""
+    if context or host:
+        return context or DEFAULT
+    return os.environ.get("DOCKER_CONTEXT") or Store(docker_folder.find(folder)).current() or DEFAULT
 
 
 def choose(contexts: Store, name: str) -> Choice:

@@ -53,6 +53,8 @@ class Context(msgspec.Struct, kw_only=True):
 
 def check_name(name: str) -> None:
     """Raises ``InvalidArgument``."""
+    if not name:
+        raise InvalidArgument("context name cannot be empty")
     if name == DEFAULT:
         raise InvalidArgument(f'"{DEFAULT}" is a reserved context name')
     if not _NAME.fullmatch(name):
@@ -100,10 +102,14 @@ class Store:
 
     def create(self, context: Context, tls: dict[str, bytes]) -> None:
         """Raises ``Conflict`` for a name in use, ``InvalidArgument`` for one that cannot be."""
-        check_name(context.name)
-        if self.has(context.name):
-            raise Conflict(f'context "{context.name}" already exists')
+        self.require_new(context.name)
         self.write(context, tls)
+
+    def require_new(self, name: str) -> None:
+        """Raises ``Conflict`` for a name in use, ``InvalidArgument`` for one that cannot be."""
+        check_name(name)
+        if self.has(name):
+            raise Conflict(f'context "{name}" already exists')
 
     def write(self, context: Context, tls: dict[str, bytes] | None) -> None:
         """``tls`` None: its TLS files stay."""
@@ -111,8 +117,7 @@ class Store:
             shutil.rmtree(self.tls_folder(context.name), ignore_errors=True)
             for name, data in tls.items():
                 write_whole(self.tls_folder(context.name) / "docker" / name, data, secret=True)
-        document = {"Name": context.name, "Metadata": context.metadata, "Endpoints": context.endpoints}
-        write_whole(self.metadata_folder(context.name) / "meta.json", msgspec.json.encode(document), secret=False)
+        write_whole(self.metadata_folder(context.name) / "meta.json", encode(context), secret=False)
 
     def require(self, name: str) -> None:
         """Raises ``NotFound`` for a context that is not there."""
@@ -146,6 +151,11 @@ class Store:
 
 def _identify(name: str) -> str:
     return hashlib.sha256(os.fsencode(name)).hexdigest()
+
+
+def encode(context: Context) -> bytes:
+    """What ``meta.json`` says of a context."""
+    return msgspec.json.encode({"Name": context.name, "Metadata": context.metadata, "Endpoints": context.endpoints})
 
 
 def decode(data: bytes, source: str) -> Context:

@@ -37,7 +37,7 @@ def check(options: EngineOptions) -> None:
     _check_names(options)
     if options.default_ipc_mode not in ("private", "shareable"):
         raise InvalidArgument(f'default IPC mode setting ({options.default_ipc_mode}) is invalid; use "shareable" or "private"')
-    if options.default_cgroupns_mode not in ("private", "host"):
+    if options.default_cgroupns_mode not in ("", "private", "host"):
         raise InvalidArgument(f'invalid default cgroup namespace ({options.default_cgroupns_mode}): use "host" or "private"')
     if options.default_shm_size <= 0:
         raise InvalidArgument(f"invalid default shm size: {options.default_shm_size}")

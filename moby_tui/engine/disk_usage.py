@@ -11,6 +11,7 @@ from moby_tui.engine.resources.builder import pruning
 from moby_tui.engine.resources.images.store.staging import PARTIAL
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records.images import ImageRecord
+from moby_tui.engine.store.state import ZERO_TIME
 from moby_tui.schema.system import BuildCache, DiskPart
 
 LAYERS, BLOBS, CACHE, UNUSED = "Image layers", "Image blobs", "Build cache", "Unused layers and blobs"
@@ -69,10 +70,14 @@ class Survey:
     def _mounts(self, paths: Paths) -> list[BuildCache]:
         if not paths.build_mounts.exists():
             return []
-        return [
-            BuildCache(id=place.name, type=pruning.kind(place), size=self._meter.of(place), last_used_at=_moment(place))
-            for place in sorted(paths.build_mounts.iterdir())
-        ]
+        return [self._mount(place) for place in sorted(paths.build_mounts.iterdir())]
+
+    def _mount(self, place: Path) -> BuildCache:
+        """A cache mount, or a context. No file says when it was made: the last use stands for it, since clients read a time there."""
+        used = _moment(place)
+        return BuildCache(
+            id=place.name, type=pruning.kind(place), size=self._meter.of(place), created_at=used or ZERO_TIME, last_used_at=used
+        )
 
     def _parts(self, paths: Paths) -> list[DiskPart]:
         content = {*self._layers, *self._blobs}

@@ -32,12 +32,41 @@ FOLDER = "folder"
 MADE = "made"
 
 
+class Packing(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """How an output has an image: ``compression`` of the layers that the build has made is ``gzip``, ``zstd`` or ``uncompressed``, by default
+    as they are; ``force``: of those of base images too. ``docker_types``: Docker's media types in place of OCI's."""
+
+    compression: str = ""
+    level: int | None = None
+    force: bool = False
+    docker_types: bool = False
+
+
+class Annotation(Struct, frozen=True):
+    """``kind`` is what it annotates: ``manifest``, ``manifest-descriptor``, ``index`` or ``index-descriptor``; ``platform`` that of the one
+    image that is meant, empty for all."""
+
+    key: str
+    value: str
+    kind: str = "manifest"
+    platform: str = ""
+
+
 class Output(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """Where a result goes. ``kind`` is ``image`` (the store), ``registry``, ``local``, ``tar``, ``oci`` or ``docker``; what the last four
-    make comes back as ``Progress.output``, or goes to the ``Caller``. ``cacheonly``: nowhere."""
+    make comes back as ``Progress.output``, or goes to the ``Caller``. ``cacheonly``: nowhere.
+
+    ``split``: files of each platform are in a folder of their own; by default if there are several platforms. ``store`` is a store of the
+    ``Caller`` that takes an OCI layout's blobs, in place of one archive. ``by_digest``: what is pushed gets no tag.
+    """
 
     kind: str
     push: bool = False
+    packing: Packing = Packing()
+    split: bool | None = None
+    store: str = ""
+    by_digest: bool = False
+    annotations: tuple[Annotation, ...] = ()
 
 
 class CacheTarget(Struct, kw_only=True, omit_defaults=True, frozen=True):
@@ -120,6 +149,8 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     cache_stores: list[StoredCache] = field(default_factory=list)
     cache_to: list[CacheTarget] = field(default_factory=list)
     provenance: Provenance | None = None
+    #: the provenance that the ``Caller`` is told of
+    recorded: Provenance | None = None
     scan: Scan | None = None
     #: none: an image in the store
     outputs: list[Output] = field(default_factory=list)
@@ -279,6 +310,10 @@ class Caller(Protocol):
         """
         ...
 
+    def tell_provenance(self, platform: oci.Platform, predicate: bytes) -> None:
+        """Called with the provenance (https://slsa.dev/provenance/v0.2, JSON) of each image, before ``made``."""
+        ...
+
     def graph(self, data: bytes) -> Graph:
         """The graph of operations that a file of a build has. Raises ``InvalidArgument``, ``NotImplementedYet``."""
         ...
@@ -308,8 +343,9 @@ class Caller(Protocol):
         """Called with what ``take_blob`` took last: the manifest of an exported cache."""
         ...
 
-    async def take_tree(self, number: int, root: Path) -> None:
-        """Takes the output of this number (counted from 0) as a folder."""
+    async def take_trees(self, number: int, roots: Sequence[tuple[str, Path]]) -> None:
+        """Takes the output of this number (counted from 0) as a folder: each root's files are in a folder of it with the name before it,
+        or in the folder itself if the name is empty."""
         ...
 
     async def take_file(self, number: int, pieces: AsyncIterator[bytes]) -> None: ...

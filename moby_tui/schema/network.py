@@ -49,8 +49,8 @@ class Network(Wire, kw_only=True):
     internal: bool = False
     attachable: bool = False
     ingress: bool = False
-    config_only: bool = False
     config_from: ConfigReference = field(default_factory=ConfigReference)
+    config_only: bool = False
     containers: dict[str, NetworkContainer] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)

@@ -85,8 +85,8 @@ class ExecutionConfig(Struct, kw_only=True, omit_defaults=True, rename="pascal")
 
 
 class ImageConfig(Struct, kw_only=True, omit_defaults=True):
-    architecture: str
-    os: str
+    architecture: str = ""
+    os: str = ""
     variant: str = ""
     created: str | None = None
     author: str = ""

@@ -43,6 +43,7 @@ FIELDS = {
     "ContainerSummary": Fields(("SizeRw", "SizeRootFs")),
     "ExecProcess": Fields(("user",)),
     "ImageInspect": Fields(("Variant",)),
+    "IpamPool": Fields(("Subnet", "IPRange", "Gateway", "AuxiliaryAddresses")),
     "Version": Fields(("Experimental",)),
 }
 _OPTIONS = {

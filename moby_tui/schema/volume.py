@@ -17,11 +17,11 @@ class VolumeUsage(Wire, kw_only=True):
 
 
 class Volume(Wire, kw_only=True):
-    name: str
-    driver: str = "local"
-    mountpoint: str = ""
     created_at: str = ""
+    driver: str = "local"
     labels: dict[str, str] | None = None
+    mountpoint: str = ""
+    name: str
     options: dict[str, str] | None = None
     scope: str = "local"
     #: what its plug-in says of it

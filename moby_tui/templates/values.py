@@ -133,7 +133,8 @@ class Map(dict[str, Any]):
 class Struct:
     """A Go struct: fields in their order, by Go's names, and methods.
 
-    ``json_names`` says what a field is called in JSON where that differs, or None if it is left out.
+    ``json_names`` says what a field is called in JSON where that differs, or None if it is left out. ``escapes_html``: its own
+    encoder in Go escapes what HTML reads, whatever the one does that has called it.
     """
 
     def __init__(
@@ -144,9 +145,10 @@ class Struct:
         methods: Mapping[str, Callable[..., Any]] | None = None,
         json_names: Mapping[str, str | None] | None = None,
         pointer: bool = False,
+        escapes_html: bool = False,
     ) -> None:
         self.name, self.fields, self.methods = type_name, dict(fields), methods or {}
-        self.json_names, self.pointer = json_names or {}, pointer
+        self.json_names, self.pointer, self.escapes_html = json_names or {}, pointer, escapes_html
 
     @property
     def type_name(self) -> str:
@@ -190,7 +192,8 @@ def to_json(value: Any) -> str:
     if isinstance(value, (Missing, NilPointer)) or value is None:
         return "null"
     if isinstance(value, Struct):
-        return _object(value.to_json().items())
+        text = _object(value.to_json().items())
+        return html_escaped(text) if value.escapes_html else text
     if isinstance(value, dict):
         return "null" if getattr(value, "is_nil", False) else _object(sorted(value.items()))
     if isinstance(value, list):
@@ -202,6 +205,11 @@ def to_json(value: Any) -> str:
     if isinstance(value, str):
         return _text(value)
     return json.dumps(value)
+
+
+def html_escaped(document: str) -> str:
+    """A document of JSON without ``<``, ``>`` and ``&``, as Go's ``json.Marshal`` writes it."""
+    return document.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _object(items: Any) -> str:

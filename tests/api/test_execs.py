@@ -10,6 +10,7 @@ import pytest
 
 from api.wire import Answer, ask
 from moby_tui.engine.engine import Engine
+from moby_tui.schema.container import ContainerCreate
 from moby_tui.schema.exec import ExecCreate
 
 JSON = {"Content-Type": "application/json"}
@@ -70,6 +71,38 @@ async def test_execs_of_a_run(runs: Engine, socket_path: Path) -> None:
     assert (await ask(socket_path, "POST", "/containers/runs/restart?t=0")).status == 204
     state = (await ask(socket_path, "GET", "/containers/runs/json")).json()["State"]
     assert state["Running"] and "0001" < state["FinishedAt"] < state["StartedAt"]
+
+
+async def test_term_follows_the_terminal_of_the_exec(engine: Engine, containers: Engine, socket_path: Path) -> None:
+    async def term(container: str, tty: bool) -> bytes:
+        ident = await engine.containers.exec_create(
+            container, ExecCreate(cmd=["sh", "-c", "echo $TERM."], tty=tty, attach_stdout=True)
+        )
+        body = json.dumps({"Tty": True}).encode()
+        return (await ask(socket_path, "POST", f"/exec/{ident}/start", body, JSON)).body.strip()
+
+    idle = ["sleep", "1000"]
+    for name, tty, env in (("plain", False, []), ("terminal", True, []), ("named", False, ["TERM=linux"])):
+        await engine.containers.create(ContainerCreate(image="busybox", cmd=idle, tty=tty, env=env), name=name)
+        await engine.containers.start(name)
+    for name in ("plain", "terminal"):
+        assert [await term(name, tty) for tty in (False, True)] == [b".", b"xterm."]
+    assert [await term("named", tty) for tty in (False, True)] == [b"linux.", b"linux."]
+
+
+async def test_a_paused_container_is_named_as_the_client_did(runs: Engine, socket_path: Path) -> None:
+    await runs.containers.pause("runs")
+    ident = (await ask(socket_path, "GET", "/containers/runs/json")).json()["Id"]
+    for ref in ("runs", ident, ident[:8]):
+        answer = await ask(socket_path, "POST", f"/containers/{ref}/exec", b'{"Cmd":["true"]}', JSON)
+        assert (answer.status, answer.message) == (409, f"Container {ref} is paused, unpause the container before exec")
+        answer = await ask(socket_path, "POST", f"/containers/{ref}/attach?stream=1")
+        assert answer.headers["content-type"] == "application/vnd.docker.raw-stream"
+        assert (answer.status, answer.body.decode()) == (
+            409,
+            f"container {ref} is paused, unpause the container before attach\r\n",
+        )
+    await runs.containers.unpause("runs")
 
 
 @pytest.mark.parametrize("of_start", [False, True], ids=["framed", "raw"])

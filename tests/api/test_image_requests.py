@@ -89,7 +89,7 @@ async def test_pulls_are_refused_before_they_begin(
         answer = await ask(socket_path, "POST", f"/images/{name}/push?tag=x")
         first, last = (json.loads(line) for line in answer.body.splitlines())
         assert first["status"].endswith(f"/{name.rpartition('/')[2]}]")
-        assert last["error"] == f"An image does not exist locally with the tag: {name}:x"
+        assert last["error"] == f"An image does not exist locally with the tag: {name}"
 
 
 async def test_imports_from_a_web_server(socket_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

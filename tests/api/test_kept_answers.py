@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from api.wire import ask
+from images.image_store import stream
 from moby_tui.api.server import shims
 from moby_tui.api.server.versions import parse
 from moby_tui.engine.containers.views import inspection, kept_answers, view
@@ -109,6 +110,27 @@ async def test_what_this_engine_changes_is_seen(engine: Engine, socket_path: Pat
     ):
         await change()
         await check(engine, socket_path)
+
+
+async def test_an_image_is_shown_by_its_name_while_it_has_it(engine: Engine, socket_path: Path, busybox: str) -> None:
+    """Otherwise by its id, as dockerd 28.5 does."""
+    images, containers = engine.images, engine.containers
+    ident = (await images.inspect("busybox")).id
+    names = ["busybox", "docker.io/library/busybox:latest", "user/app", "localhost:5000/x:1", ident, ident[7:19]]
+    for name in ("user/app", "localhost:5000/x:1"):
+        await images.tag("busybox", name)
+    for name in names:
+        await containers.create(ContainerCreate(image=name, cmd=["true"]))
+
+    async def shown() -> list[str]:
+        return [row["Image"] for row in await answer(socket_path, "/containers/json?all=1")][::-1]
+
+    assert await shown() == names
+    async for _ in images.import_tar(stream(b"\0" * 10240), reference="localhost:5000/x:1"):
+        pass
+    await images.remove("user/app")
+    assert await shown() == [*names[:2], ident, ident, *names[4:]]
+    assert [row.image for row in await containers.list(all=True)][::-1] == await shown()
 
 
 async def test_an_end_without_a_word_is_seen(engine: Engine, socket_path: Path, others: Cli) -> None:

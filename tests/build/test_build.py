@@ -249,11 +249,9 @@ async def test_where_a_copy_goes(engine: Engine) -> None:
     code, out = await run(engine, "t", ["cat", "/real/a", "/real/b", "renamed", "new/a", "e/f", "spaced", "many/b", "/added"])
     assert (code, out) == (0, "A\nB\nA\nA\nF\nS\nB\nA\n")
     for wrong, message in (
-        ("COPY a b /x", "the destination must be a directory and end with a /"),
         ("COPY ../a /", "forbidden path outside the build context"),
         ("COPY none /", "file not found"),
         ("COPY a /bin/sh/x", "Not a directory"),
-        ("COPY --chown=nobody-such a /", "unable to find user nobody-such"),
         ("COPY --chmod=u+y a /", "invalid chmod parameter"),
         ("RUN true\nCOPY a", "requires at least two arguments"),
     ):

@@ -133,7 +133,7 @@ async def test_pruning(engine: Engine) -> None:
 
 
 async def test_the_cache_bounds_itself_once_a_day(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.builder, "room", lambda: 350_000)
+    monkeypatch.setattr(engine.builder, "reserved", lambda: 350_000)
     text = "FROM busybox\nRUN head -c 300000 /dev/zero > /{0}; echo {0} >> /{0}\n"
     steps = engine.paths.build_steps
     for name in ("first", "second"):

@@ -141,6 +141,12 @@ async def test_a_volume_on_a_file_is_refused(socket_path: Path) -> None:
     assert b'"error"' not in answer.body
 
 
+async def test_an_unknown_target_is_named(socket_path: Path) -> None:
+    for target in ("nosuch", "1"):
+        answer = await built(socket_path, "FROM busybox AS base", f"target={target}")
+        assert (answer.status, answer.message) == (400, f'target stage "{target}" could not be found')
+
+
 async def test_the_order_of_ports_makes_no_other_image(socket_path: Path) -> None:
     first, second = [
         streams(await built(socket_path, f"FROM busybox\nEXPOSE {ports}\n", "q=1"))[-1] for ports in ("80 9/udp", "9/udp 80")

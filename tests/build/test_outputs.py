@@ -16,8 +16,8 @@ import pytest
 
 from build.building import Build, another, build, run
 from moby_tui.engine.engine import Engine
-from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
-from moby_tui.schema.build import Output
+from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.schema.build import Annotation, Output, Packing
 from moby_tui.schema.container import HostConfig, Ulimit
 from servers.registry import Registry
 
@@ -32,9 +32,10 @@ COPY --from=made /out /
 """
 
 
-async def output(engine: Engine, text: str, kind: str, **options: Any) -> bytes:
+async def output(engine: Engine, text: str, kind: str | Output, files: dict[str, bytes] | None = None, **options: Any) -> bytes:
     out = b""
-    async for line in Build(engine, text, {"f": b"1"}, outputs=[Output(kind=kind)], **options).lines():
+    asked = kind if isinstance(kind, Output) else Output(kind=kind)
+    async for line in Build(engine, text, files or {"f": b"1"}, outputs=[asked], **options).lines():
         out += line.output or b""
     return out
 
@@ -107,12 +108,41 @@ async def test_several_platforms(engine: Engine, registry: Registry) -> None:
     assert (await engine.images.inspect("both")).id == done.id
     assert (await engine.images.inspect("both")).architecture == "amd64"
     assert (await engine.images.inspect("both", platform="linux/arm64")).architecture == "arm64"
-    with pytest.raises(NotImplementedYet, match="type tar for several platforms"):
-        await output(engine, text, "tar", platforms=platforms)
+    with pytest.raises(InvalidArgument, match="docker exporter does not currently support exporting manifest lists"):
+        await output(engine, text, "docker", platforms=platforms)
     with pytest.raises(InvalidArgument, match="privileged is nothing that a RUN step can be given"):
         await build(engine, text, host=HostConfig(privileged=True))
     with pytest.raises(InvalidArgument, match="cannot parse platform specifier"):
         await build(engine, text, platforms=["a/b/c/d"])
+
+
+async def test_files_of_several_platforms_are_apart(engine: Engine) -> None:
+    text = "FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /of\n"
+    files = {"amd64": b"1", "s390x": b"2"}
+    packed = await output(engine, text, "tar", files=files, platforms=["linux/s390x", "linux/amd64"])
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        found = {member.name: archive.extractfile(member) for member in archive}
+        assert {name: data.read() for name, data in found.items() if data} == {"linux_amd64/of": b"1", "linux_s390x/of": b"2"}
+
+
+@pytest.mark.parametrize(
+    ("compression", "head"), [("uncompressed", b"f\0"), ("zstd", b"\x28\xb5\x2f\xfd"), ("gzip", b"\x1f\x8b")]
+)
+async def test_layers_are_packed_as_the_output_wants_them(engine: Engine, compression: str, head: bytes) -> None:
+    """Those of the base image stay as they are unless all are asked for."""
+    for force in (False, True):
+        packing = Packing(compression=compression, level=1, force=force, docker_types=True)
+        notes = (Annotation("a", "b", "manifest-descriptor"), Annotation("c", "d", "manifest", "linux/s390x"))
+        asked = Output(kind="oci", packing=packing, annotations=notes)
+        packed = await output(engine, "FROM busybox\nCOPY f /f\n", asked)
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+            blobs = {member.name: data.read() for member in archive if (data := archive.extractfile(member))}
+        [top] = json.loads(blobs["index.json"])["manifests"]
+        assert top["annotations"]["a"] == "b" and top["mediaType"] == "application/vnd.docker.distribution.manifest.v2+json"
+        manifest = json.loads(blobs["blobs/" + top["digest"].replace(":", "/")])
+        base, own = (blobs["blobs/" + layer["digest"].replace(":", "/")] for layer in manifest["layers"])
+        assert own.startswith(head) and "annotations" not in manifest
+        assert (base[: len(head)] == head) == (force and compression != "uncompressed")
 
 
 async def test_a_run_step_for_another_machine_says_so(engine: Engine) -> None:

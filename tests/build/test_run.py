@@ -173,11 +173,11 @@ def test_agents_at_the_command_line(
 @pytest.mark.parametrize(
     ("kind", "wrong", "message"),
     [
-        ("cache", "mode=9x", "invalid value '9x' of mode in --mount"),
-        ("cache", "mode=", "invalid value '' of mode in --mount"),
-        ("cache", "uid=-1", "invalid value '-1' of uid in --mount"),
-        ("cache", "gid=4294967296", "invalid value '4294967296' of gid in --mount"),
-        ("tmpfs", "size=xx", "invalid size 'xx' of a tmpfs mount"),
+        ("cache", "mode=9x", "invalid value 9x for mode"),
+        ("cache", "mode=", "invalid value  for mode"),
+        ("cache", "uid=-1", "invalid value -1 for uid"),
+        ("cache", "gid=4294967296", "invalid value 4294967296 for gid"),
+        ("tmpfs", "size=xx", "invalid value for size: xx"),
     ],
 )
 async def test_a_wrong_number_of_a_mount_is_told_also_if_the_step_was_made_before(

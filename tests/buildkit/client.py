@@ -67,7 +67,7 @@ class Client:
             self.followed[stream.metadata["dir-name"]] = paths
         root = os.open(self.folder, os.O_RDONLY)
         try:
-            await _Sending(cast(Any, _Asked(stream, self)), root).run()
+            await _Sending(cast(Any, _Asked(stream, self)), [(b"", root)]).run()
         finally:
             os.close(root)
 

@@ -134,7 +134,7 @@ async def test_what_a_client_offers_and_what_it_takes(daemon: Daemon, context: P
             writer.write(b"\0\0\0\1\x0b")
             assert await reader.readexactly(9) == b"\0\0\0\5\x0c\0\0\0\0"
             writer.close()
-        await session.send_tree(context)
+        await session.send_trees([("", context)])
 
     done, output = await _build(
         daemon,

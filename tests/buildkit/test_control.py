@@ -47,6 +47,12 @@ async def test_a_build_and_its_progress(client: Client, engine: Engine) -> None:
     answer, progress = await client.build(NONE, Exporters=[image(name="one,two:2")])
     made = await engine.images.inspect("one")
     assert made.config.cmd == ["x"] and made.repo_tags == ["one:latest", "two:2"]
+    told = [(line.created_by, line.comment) for line in await engine.images.history("one")]
+    assert told[:3] == [
+        ('CMD ["x"]', "buildkit.dockerfile.v0"),
+        ("COPY f /f # buildkit", "buildkit.dockerfile.v0"),
+        ("RUN /bin/sh -c cat /run/secrets/s # buildkit", "buildkit.dockerfile.v0"),
+    ]
     assert answer == {
         "containerimage.digest": made.id,
         "containerimage.config.digest": made.id,
@@ -146,16 +152,16 @@ async def test_a_client_directs_its_build(client: Client, engine: Engine) -> Non
         ({}, {"Frontend": "gateway.v0"}, "no source specified for gateway"),
         ({"hostname": "x"}, {}, "the frontend option hostname is not implemented yet"),
         ({"attest:sbom": ""}, {}, "a bill of materials of an image that is stored alone"),
-        ({"attest:other": ""}, {}, "the attestation other"),
-        ({"attest:provenance": "mode=most"}, {}, "provenance with mode=most"),
+        ({"attest:other": ""}, {}, 'unknown attestation type "other"'),
+        ({"attest:provenance": "mode=most"}, {}, 'invalid mode "most"'),
         ({"attest:provenance": "version=v1"}, {}, "provenance with version=v1"),
         ({"multi-platform": "true"}, {}, "multi-platform for one platform"),
         ({"add-hosts": "nowhere"}, {}, "invalid add-hosts 'nowhere'"),
         ({"shm-size": "big"}, {}, "invalid shm-size 'big'"),
         ({"context:x": "input:x"}, {}, "build context 'x' was not sent"),
         ({"context:x": "oci-layout://x@sha256:1"}, {}, "invalid build context oci-layout://x@sha256:1"),
-        ({}, {"Exporters": [pb.Exporter(Type="nosuch")]}, "the exporter 'nosuch'"),
-        ({}, {"Exporters": [image(compression="zstd")]}, "compression=zstd of the exporter moby"),
+        ({}, {"Exporters": [pb.Exporter(Type="nosuch")]}, 'exporter "nosuch" could not be found'),
+        ({}, {"Exporters": [image(compression="estargz")]}, "compression=estargz"),
         ({}, {"Exporters": [image(push="true")]}, "a tag is needed"),
         ({}, {"Cache": pb.CacheOptions(Exports=[pb.CacheOptionsEntry(Type="gha")])}, "a cache of type 'gha'"),
         ({}, {"Cache": pb.CacheOptions(Imports=[pb.CacheOptionsEntry(Type="s3")])}, "a cache of type 's3'"),
@@ -167,7 +173,7 @@ async def test_a_client_directs_its_build(client: Client, engine: Engine) -> Non
     ],
 )
 async def test_what_is_not_there_is_refused_by_name(client: Client, attributes: Any, asked: Any, text: str) -> None:
-    client.write(Dockerfile="FROM scratch\nCOPY Dockerfile /\n")
+    client.write(Dockerfile="FROM scratch\nCOPY --from=x Dockerfile /\n")
     graph = Definition(**cast(Any, {"def": [Op(exec=ExecOp()).SerializeToString()]}))
     asked = {name: graph if value == "graph" and name == "Definition" else value for name, value in asked.items()}
     asked = {name: {"x": graph} if value == "graph" else value for name, value in asked.items()}
@@ -235,7 +241,7 @@ async def test_an_image_is_pushed_with_the_login_of_the_client(client: Client, t
         client.tokens[registry.address] = "unused"
         answer, progress = await client.build(Exporters=[image(name=name, push="true")])
         names = [vertex.name for message in progress for vertex in message.vertexes]
-        assert f"pushing {name}" in names and answer["image.name"] == name
+        assert f"pushing {name} with docker" in names and answer["image.name"] == name
         # the pushed image is the base of another build, pulled anew with the same login
         client.write(Dockerfile=f"FROM {name}\nCOPY f /g\n")
         await client.build({"image-resolve-mode": "pull"}, Exporters=[image(name="above")])

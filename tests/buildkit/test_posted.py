@@ -109,7 +109,7 @@ REFUSED: list[tuple[dict[str, str], str]] = [
     ({"networkmode": "container:x"}, 'network mode "container:x" not supported by buildkit'),
     ({"outputs": '[{"Type":"local"},{"Type":"tar"}]'}, "multiple outputs not supported"),
     ({"outputs": "{"}, "invalid outputs: "),
-    ({"outputs": '[{"Type":"nope"}]'}, "the exporter 'nope' is not implemented yet"),
+    ({"outputs": '[{"Type":"nope"}]'}, 'exporter "nope" could not be found'),
     ({"version": "3"}, 'invalid version "3"'),
     ({"buildid": "upload-request:nobody"}, "no build nobody waits for a context"),
     ({"remote": "upload-request", "buildid": "mine"}, "no context was sent for the build mine"),

@@ -74,7 +74,7 @@ def test_help_lists_commands_and_examples(cli: Cli) -> None:
         ("ps -f x", "invalid filter 'x'", 125),
         ("logs --since yesterday y", "invalid time: 'yesterday'", 1),
         ("cp a b", "one of the two must be CONTAINER:PATH", 1),
-        ("inspect --type odd x", "invalid value for --type", 1),
+        ("inspect --type odd x", 'unknown type: "odd": must be one of', 1),
         ("version -f {{range.x}}", "template parsing error: template: :1: unexpected EOF", 64),
         ("ps --format {{nosuch.x}}", 'failed to parse template: template: :1: function "nosuch" not defined', 1),
         ("ps --format {{.Gone}}", "can't evaluate field Gone", 1),

@@ -115,7 +115,7 @@ def test_the_context_in_use(context: Callable[..., str], folder: Path, monkeypat
         (("use", "nosuch"), 'context "nosuch": context not found'),
         (("update", "nosuch", "--description", "x"), "context not found"),
         (("export", "nosuch"), "context not found"),
-        (("import", "gg", "/etc/passwd"), "this is no archive of a context"),
+        (("import", "gg", "/etc/passwd"), "unexpected EOF"),
         (("import", "gg", "/nosuch"), "no such file or directory"),
     ],
 )

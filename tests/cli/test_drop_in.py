@@ -102,7 +102,7 @@ def test_lists_prunes_and_their_filters(line: Line) -> None:
     assert (status, output, "No such image" in error) == (0, "", True)
     for noun in ("container", "image", "volume", "network", "builder", "system"):
         status, _, error = line(noun, "prune", "-f", "--filter", "until=yesterday")
-        assert (status, "until" in error or "invalid time" in error) == (1, True), (noun, error)
+        assert (status, "until" in error or "failed to parse value as time or duration" in error) == (1, True), (noun, error)
     for noun in ("network", "image"):
         assert line(noun, "ls", "--filter", "until=yesterday")[0] == 1
         assert line(noun, "prune", "-f", "--filter", "nosuch=x")[0] == 1
@@ -129,7 +129,7 @@ def test_what_version_info_and_df_show(line: Line) -> None:
     assert " Swarm: inactive\n" in shown
     assert " Plugins: \n  Volume: local\n" in shown
     assert line("system", "df", "-v", "--format", "{{len .Images}} {{len .Volumes}}") == (0, "1 0\n", "")
-    assert line("system", "df", "-v", "--format", "table {{.Images}}")[0] == 1
+    assert line("system", "df", "-v", "--format", "table {{len .Images}}") == (0, "1\n", "")
 
 
 def test_under_the_name_docker_what_a_daemon_refuses_is_its_response(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moby_tui.cli.output import progress, table
-from moby_tui.cli.output.text import port_summary, printable, quoted
+from moby_tui.cli.output.text import natural, port_summary, printable, quoted
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.container import Port
 from moby_tui.schema.image import Progress, ProgressDetail
@@ -50,8 +50,23 @@ def test_labels_and_functions_in_a_table() -> None:
 def test_a_field_that_no_row_has_is_told_without_rows() -> None:
     for format in ("{{.Gone}}", "table {{.Gone}}", "{{range split .Names `,`}}{{end}}{{.Gone}}"):
         with pytest.raises(InvalidArgument, match="can't evaluate field Gone"):
-            table.formatted(format, HEADINGS, (), [])
-    assert table.formatted("{{index (split .Names `,`) 7}}", HEADINGS, (), []) == []
+            table.formatted(format, HEADINGS, (), [], checked=True)
+    assert table.formatted("{{index (split .Names `,`) 7}}", HEADINGS, (), [], checked=True) == []
+    assert table.formatted("{{.Gone}}", HEADINGS, (), []) == [], "as docker: of its lists, ps alone looks first"
+
+
+def test_lists_as_docker_has_them() -> None:
+    rows = [{"ID": "<none>", "Names": ""}, {"ID": "x", "Names": "web"}]
+    assert table.formatted("raw", HEADINGS, (), rows, raw={"id": "ID", "names": "Names"}) == [
+        *("id: <none>", "names:", ""),
+        *("id: x", "names: web", ""),
+    ]
+    assert table.formatted("json", HEADINGS, (), rows[:1]) == [r'{"ID":"\u003cnone\u003e","Names":""}']
+    assert table.formatted("{{json .ID}}", HEADINGS, (), rows[:1]) == ['"<none>"']
+    with pytest.raises(InvalidArgument, match=r"template parsing error: .* in type \*network\.networkContext"):
+        table.formatted("{{.Gone}}", HEADINGS, (), rows, kind="*network.networkContext")
+    names = ["net10", "net2", "net-1", "a", "net02"]
+    assert sorted(names, key=natural) == ["a", "net-1", "net2", "net02", "net10"]
 
 
 def test_ports_are_summed_up() -> None:

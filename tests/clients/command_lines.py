@@ -86,7 +86,7 @@ def take(docker: Sequence[str], environment: Mapping[str, str], folder: Path, fa
         status, output, error = _run(step, docker, {**variables, **step.environment}, folder)
         answer: Answer = {"status": status, "stderr": comparable(error, folder)}
         if step.is_help:
-            answer |= help_page(output or error) | {"stream": "stdout" if output else "stderr"}
+            answer |= help_page(_without_debugging(output or error)) | {"stream": "stdout" if output else "stderr"}
             answer["stderr"] = "" if not output else answer["stderr"]
         elif not step.silent:
             answer["stdout"] = comparable(output, folder)
@@ -155,7 +155,7 @@ def comparable(text: str, folder: Path) -> str:
 
     Columns of blanks are narrowed where they stand behind what was taken out.
     """
-    text = re.sub(r"^time=.* level=debug .*\n", "", text.replace(str(folder), "FOLDER"), flags=re.MULTILINE)
+    text = _without_debugging(text.replace(str(folder), "FOLDER"))
     text = re.sub(r"^(Docker version) .*, build .*$", r"\1 VERSION, build BUILD", text, flags=re.MULTILINE)
     text = re.sub(r"\b[0-9a-f]{64}\b", "ID", text)
     text = re.sub(r"\b(?=[0-9a-f]*[0-9])[0-9a-f]{12}\b", "SHORT", text)
@@ -165,6 +165,10 @@ def comparable(text: str, folder: Path) -> str:
     if moments != text:
         moments = re.sub(" {3,}", "   ", moments)
     return moments
+
+
+def _without_debugging(text: str) -> str:
+    return re.sub(r"^time=.* level=debug .*\n", "", text, flags=re.MULTILINE)
 
 
 def help_page(text: str) -> Answer:

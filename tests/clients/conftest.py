@@ -55,6 +55,19 @@ def named_docker(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def namespace() -> Iterator[int]:
+    """The pid of a process in a network namespace of its own, in which other tests publish no ports."""
+    holder = subprocess.Popen(
+        ["unshare", "--net", "sh", "-c", "ip link set lo up && echo ready && exec sleep 1000"], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None and holder.stdout.readline() == "ready\n"
+    yield holder.pid
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+
+
+@pytest.fixture
 def environment_of(request: pytest.FixtureRequest, roots: tuple[Path, Path], busybox: str) -> Callable[[str], dict[str, str]]:
     """The variables with which a command line reaches an engine that has ``busybox``: ``in process``, or ``by a daemon``."""
 

@@ -39,5 +39,7 @@ def compare(recorded: Any, answers: Any, otherwise: Mapping[str, str]) -> None:
         for place in sorted(theirs.keys() | ours.keys())
         if theirs.get(place, "absent") != ours.get(place, "absent")
     }
-    assert {place: both for place, both in different.items() if not place.startswith(tuple(otherwise))} == {}
-    assert [place for place in otherwise if not any(other.startswith(place) for other in different)] == []
+    wrong = {place: both for place, both in different.items() if not place.startswith(tuple(otherwise))}
+    assert not wrong, wrong
+    superfluous = [place for place in otherwise if not any(other.startswith(place) for other in different)]
+    assert not superfluous, superfluous

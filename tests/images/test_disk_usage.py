@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,7 @@ async def test_disk_use_adds_up_to_what_du_says(engine: Engine, registry: Regist
     assert any(image.shared_size > 0 for image in usage.images)
     cache = {entry.type for entry in usage.build_cache if entry.size > 60_000}
     assert cache == {"regular", "exec.cachemount"}
+    assert all(datetime.fromisoformat(entry.created_at) for entry in usage.build_cache)
     await engine.images.remove("built:2", force=True)
     await engine.images.remove("committed:1", force=True)
     hold_against_du(await engine.system.disk_usage(), root)

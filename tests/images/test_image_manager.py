@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 from datetime import datetime
 
@@ -47,6 +48,17 @@ async def test_load_without_a_name_and_of_nothing(store: Store) -> None:
     assert store.staged() == []
 
 
+async def test_load_of_a_configuration_without_a_system(store: Store) -> None:
+    """Archives of 2013 name none; dockerd takes Linux for it."""
+    image = small("a")
+    config = json.loads(image.config)
+    del config["os"], config["architecture"]
+    tar = images_data.Tar().add("l", data=image.layers[0]).add("c", data=json.dumps(config).encode())
+    await load(store, tar.add("manifest.json", data=b'[{"Config":"c","RepoTags":["a:1"],"Layers":["l"]}]').bytes())
+    found = await store.images.inspect("a:1")
+    assert (found.os, found.architecture, found.id) == ("linux", "", images_data.sha256(json.dumps(config).encode()))
+
+
 async def test_load_with_a_layer_that_is_not_what_it_says(store: Store) -> None:
     image = small("a")
     tar = images_data.Tar().add("l", data=small("b").layers[0]).add("c", data=image.config)
@@ -89,6 +101,8 @@ async def test_names(store: Store) -> None:
             store.images.resolve(name)
     with pytest.raises(InvalidArgument, match="invalid reference format"):
         store.images.resolve("A b")
+    with pytest.raises(InvalidArgument, match="image name cannot be blank"):
+        await store.images.remove(" ")
     await store.images.tag("a:1", "reg.example:5/b")
     assert (await store.images.inspect("reg.example:5/b:latest")).repo_tags == ["a:1", "reg.example:5/b:latest"]
     with pytest.raises(InvalidArgument):
@@ -119,7 +133,7 @@ async def test_filters(store: Store) -> None:
     assert await names(reference=["x/*"]) == [["x/a:2"]] and await names(dangling=["true"]) == []
     assert len(await names(until=["1h"])) == 2 and await names(until=["2020-01-01"]) == []
     for bad in ({"nope": ["x"]}, {"dangling": ["maybe"]}, {"until": ["soon"]}):
-        with pytest.raises(InvalidArgument, match="invalid"):
+        with pytest.raises(InvalidArgument, match=r"invalid|failed to parse"):
             await store.images.list(filters=bad)
 
 
@@ -180,8 +194,12 @@ async def test_shared_layers_stay_and_removed_ones_wait_for_arrivals(store: Stor
 async def test_tag_moves_and_leaves_a_dangling_image(store: Store) -> None:
     first, second = small("a"), small("b")
     await load(store, images_data.docker_archive((first, ["x:1"])))
-    await load(store, images_data.docker_archive((second, ["x:1"])))
+    lines = await load(store, images_data.docker_archive((second, ["x:1"])))
+    told = f"The image x:1 already exists, renaming the old one with ID {first.id} to empty string\n"
+    assert [line.stream for line in lines] == [told, "Loaded image: x:1\n"]
     assert store.images.resolve("x:1").id == second.id
+    again = await load(store, images_data.docker_archive((second, ["x:1"])))
+    assert [line.stream for line in again] == ["Loaded image: x:1\n"]
     assert [image.id for image in await store.images.list(filters={"dangling": ["true"]})] == [first.id]
 
 

@@ -260,3 +260,18 @@ async def counters(engine: Engine, container: str) -> dict[str, NetworkStats]:
     async for sample in engine.containers.stats(container, stream=False, one_shot=True):
         return sample.networks or {}
     raise AssertionError("no sample")
+
+
+async def test_a_removed_network_is_taken_out_of_a_container(engine: Engine) -> None:
+    await engine.networks.create(NetworkCreate(name="gone"))
+    await start(engine, "web", "gone")
+    await engine.containers.stop("web", timeout=0)
+    await engine.networks.remove("gone")
+    with pytest.raises(NotFound, match="network gone not found"):
+        await engine.networks.disconnect("gone", "web")
+    with pytest.raises(NotFound, match="network other not found"):
+        await engine.networks.disconnect("other", "web", force=True)
+    await engine.networks.disconnect("gone", "web", force=True)
+    assert "gone" not in (await engine.containers.inspect("web")).network_settings.networks
+    await engine.networks.connect("bridge", "web")
+    await engine.containers.start("web")

@@ -111,10 +111,10 @@ def test_everything_that_is_here_passes() -> None:
         ({"sysctls": {"kernel.core_pattern": "|/x"}}, "not in a separate kernel namespace"),
         ({"sysctls": {"net.ipv4.ip_forward": "1"}, "network_mode": "host"}, "not allowed in host network namespace"),
         ({"sysctls": {"kernel.sem": "1"}, "ipc_mode": "host"}, "not allowed in host ipc namespace"),
-        ({"port_bindings": {"http": None}}, "invalid port: 'http'"),
-        ({"port_bindings": {"0/tcp": None}}, "ports are from 1"),
-        ({"port_bindings": {"80": [PortBinding(host_port="70000")]}}, "ports are from 0 to 65535"),
-        ({"port_bindings": {"80": [PortBinding(host_port="9-8")]}}, "invalid published port"),
+        ({"port_bindings": {"http": None}}, 'invalid port specification: "http"'),
+        ({"port_bindings": {"0/tcp": None}}, 'invalid port specification: "0"'),
+        ({"port_bindings": {"80": [PortBinding(host_port="70000")]}}, 'invalid port specification: "70000"'),
+        ({"port_bindings": {"80": [PortBinding(host_port="9-8")]}}, 'invalid port specification: "9-8"'),
         ({"port_bindings": {"80": [PortBinding(host_ip="localhost")]}}, "invalid host IP address"),
         ({"dns": ["dns.example"]}, "invalid DNS server"),
         ({"extra_hosts": ["a"]}, "bad format for add-host"),
@@ -137,7 +137,7 @@ def test_values_that_cannot_be(host: dict[str, Any], text: str) -> None:
         ({"env": ["=x"]}, "invalid environment variable"),
         ({"env": ["A=\0"]}, "NUL byte"),
         ({"cmd": ["a\0b"]}, "NUL byte"),
-        ({"exposed_ports": {"80/icmp": {}}}, "invalid exposed port"),
+        ({"exposed_ports": {"80/icmp": {}}}, 'invalid port protocol: "icmp"'),
         ({"stop_timeout": -2}, "stop timeout"),
     ],
 )
@@ -147,8 +147,10 @@ def test_a_configuration_that_cannot_be(config: dict[str, Any], text: str) -> No
 
 
 def test_an_image_is_needed() -> None:
-    with pytest.raises(InvalidArgument, match="no image"):
+    with pytest.raises(InvalidArgument, match="no command specified"):
         admission.check(ContainerCreate())
+    with pytest.raises(InvalidArgument, match="no image"):
+        admission.check(ContainerCreate(cmd=["true"]))
 
 
 @pytest.mark.parametrize(

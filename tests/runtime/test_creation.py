@@ -11,7 +11,7 @@ import pytest
 
 from moby_tui.engine.containers.start import orphans
 from moby_tui.engine.store.locks import is_held
-from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
+from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, NotImplementedYet
 from moby_tui.schema.container import ContainerCreate, HostConfig
 from runtime.box import Box
 
@@ -55,6 +55,17 @@ async def test_wrong_values_are_refused(box: Box) -> None:
         await box.create("true", working_dir="relative")
     with pytest.raises(InvalidArgument, match="invalid signal"):
         await box.create("true", stop_signal="SIGNOPE")
+
+
+async def test_working_directory_is_made_at_once(box: Box) -> None:
+    ident = await box.create("true", working_dir="/etc/./foo/../foo/bar")
+    changes = {change.path: change.kind for change in await box.engine.containers.changes(ident)}
+    assert changes == {"/etc": 0, "/etc/foo": 1, "/etc/foo/bar": 1}
+    assert await box.engine.containers.changes(await box.create("true", working_dir="/bin")) == []
+    for path in ("/bin/busybox", "/bin/busybox/x"):
+        with pytest.raises(MobyError, match=f"Cannot mkdir: {path} is not a directory"):
+            await box.create("true", working_dir=path, name="refused")
+    assert "refused" not in [container.names[0].strip("/") for container in await box.engine.containers.list(all=True)]
 
 
 async def test_command_and_entrypoint(box: Box) -> None:

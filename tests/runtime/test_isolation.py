@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from moby_tui.engine.kernel.cgroup import detect
 from moby_tui.schema.container import DeviceMapping, LogOptions
 from moby_tui.schema.exec import ExecCreate, ExecStart
 from runtime.box import Box, cgroup_folders
@@ -16,6 +17,9 @@ from runtime.box import Box, cgroup_folders
 async def test_mounts_are_the_expected_ones(box: Box) -> None:
     done = await box.run("cat", "/proc/self/mounts")
     mounts = {line.split()[1]: line.split()[2:4] for line in done.out.splitlines()}
+    sources = {line.split()[1]: line.split()[0] for line in done.out.splitlines()}
+    named = {path: sources[path] for path in ("/", "/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/sys")}
+    assert [*named.values()] == ["overlay", "proc", "tmpfs", "devpts", "shm", "mqueue", "sysfs"]
     assert mounts["/"][0] == "overlay"
     assert mounts["/proc"][0] == "proc"
     assert mounts["/dev"][0] == "tmpfs"
@@ -189,6 +193,36 @@ async def test_named_volume_is_kept_and_shared(box: Box) -> None:
 async def test_tmpfs(box: Box) -> None:
     done = await box.run("sh", "-c", "grep ' /t ' /proc/self/mounts", host={"tmpfs": {"/t": "size=64k"}})
     assert "size=64k" in done.out
+
+
+@pytest.mark.parametrize(
+    ("option", "shown"),
+    [("shared", " shared:"), ("rshared", " shared:"), ("unbindable", " unbindable "), ("rslave", ""), ("mand", "")],
+)
+async def test_propagation_of_a_tmpfs(box: Box, option: str, shown: str) -> None:
+    done = await box.run("grep", " /t ", "/proc/self/mountinfo", host={"tmpfs": {"/t": f"{option},size=64k"}})
+    assert "size=64k" in done.out and (shown or " - tmpfs") in done.out
+    assert any(word in done.out for word in ("shared:", "unbindable")) == bool(shown)
+
+
+@pytest.mark.parametrize("pid_mode", ["", "host"], ids=["made-ahead", "cloned"])
+@pytest.mark.parametrize("privileged", [False, True])
+async def test_the_cgroup_namespace_is_as_dockers(box: Box, privileged: bool, pid_mode: str) -> None:
+    """With version 1 the host's, in which the mounts show the container's own groups all the same; writable ones with ``--privileged``."""
+    script = "cat /proc/self/cgroup; echo; grep ' /sys/fs/cgroup/memory ' /proc/self/mountinfo; ls /sys/fs/cgroup/memory/tasks"
+    host = {"privileged": privileged, "pid_mode": pid_mode}
+    legacy = detect().version == 1
+    for mode in ("", "host", "private"):
+        done = await box.run("sh", "-c", script, host={**host, "cgroupns_mode": mode})
+        named, mounts = done.out.split("\n\n")
+        own = f"/moby/{done.id}"
+        kept = (await box.engine.containers.inspect(done.id)).host_config.cgroupns_mode
+        assert kept == (mode or ("host" if legacy else "private"))
+        assert (f":{own}\n" in named) == (kept == "host")
+        if legacy:
+            root, _, options = mounts.split()[3:6]
+            assert root == ("/" if kept == "private" else own) and options.startswith("rw," if privileged else "ro,")
+            assert mounts.endswith("/tasks\n")
 
 
 @pytest.mark.parametrize("privileged", [False, True])

@@ -22,7 +22,12 @@ async def test_output_and_exit_code(box: Box) -> None:
 
 
 async def test_is_first_process_of_its_own_namespaces(box: Box) -> None:
-    done = await box.run("sh", "-c", "echo $$; hostname; cat /proc/self/cgroup | grep -c ':/$'; ls /proc | grep -c '^[0-9]'")
+    done = await box.run(
+        "sh",
+        "-c",
+        "echo $$; hostname; cat /proc/self/cgroup | grep -c ':/$'; ls /proc | grep -c '^[0-9]'",
+        host={"cgroupns_mode": "private"},
+    )
     pid, hostname, cgroups, processes = done.out.split()
     assert pid == "1"
     assert hostname == done.id[:12]

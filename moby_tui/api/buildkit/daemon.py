@@ -15,13 +15,14 @@ from moby_tui.api.buildkit.control.bridge.service import Bridge, Health
 from moby_tui.api.buildkit.control.builds import Builds
 from moby_tui.api.buildkit.control.control import Control
 from moby_tui.api.buildkit.control.posted import PostedBuilds
+from moby_tui.api.buildkit.control.records import Content
 from moby_tui.api.buildkit.grpc.client import Channel
 from moby_tui.api.buildkit.grpc.server import Procedures, ServerProtocol, server
 from moby_tui.api.buildkit.grpc.tunnel import Tunnel
 from moby_tui.api.buildkit.session import opening
 from moby_tui.api.buildkit.session.opening import Opening
 from moby_tui.api.buildkit.session.sessions import Sessions
-from moby_tui.api.buildkit.wire import control_pb2, gateway_pb2, health_pb2
+from moby_tui.api.buildkit.wire import content_pb2, control_pb2, gateway_pb2, health_pb2
 from moby_tui.api.buildkit.wire.control_pb2 import BytesMessage
 from moby_tui.api.buildkit.wire.worker_pb2 import WorkerRecord
 from moby_tui.api.client.protocol import Client
@@ -55,6 +56,7 @@ class BuildDaemon:
             control_pb2.DESCRIPTOR.services_by_name["Control"]: Control(
                 self.client, self.sessions, self.builds, self.carry_session
             ),
+            content_pb2.DESCRIPTOR.services_by_name["Content"]: Content(self.builds),
             gateway_pb2.DESCRIPTOR.services_by_name["LLBBridge"]: Bridge(self._record, self._director),
         }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from moby_tui import docker_folder
 from moby_tui.cli import session
 from moby_tui.contexts.store import DEFAULT, Context, Endpoint, Store
-from moby_tui.errors import Conflict, InvalidArgument, MobyError
+from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -25,6 +25,8 @@ _HEADINGS = {
     "Error": "ERROR",
     "Current": "CURRENT",
 }
+#: What docker says of the context that is none.
+_DESCRIPTION = "Current DOCKER_HOST based configuration"
 _IN_PROCESS = "the engine in this process"
 #: What ``--docker`` knows.
 _KEYS = ("host", "ca", "cert", "key", "skip-tls-verify", "from")
@@ -40,11 +42,20 @@ def _default_host() -> str:
     return os.environ.get("MOBY_HOST") or os.environ.get("DOCKER_HOST") or ""
 
 
-def _in_use(contexts: Store) -> str:
-    """The context that a command without --context would use; one that is gone is named too."""
-    if session.current().named_host:
-        return DEFAULT
-    return os.environ.get("DOCKER_CONTEXT") or contexts.current() or DEFAULT
+def _in_use() -> str:
+    from moby_tui.contexts.choice import name_in_use
+
+    current = session.current()
+    return name_in_use(current.login_folder, current.context, current.named_host)
+
+
+def _warn_of_host(context: str = "a context") -> None:
+    if os.environ.get("DOCKER_HOST"):
+        print(
+            f"Warning: DOCKER_HOST environment variable overrides the active context. To use {context}, either set the global "
+            "--context flag, or unset DOCKER_HOST environment variable.",
+            file=sys.stderr,
+        )
 
 
 def ls(options: ContextLsOptions) -> None:
@@ -52,8 +63,8 @@ def ls(options: ContextLsOptions) -> None:
     from moby_tui.cli.output.table import formatted
 
     contexts = _contexts()
-    current = _in_use(contexts)
-    rows: list[dict[str, Any]] = [_row(DEFAULT, "What is used without a context", _default_host() or _IN_PROCESS, current)]
+    current = _in_use()
+    rows: list[dict[str, Any]] = [_row(DEFAULT, _DESCRIPTION, _default_host() or _IN_PROCESS, current)]
     for context in contexts.list():
         error = host = ""
         try:
@@ -65,11 +76,19 @@ def ls(options: ContextLsOptions) -> None:
         rows.append(_row(current, "", "", current, "context not found"))
     if options.quiet:
         print("\n".join(row["Name"] for row in rows))
+        _warn_of_host()
         return
     if options.format in ("", "table"):
         rows = [{**row, "Name": row["Name"] + " *" if row["Current"] else row["Name"]} for row in rows]
-    for line in formatted(options.format, _HEADINGS, ("Name", "Description", "DockerEndpoint", "Error"), rows):
+    for line in formatted(
+        options.format,
+        _HEADINGS,
+        ("Name", "Description", "DockerEndpoint", "Error"),
+        rows,
+        kind="*formatter.clientContextContext",
+    ):
         print(line)
+    _warn_of_host()
 
 
 def _row(name: str, description: str, host: str, current: str, error: str = "") -> dict[str, Any]:
@@ -78,7 +97,7 @@ def _row(name: str, description: str, host: str, current: str, error: str = "") 
 
 def show(options: Options) -> None:
     """``moby context show``."""
-    print(_in_use(_contexts()))
+    print(_in_use())
 
 
 def use(options: Options, name: str) -> None:
@@ -86,21 +105,19 @@ def use(options: Options, name: str) -> None:
     _contexts().use(name)
     print(name)
     print(f'Current context is now "{name}"', file=sys.stderr)
-    if name != DEFAULT and _default_host():
-        print(
-            "Warning: DOCKER_HOST environment variable overrides the active context. To use a context, either set the global "
-            "--context flag, or unset DOCKER_HOST environment variable.",
-            file=sys.stderr,
-        )
+    if name != DEFAULT:
+        _warn_of_host(f'"{name}"')
 
 
 def create(options: ContextCreateOptions, name: str) -> None:
     """``moby context create``."""
     contexts = _contexts()
+    contexts.require_new(name)
     if options.source and options.docker:
-        raise InvalidArgument("conflicting options: --from and --docker: give the endpoint from= in --docker instead")
-    endpoint, tls = _read_endpoint(contexts, options.docker or f"from={options.source or DEFAULT}")
-    metadata = dict(contexts.get(options.source).metadata) if options.source and options.source != DEFAULT else {}
+        raise InvalidArgument("cannot use --docker flag when --from is set")
+    source = "" if options.docker else options.source or DEFAULT
+    metadata = {"Description": _DESCRIPTION} if source == DEFAULT else dict(contexts.get(source).metadata) if source else {}
+    endpoint, tls = _read_endpoint(contexts, options.docker or f"from={source}")
     if options.description:
         metadata["Description"] = options.description
     contexts.create(Context(name=name, metadata=metadata, endpoints={"docker": endpoint}), tls or {})
@@ -126,13 +143,14 @@ def _read_endpoint(contexts: Store, text: str) -> tuple[dict[str, Any], dict[str
     values = dict(part.partition("=")[::2] for part in text.split(",") if part)
     for key in values:
         if key not in _KEYS:
-            raise InvalidArgument(
-                f"unable to create docker endpoint config: unrecognized config key: {key}; use {', '.join(_KEYS)}"
-            )
+            raise InvalidArgument(f"unable to create docker endpoint config: unrecognized config key: {key}")
     if source := values.get("from"):
         if source == DEFAULT:
             return _endpoint(_default_host() or "unix:///run/moby.sock", skip=False), {}
-        origin = contexts.get(source)
+        try:
+            origin = contexts.get(source)
+        except NotFound as error:
+            raise NotFound(f"unable to create docker endpoint config: {error.message}") from None
         return dict(origin.endpoints.get("docker") or {}), {
             key: path.read_bytes() for key, path in contexts.tls_files(source).items()
         }
@@ -171,22 +189,18 @@ def inspect(options: FormatOptions, names: list[str]) -> int:
     from moby_tui.cli.output.objects import show_list
 
     contexts = _contexts()
-    documents, status = [], 0
-    for name in names or [_in_use(contexts)]:
+    documents: list[object] = []
+    for name in names or [_in_use()]:
         try:
             documents.append(_details(contexts, name))
         except MobyError as error:
-            session.tell(error)
-            status = 1
-    if documents or not options.format:
-        show_list(documents, options.format)
-    return status
+            documents.append(error)
+    return show_list(documents, options.format, marshalled=True)
 
 
 def _details(contexts: Store, name: str) -> dict[str, Any]:
     if name == DEFAULT:
-        endpoint = _endpoint(_default_host(), skip=False)
-        context, files = Context(name=DEFAULT, endpoints={"docker": endpoint}), {}
+        context, files = _default(), {}
         paths = (_IN_MEMORY, _IN_MEMORY)
     else:
         context, files = contexts.get(name), contexts.tls_files(name)
@@ -232,21 +246,34 @@ def _remove(contexts: Store, name: str, *, force: bool, dry_run: bool) -> None:
         contexts.use(DEFAULT)
 
 
+def _default() -> Context:
+    return Context(name=DEFAULT, endpoints={"docker": _endpoint(_default_host(), skip=False)})
+
+
+def _export(contexts: Store, name: str, out: BinaryIO) -> None:
+    from moby_tui.contexts import archive
+    from moby_tui.contexts.store import encode
+
+    if name == DEFAULT:
+        archive.write(encode(_default()), {}, out)
+    else:
+        archive.export(contexts, name, out)
+
+
 def export(options: Options, name: str, file: str) -> None:
     """``moby context export``."""
-    from moby_tui.contexts import archive
-
     if file == "-":
         if sys.stdout.isatty():
             raise InvalidArgument("cowardly refusing to export to a terminal, specify a file path")
-        archive.export(_contexts(), name, sys.stdout.buffer)
+        _export(_contexts(), name, sys.stdout.buffer)
         return
     path = file or f"{name}.dockercontext"
     contexts = _contexts()
-    contexts.get(name)
+    if name != DEFAULT:
+        contexts.get(name)
     try:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as out:
-            archive.export(contexts, name, out)
+            _export(contexts, name, out)
     except OSError as error:
         raise InvalidArgument(f"open {path}: {(error.strerror or str(error)).lower()}") from None
     print(f'Written file "{path}"', file=sys.stderr)

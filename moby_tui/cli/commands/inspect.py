@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 from moby_tui.cli import session
-from moby_tui.errors import InvalidArgument, MobyError, NotConnected, NotFound
+from moby_tui.errors import InvalidArgument, NotConnected, NotFound, NotImplementedYet, NotInSwarm
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,14 +20,16 @@ if TYPE_CHECKING:
     from moby_tui.cli.table.nounless import InspectOptions
 
 _TYPES = ("container", "image", "network", "volume")
+#: What ``--type`` knows: the kinds of a cluster, and plug-ins, are of no object here.
+_KNOWN = ("config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume")
 
 
 def inspect(options: InspectOptions, names: list[str]) -> int:
     """``moby inspect``."""
-    if options.type and options.type not in _TYPES:
-        own = f"invalid value for --type: {options.type!r}; use {', '.join(_TYPES)}"
-        known = '"config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume"'
-        raise InvalidArgument(session.phrase(own, f'unknown type: "{options.type}": must be one of {known}'))
+    if options.type is not None and options.type not in _KNOWN:
+        what = f'unknown type: "{options.type}"' if options.type else "type is empty"
+        kinds = ", ".join(f'"{kind}"' for kind in _KNOWN)
+        raise InvalidArgument(f"{what}: must be one of {kinds}")
     return _inspect(names, (options.type,) if options.type else _TYPES, options.format, size=options.size)
 
 
@@ -57,44 +61,37 @@ def secret(options: FormatOptions, names: list[str]) -> int:
 def _inspect(
     names: Sequence[str], types: Sequence[str], format: str, *, size: bool = False, platform: str = "", verbose: bool = False
 ) -> int:
-    """Shows what was found, then tells what was not; 1 in that case."""
+    """Shows what can be shown, then the errors of all others; 1 in that case."""
+    from moby_tui.cli.output.objects import show_list
+
     if format not in ("", "json"):
         from moby_tui.cli.output.template import parse
 
         parse(format)
     documents: list[Any] = []
-    missing: list[MobyError] = []
 
     async def find_all(client: Client) -> None:
         for name in names:
             try:
                 session.require_name(name)
                 documents.append(await _find(client, name, types, size=size, platform=platform, verbose=verbose))
-            except (NotFound, InvalidArgument) as error:
-                missing.append(error)
+            except (NotFound, InvalidArgument, NotImplementedYet, NotInSwarm) as error:
+                documents.append(error)
 
     try:
         session.call(find_all)
     except NotConnected as error:
-        missing.append(error)
-    if documents or not format:
-        _show(documents, format)
-    elif session.program() == "docker":
-        print()
-    for refusal in missing:
-        session.tell(refusal)
-    return 1 if missing else 0
+        documents.append(error)
+    if size:
+        _warn_of_size(documents)
+    return show_list(documents, format)
 
 
-def _show(documents: Sequence[Any], format: str) -> None:
-    from moby_tui.cli.output.objects import show_list
-
-    try:
-        show_list(documents, format)
-    except InvalidArgument:
-        if session.program() == "docker":
-            print()
-        raise
+def _warn_of_size(documents: Sequence[object]) -> None:
+    kinds = {"ImageInspect": "image", "Network": "network", "Volume": "volume"}
+    for document in documents:
+        if kind := kinds.get(type(document).__name__):
+            print(f"WARNING: --size ignored for {kind}", file=sys.stderr)
 
 
 async def _find(client: Client, name: str, types: Sequence[str], *, size: bool, platform: str, verbose: bool) -> Any:
@@ -109,6 +106,10 @@ async def _find(client: Client, name: str, types: Sequence[str], *, size: bool, 
                     return await client.networks.inspect(name, verbose=verbose)
                 case "secret":
                     return await client.secrets.inspect(name)
+                case "config" | "node" | "service" | "task":
+                    raise NotInSwarm
+                case "plugin":
+                    raise NotFound(f'plugin "{name}" not found')
                 case _:
                     return await client.volumes.inspect(name)
         except NotFound:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from moby_tui.cli import session
-from moby_tui.errors import NotFound
+from moby_tui.errors import InvalidArgument, NotFound
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
@@ -31,9 +32,13 @@ _HEADINGS = {
 }
 
 
+_RAW = {"network_id": "ID", "name": "Name", "driver": "Driver", "scope": "Scope"}
+
+
 def ls(options: NetworkLsOptions) -> None:
     """``moby network ls``."""
     from moby_tui.cli.output.table import formatted
+    from moby_tui.cli.output.text import natural
     from moby_tui.cli.values.filters import parse_filters
     from moby_tui.templates.values import Time
 
@@ -52,12 +57,14 @@ def ls(options: NetworkLsOptions) -> None:
             "Labels": ",".join(f"{key}={value}" for key, value in sorted((network.labels or {}).items())),
             "CreatedAt": Time(network.created).go_text() if network.created else "",
         }
-        for network in sorted(networks, key=lambda network: network.name)
+        for network in sorted(networks, key=lambda network: natural(network.name))
     ]
     for line in (
         [row["ID"] for row in rows]
         if options.quiet and not options.format
-        else formatted(options.format, _HEADINGS, ("ID", "Name", "Driver", "Scope"), rows)
+        else formatted(
+            options.format, _HEADINGS, ("ID", "Name", "Driver", "Scope"), rows, kind="*network.networkContext", raw=_RAW
+        )
     ):
         print(line)
 
@@ -107,8 +114,13 @@ def rm(options: NetworkRmOptions, networks: list[str]) -> int:
         except NotFound:
             if not options.force:
                 raise
+        else:
+            print(name, flush=True)
 
-    return session.call_each(networks, remove)
+    status = session.call_each(networks, remove, show=False)
+    if status and session.program() == "docker":
+        print(f"exit status {status}", file=sys.stderr)
+    return status
 
 
 def connect(options: NetworkConnectOptions, network: str, container: str) -> None:
@@ -116,6 +128,8 @@ def connect(options: NetworkConnectOptions, network: str, container: str) -> Non
     from moby_tui.cli.values.environment import pairs
     from moby_tui.schema.container import EndpointIpamConfig, EndpointSettings
 
+    if any("=" not in option for option in options.driver_opt):
+        raise InvalidArgument("invalid key/value pair format in driver options")
     given = EndpointIpamConfig(ipv4_address=options.ip, ipv6_address=options.ip6, link_local_ips=options.link_local_ip or None)
     config = EndpointSettings(
         ipam_config=given if given != EndpointIpamConfig() else None,

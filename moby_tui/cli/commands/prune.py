@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moby_tui.cli import session
+from moby_tui.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,26 +24,36 @@ def _prune(
     parts: Sequence[str],
     warning: str,
     filters: Filters,
+    options: PruneOptions,
     *,
-    force: bool,
-    dry_run: bool,
-    all_images: bool = False,
-    all_volumes: bool = False,
+    whole: bool = False,
+    separator: str = "\n",
+    total: str = "Total reclaimed space: ",
 ) -> None:
+    """``whole``: images, volumes and the cache that the API itself would spare, too.
+
+    ``separator`` and ``total`` are what stands before the question and before the sum.
+    """
     from moby_tui.cli.output.objects import confirm
     from moby_tui.cli.values.units import human_size
 
-    wanted = {part: {**filters, **_only(part, all_images=all_images, all_volumes=all_volumes)} for part in parts}
-    if dry_run:
+    wanted = {part: {**_heeded(part, filters, parts), **(_WHOLE.get(part, {}) if whole else {})} for part in parts}
+    if options.dry_run:
         print(f"Total reclaimable space: {human_size(_tell_what_would_go(wanted))}")
         return
-    if not confirm(warning, forced=force):
+    if not confirm(warning, forced=options.force, separator=separator):
         return
 
     async def remove(client: Client) -> int:
         return sum([await _PRUNERS[part](client, chosen) for part, chosen in wanted.items()])
 
-    print(f"Total reclaimed space: {human_size(session.call(remove))}")
+    print(f"{total}{human_size(session.call(remove))}")
+
+
+def _heeded(part: str, filters: Filters, parts: Sequence[str]) -> Filters:
+    """The build cache has no labels: beside other kinds of objects it heeds its age alone."""
+    is_beside_others = part == "build" and len(parts) > 1
+    return {name: values for name, values in filters.items() if name == "until"} if is_beside_others else filters
 
 
 def _tell_what_would_go(wanted: dict[str, Filters]) -> int:
@@ -57,6 +68,9 @@ def _tell_what_would_go(wanted: dict[str, Filters]) -> int:
     if report.containers:
         _tell("Would delete containers:", report.containers.containers_deleted or [])
         reclaimable += report.containers.space_reclaimed
+    if "network" in wanted:
+        unused = session.call(lambda client: client.networks.list(filters={**wanted["network"], "dangling": ["true"]}))
+        _tell("Would delete networks:", sorted(network.name for network in unused))
     if report.volumes:
         _tell("Would delete volumes:", report.volumes.volumes_deleted or [])
         reclaimable += report.volumes.space_reclaimed
@@ -71,15 +85,6 @@ def _tell_what_would_go(wanted: dict[str, Filters]) -> int:
 
 def _steps(pruned: ImagesPruned) -> list[str]:
     return [f"untagged: {step.untagged}" if step.untagged else f"deleted: {step.deleted}" for step in pruned.images_deleted or []]
-
-
-def _only(part: str, *, all_images: bool, all_volumes: bool) -> Filters:
-    """What the API itself would spare: tagged images, named volumes."""
-    if part == "image" and all_images:
-        return {"dangling": ["false"]}
-    if (part == "volume" and all_volumes) or (part == "build" and all_images):
-        return {"all": ["true"]}
-    return {}
 
 
 async def _containers(client: Client, filters: Filters) -> int:
@@ -100,6 +105,12 @@ async def _volumes(client: Client, filters: Filters) -> int:
     return done.space_reclaimed
 
 
+async def _networks(client: Client, filters: Filters) -> int:
+    done = await client.networks.prune(filters=filters)
+    _tell("Deleted Networks:", done.networks_deleted or [])
+    return 0
+
+
 async def _builds(client: Client, filters: Filters) -> int:
     every = filters.pop("all", None) is not None
     space = {name.replace("-", "_"): int("".join(filters.pop(name, ())) or 0) for name in _SPACES}
@@ -108,9 +119,11 @@ async def _builds(client: Client, filters: Filters) -> int:
     return done.space_reclaimed
 
 
+#: What the API itself would spare: tagged images, named volumes, the cache of images.
+_WHOLE: dict[str, Filters] = {"image": {"dangling": ["false"]}, "volume": {"all": ["true"]}, "build": {"all": ["true"]}}
 #: What bounds a prune of the build cache, among the filters of the API's dry run.
 _SPACES = ("reserved-space", "max-used-space", "min-free-space")
-_PRUNERS = {"container": _containers, "image": _images, "volume": _volumes, "build": _builds}
+_PRUNERS = {"container": _containers, "network": _networks, "volume": _volumes, "image": _images, "build": _builds}
 
 
 def _tell(title: str, names: Sequence[str]) -> None:
@@ -126,8 +139,7 @@ def container(options: PruneOptions) -> None:
         ["container"],
         "This will remove all stopped containers.",
         parse_filters(options.filter),
-        force=options.force,
-        dry_run=options.dry_run,
+        options,
     )
 
 
@@ -140,9 +152,8 @@ def image(options: ImagePruneOptions) -> None:
         ["image"],
         f"This will remove {what}.",
         parse_filters(options.filter),
-        force=options.force,
-        dry_run=options.dry_run,
-        all_images=options.all,
+        options,
+        whole=options.all,
     )
 
 
@@ -150,14 +161,16 @@ def volume(options: VolumePruneOptions) -> None:
     """``moby volume prune``."""
     from moby_tui.cli.values.filters import parse_filters
 
+    filters = parse_filters(options.filter)
+    if options.all and "all" in filters:
+        raise InvalidArgument("conflicting options: cannot specify both --all and --filter all=1")
     what = "all local volumes" if options.all else "anonymous local volumes"
     _prune(
         ["volume"],
         f"This will remove {what} not used by at least one container.",
-        parse_filters(options.filter),
-        force=options.force,
-        dry_run=options.dry_run,
-        all_volumes=options.all,
+        filters,
+        options,
+        whole=options.all,
     )
 
 
@@ -168,11 +181,9 @@ def network(options: PruneOptions) -> None:
 
     filters = parse_filters(options.filter)
     if options.dry_run:
-        unused = session.call(lambda client: client.networks.list(filters={**filters, "dangling": ["true"]}))
-        _tell("Would delete networks:", sorted(network.name for network in unused))
+        _tell_what_would_go({"network": filters})
     elif confirm("This will remove all custom networks not used by at least one container.", forced=options.force):
-        done = session.call(lambda client: client.networks.prune(filters=filters))
-        _tell("Deleted Networks:", done.networks_deleted or [])
+        session.call(lambda client: _networks(client, filters))
 
 
 def builder(options: BuilderPruneOptions) -> None:
@@ -186,7 +197,16 @@ def builder(options: BuilderPruneOptions) -> None:
         if text:
             filters[name] = [str(parse_size(text))]
             what = "the build cache that was not used for longest"
-    _prune(["build"], f"This will remove {what}.", filters, force=options.force, dry_run=options.dry_run, all_images=options.all)
+    # in the words of buildx, which docker calls here
+    _prune(
+        ["build"],
+        f"This will remove {what}.",
+        filters,
+        options,
+        whole=options.all,
+        separator=" ",
+        total="Total:\t",
+    )
 
 
 def system(options: SystemPruneOptions) -> None:
@@ -194,12 +214,30 @@ def system(options: SystemPruneOptions) -> None:
     from moby_tui.cli.values.filters import parse_filters
 
     filters = parse_filters(options.filter)
-    # the cache has no labels
-    build = ["build"] if filters.keys() <= {"until"} else []
-    parts = ["container", *(["volume"] if options.volumes else []), "image", *build]
-    images = "all images without a container" if options.all else "all dangling images"
-    cache = " and unused build cache" if build else ""
-    warning = (
-        f"This will remove all stopped containers, {'unused anonymous volumes, ' if options.volumes else ''}{images}{cache}."
+    if options.volumes and "until" in filters:
+        raise InvalidArgument('ERROR: The "until" filter is not supported with "--volumes"')
+    parts = ["container", "network", *(["volume"] if options.volumes else []), "image", "build"]
+    _prune(
+        parts,
+        _list_of(_described(options), options.filter),
+        filters,
+        options,
+        whole=options.all,
     )
-    _prune(parts, warning, filters, force=options.force, dry_run=options.dry_run, all_images=options.all)
+
+
+def _described(options: SystemPruneOptions) -> list[str]:
+    return [
+        "all stopped containers",
+        "all networks not used by at least one container",
+        *(["all anonymous volumes not used by at least one container"] if options.volumes else []),
+        "all images without at least one container associated to them" if options.all else "all dangling images",
+        "all build cache" if options.all else "unused build cache",
+    ]
+
+
+def _list_of(parts: Sequence[str], filters: Sequence[str]) -> str:
+    lines = ["This will remove:", *(f"  - {part}" for part in parts), ""]
+    if filters:
+        lines += ["  Items to be pruned will be filtered with:", *(f"  - {one}" for one in filters), ""]
+    return "\n".join(lines)

@@ -32,9 +32,13 @@ _HEADINGS = {
 }
 
 
+_RAW = {"name": "Name", "driver": "Driver"}
+
+
 def ls(options: VolumeLsOptions) -> None:
     """``moby volume ls``."""
     from moby_tui.cli.output.table import formatted
+    from moby_tui.cli.output.text import natural
     from moby_tui.cli.values.filters import parse_filters
 
     filters = parse_filters(options.filter)
@@ -53,13 +57,13 @@ def ls(options: VolumeLsOptions) -> None:
             "Label": volume.labels or {},
             "Labels": ",".join(f"{key}={value}" for key, value in sorted((volume.labels or {}).items())),
         }
-        for volume in sorted(listed.volumes, key=lambda volume: volume.name)
+        for volume in sorted(listed.volumes, key=lambda volume: natural(volume.name))
     ]
     columns = ("Driver", "Name", "Size") if options.size else ("Driver", "Name")
     for line in (
         [row["Name"] for row in rows]
         if options.quiet and not options.format
-        else formatted(options.format, _HEADINGS, columns, rows)
+        else formatted(options.format, _HEADINGS, columns, rows, kind="*formatter.volumeContext", raw=_RAW)
     ):
         print(line)
 

@@ -25,21 +25,32 @@ def table(headings: Mapping[str, str], fields: Sequence[str], rows: Iterable[Row
 
 
 def formatted(
-    format: str, headings: Mapping[str, str], fields: Sequence[str], rows: Iterable[Row], *, kind: str = "formatter.Context"
+    format: str,
+    headings: Mapping[str, str],
+    fields: Sequence[str],
+    rows: Iterable[Row],
+    *,
+    kind: str = "*formatter.Context",
+    raw: Mapping[str, str] | None = None,
+    checked: bool = False,
 ) -> list[str]:
     """The rows as ``--format`` says: nothing or ``table`` for the usual fields, ``table TEMPLATE``, ``json``, a template.
 
-    ``kind`` is Go's type of a row, which errors of templates name.
-
-    Raises ``InvalidArgument`` for a template that cannot be.
+    ``kind`` is the type of a row in docker's command line, as errors name it. ``raw`` are the fields of ``--format raw`` by their
+    names there. ``checked``: a field that no row has is an error without rows too. Raises ``InvalidArgument`` for a template that cannot be.
     """
     if format in ("", "table"):
         return table(headings, fields, rows)
+    if format == "raw" and raw:
+        return [line for row in rows for line in (*_raw_lines(raw, row), "")]
     from moby_tui.cli.output.template import RowTemplate
 
-    template = RowTemplate(format.removeprefix("table"), headings, kind)
-    template.check()
+    template = RowTemplate(format.removeprefix("table"), headings, kind, checked=checked)
     lines = [template.render(row) for row in rows]
     if format.startswith("table"):
         return align([line.split("\t") for line in [template.heading(), *lines]])
     return lines
+
+
+def _raw_lines(names: Mapping[str, str], row: Row) -> Iterable[str]:
+    return (f"{name}: {row[field]}" if row[field] else f"{name}:" for name, field in names.items())

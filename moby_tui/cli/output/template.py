@@ -14,16 +14,13 @@ from moby_tui.templates.errors import UnknownField
 from moby_tui.templates.values import Number, Struct
 
 Row = Mapping[str, object]
+_FAILED = "template parsing error"
 
 
 class NoTemplate(InvalidArgument):
     """An object is to be shown by what is no template; docker's exit code for it."""
 
     exit_code = 64
-
-
-def _failed(error: TemplateError) -> InvalidArgument:
-    return InvalidArgument(f"failed to execute template: {error.message}")
 
 
 def parse(format: str, refusal: str = "template parsing error") -> Template:
@@ -59,31 +56,39 @@ def render_object(template: Template, value: object) -> str:
 
 
 class RowTemplate:
-    """A template over rows of text. ``fields`` are those that a row has; ``Label`` in a row holds what ``.Label "name"`` looks up."""
+    """A template over rows of text. ``Label`` in a row holds what ``.Label "name"`` looks up.
 
-    def __init__(self, format: str, headings: Mapping[str, str], kind: str = "formatter.Context") -> None:
+    ``kind`` is the Go type of a row. A ``checked`` one is executed over the headings first, so that an unknown field is an error
+    without rows too, in the words that docker has for these lists.
+    """
+
+    def __init__(self, format: str, headings: Mapping[str, str], kind: str, *, checked: bool) -> None:
         format = "{{json .}}" if format == "json" else format.strip(" ").replace("\\t", "\t").replace("\\n", "\n")
+        self._headings, self._kind, self._checked = headings, kind, checked
         try:
             self._template = Template(format, functions=FUNCTIONS)
         except TemplateError as error:
-            raise InvalidArgument(f"failed to parse template: {error.message}") from None
-        self._headings, self._kind = headings, kind
+            raise InvalidArgument(f"{'failed to parse template' if checked else _FAILED}: {error.message}") from None
+        if checked:
+            self._check()
 
-    def check(self) -> None:
-        """Raises ``InvalidArgument`` for a field that no row has, which with no rows nobody would notice."""
+    def _check(self) -> None:
         try:
-            self._template.execute(_struct(self._headings, {}, self._kind))
+            self._template.execute(self._struct(self._headings, {}))
         except UnknownField as error:
-            raise _failed(error) from None
+            raise self._failed(error) from None
         except TemplateError:
             pass
+
+    def _failed(self, error: TemplateError) -> InvalidArgument:
+        return InvalidArgument(f"{'failed to execute template' if self._checked else _FAILED}: {error.message}")
 
     def render(self, row: Row) -> str:
         labels = row.get("Label")
         try:
-            return self._template.execute(_struct(row, labels if isinstance(labels, Mapping) else {}, self._kind))
+            return self._template.execute(self._struct(row, labels if isinstance(labels, Mapping) else {}))
         except TemplateError as error:
-            raise _failed(error) from None
+            raise self._failed(error) from None
 
     def heading(self) -> str:
         """The line of headings: what the template makes of them instead of values."""
@@ -91,12 +96,14 @@ class RowTemplate:
         try:
             return self._template.execute(columns, functions=HEADING_FUNCTIONS)
         except TemplateError as error:
-            raise _failed(error) from None
+            raise self._failed(error) from None
 
-
-def _struct(row: Row, labels: Mapping[str, Any], kind: str) -> Struct:
-    fields = {name: row[name] for name in sorted(row) if name != "Label"}
-    return Struct(kind, fields, methods={"Label": lambda name: labels.get(name, "")}, pointer=True)
+    def _struct(self, row: Row, labels: Mapping[str, Any]) -> Struct:
+        fields = {name: row[name] for name in sorted(row) if name != "Label"}
+        methods = {"Label": lambda name: labels.get(name, "")}
+        return Struct(
+            self._kind.removeprefix("*"), fields, methods=methods, pointer=self._kind.startswith("*"), escapes_html=True
+        )
 
 
 def _label_heading(name: str) -> str:

@@ -111,7 +111,9 @@ class DaemonOptions(Options):
     default_ulimit: list[str] = many("--default-ulimit", help=f"Limit of all containers: name=soft[:hard] {_SEVERAL}")
     default_shm_size: str = value("--default-shm-size", help="Size of /dev/shm  [default: 64m]", metavar="bytes")
     default_ipc_mode: str = value("--default-ipc-mode", help="private or shareable  [default: private]")
-    default_cgroupns_mode: str = value("--default-cgroupns-mode", help="private or host  [default: private]")
+    default_cgroupns_mode: str = value(
+        "--default-cgroupns-mode", help="private or host  [default: host with cgroup v1, else private]"
+    )
     cgroup_parent: str = value("--cgroup-parent", help="Control group above those of the containers  [default: /moby]")
     init: bool | None = _switched("init", "Run an init in containers that do not say")
     no_new_privileges: bool | None = _switched("no-new-privileges", "Give containers no new privileges by default")

@@ -7,11 +7,13 @@ from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, O
 
 class InspectOptions(FormatOptions):
     size: bool = switch("-s", "--size", help="Display total file sizes of a container")
-    type: str = value("--type", help="Only inspect objects of the given type", completes="container|image|network|secret|volume")
+    type: str | None = value(
+        "--type", help="Only inspect objects of the given type", default=None, completes="container|image|network|secret|volume"
+    )
 
 
 class LoginOptions(Options):
-    username: str = value("-u", "--username", help="Username")
+    username: str | None = value("-u", "--username", help="Username", default=None)
     password: str = value("-p", "--password", help="Password or personal access token")
     password_stdin: bool = switch("--password-stdin", help="Take the password from standard input")
 

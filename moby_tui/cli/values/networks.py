@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from itertools import combinations
 
 from moby_tui.cli.values import comma
 from moby_tui.errors import InvalidArgument
@@ -25,8 +26,12 @@ def ipam(
     """
     if len(subnets) < len(ranges) or len(subnets) < len(gateways):
         raise InvalidArgument("every ip-range or gateway must have a corresponding subnet")
+    if any(_overlap(one, other) for one, other in combinations(subnets, 2)):
+        raise InvalidArgument("multiple overlapping subnet configuration is not supported")
     pools = {subnet: IpamPool(subnet=subnet) for subnet in subnets}
     for wanted in ranges:
+        if _network(wanted) is None or "/" not in wanted:
+            raise InvalidArgument(f"invalid CIDR address: {wanted}")
         pool = _pool_of(pools, wanted, f"no matching subnet for range {wanted}")
         if pool.ip_range:
             raise InvalidArgument(
@@ -43,7 +48,20 @@ def ipam(
     for name, address in auxiliary.items():
         pool = _pool_of(pools, address, f"no matching subnet for aux-address {address}")
         pool.auxiliary_addresses = {**(pool.auxiliary_addresses or {}), name: address}
-    return Ipam(driver=driver, options=options or None, config=list(pools.values()))
+    return Ipam(driver=driver, options=options, config=list(pools.values()))
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def _overlap(one: str, other: str) -> bool:
+    first, second = _network(one), _network(other)
+    # networks of two versions are never compared
+    return first is not None and second is not None and first.version == second.version and first.overlaps(second)
 
 
 def _pool_of(pools: dict[str, IpamPool], wanted: str, lost: str) -> IpamPool:

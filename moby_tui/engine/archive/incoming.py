@@ -47,7 +47,7 @@ async def consume(pieces: AsyncIterator[bytes], work: Callable[[Iterator[bytes]]
                 next_chunk = ask()
                 yield piece
         except CancelledError as error:
-            raise InvalidArgument("unexpected end of the archive; it was cut off") from error
+            raise InvalidArgument("unexpected EOF") from error
         finally:
             next_chunk.cancel()
 

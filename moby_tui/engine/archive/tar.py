@@ -101,7 +101,7 @@ class Source:
             while missing:
                 part = self.read(missing)
                 if not part:
-                    raise InvalidArgument("unexpected end of the archive; it is truncated")
+                    raise InvalidArgument("unexpected EOF")
                 parts.append(part)
                 missing -= len(part)
             data = b"".join(parts)
@@ -111,7 +111,7 @@ class Source:
         while size:
             part = self.view(size)
             if not part:
-                raise InvalidArgument("unexpected end of the archive; it is truncated")
+                raise InvalidArgument("unexpected EOF")
             size -= len(part)
 
     def drain(self) -> None:
@@ -144,7 +144,7 @@ class Reader:
         while self._unread:
             part = self._source.view(self._unread)
             if not part:
-                raise InvalidArgument("unexpected end of the archive; it is truncated")
+                raise InvalidArgument("unexpected EOF")
             self._unread -= len(part)
             yield part
 
@@ -160,7 +160,7 @@ class Reader:
             header = self._header()
             if header is None:
                 if pax or long_name is not None or long_link is not None:
-                    raise InvalidArgument("unexpected end of the archive after an extended header; it is truncated")
+                    raise InvalidArgument("unexpected EOF")
                 return None
             kind = header[156:157]
             if kind == _GNU_LONG_NAME:
@@ -188,7 +188,7 @@ class Reader:
         # sum() of the bytes is the unsigned checksum; very old writers summed signed characters
         unsigned = sum(header) - sum(header[148:156]) + 256
         if stored != unsigned and stored != unsigned - 256 * sum(byte > 127 for byte in header[:148] + header[156:]):
-            raise InvalidArgument("invalid tar header: the checksum is wrong")
+            raise InvalidArgument("archive/tar: invalid tar header")
         return header
 
     def _extended(self, header: bytes) -> bytes:
@@ -278,7 +278,7 @@ def number(raw: bytes) -> int:
     try:
         return int(text, 8) if text else 0
     except ValueError:
-        raise InvalidArgument(f"invalid tar header: {raw!r} is not a number") from None
+        raise InvalidArgument("archive/tar: invalid tar header") from None
 
 
 def parse_pax(data: bytes) -> dict[bytes, bytes]:

@@ -7,18 +7,18 @@ its record: whoever is killed in between leaves a record that the next engine un
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Container
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Container
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from moby_tui.engine.containers import ports
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault, namespaces
 from moby_tui.engine.protocol import control
 from moby_tui.engine.resources.networks import endpoints, files
 from moby_tui.engine.resources.networks.endpoints import ContainerNames, Place
-from moby_tui.engine.resources.networks.sandbox import Holding
 from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.engine.store.records.containers import ContainerRecord, EndpointSettings, NetworkingConfig, NetworkState
 from moby_tui.engine.store.records.networks import NetworkRecord
@@ -37,7 +37,7 @@ async def connect(parts: Parts, ref: str, container: str, asked: EndpointSetting
     network, settings = parts.networks.find(ref), asked or EndpointSettings()
     record = parts.get(container)
     endpoints.check(Place(network, settings))
-    async with changing(parts, record) as record:
+    async with parts.changing(record) as record:
         places = _places(record)
         _check_connects(network, record, places)
         runs = parts.current_state(record).alive
@@ -53,6 +53,7 @@ async def connect(parts: Parts, ref: str, container: str, asked: EndpointSetting
         if parts.networks.sandboxes.is_member(record.id, network.id):
             # a process that was killed while it connected the container had handed this place to the monitor, and had not noted it yet
             await _disconnect_running(parts, record, network, NetworkState.read(parts.files(record).network), force=False)
+        before = ports.outlet(parts, record)
         with open_namespace(parts, record) as namespace:
             given = await _connect_running(parts, record, network, settings, namespace)
             fault.point("connect.made")
@@ -60,13 +61,19 @@ async def connect(parts: Parts, ref: str, container: str, asked: EndpointSetting
             fault.point("networks.connect kept")
             await _settle_inside(parts, record, given, namespace, Place(network, given.endpoints[network.name]))
             fault.point("networks.connect settled")
+        await ports.follow(parts, record, before)
         parts.networks.publish_connection("connect", network, record.id)
 
 
 async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = False) -> None:
     """Disconnects a container from a network. With ``force`` also if its monitor does not answer. Raises as ``connect``."""
     _check_named(container)
-    network = parts.networks.find(ref)
+    try:
+        network = parts.networks.find(ref)
+    except NotFound:
+        if force and await _forget(parts, ref, container):
+            return
+        raise
     try:
         record = parts.get(container)
     except NotFound:
@@ -75,13 +82,14 @@ async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = Fa
         raise
     if record.host_config.network_mode == "host" and network.name == "host":
         raise InvalidArgument("cannot disconnect container from host network - container was created in host network mode")
-    async with changing(parts, record) as record:
+    async with parts.changing(record) as record:
         places = _places(record)
         running = parts.current_state(record).alive
         given = NetworkState.read(parts.files(record).network) if running else NetworkState({}, {})
         former = Place(network, given.endpoints.get(network.name) or EndpointSettings())
         if network.name not in places and network.name not in given.endpoints:
             raise MobyError(f"container {record.id} is not connected to {'' if running else 'the '}network {network.name}")
+        before = ports.outlet(parts, record) if running else ""
         if running:
             await _disconnect_running(parts, record, network, given, force=force)
         fault.point("disconnect.undone")
@@ -93,8 +101,20 @@ async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = Fa
                 if given.servers is not None:
                     await _serve_names(parts, record, given, namespace)
                     given.write(parts.files(record).network)
+                await ports.follow(parts, record, before)
             fault.point("networks.disconnect settled")
             parts.networks.publish_connection("disconnect", network, record.id)
+
+
+async def _forget(parts: Parts, ref: str, container: str) -> bool:
+    """Takes a network that was removed out of the record of a container that does not run. Returns False if it is not in there."""
+    async with parts.changing(parts.get(container)) as record:
+        places = _places(record)
+        if ref not in places or parts.current_state(record).alive:
+            return False
+        del places[ref]
+        _keep(parts, record, places)
+    return True
 
 
 def _names(record: ContainerRecord) -> ContainerNames:
@@ -104,16 +124,6 @@ def _names(record: ContainerRecord) -> ContainerNames:
 def _check_named(container: str) -> None:
     if not container:
         raise InvalidArgument('invalid name or ID supplied: ""')
-
-
-@asynccontextmanager
-async def changing(parts: Parts, record: ContainerRecord) -> AsyncIterator[ContainerRecord]:
-    """Holds the container's lock during the block, and yields its record as read under the lock."""
-    lock = await parts.acquire(record)
-    try:
-        yield parts.get(record.id)
-    finally:
-        lock.release()
 
 
 def _check_connects(network: NetworkRecord, record: ContainerRecord, places: Container[str]) -> None:
@@ -146,7 +156,7 @@ async def _connect_running(
     made = await parts.networks.sandboxes.connect(network, container_names, namespace, asked)
     fault.point("connect.wired")
     try:
-        await hand_over(parts, record, made.holding)
+        await parts.hand_over(record, made.holding)
     except BaseException:
         made.holding.release()
         raise
@@ -159,17 +169,6 @@ async def _connect_running(
         await _serve_names(parts, record, given, namespace)
     given.write(files_of.network)
     return given
-
-
-async def hand_over(parts: Parts, record: ContainerRecord, holding: Holding) -> None:
-    """Passes a holding to the container's monitor, which undoes it at the container's end.
-
-    Raises ``MobyError``: the caller still owns the holding then.
-    """
-    descriptors = holding.descriptors
-    request = control.Adopt(name=holding.name, teardown=holding.teardown, count=len(descriptors), forwards=holding.forwards)
-    await monitor_client.hand_over(parts.files(record).socket, parts.patience(record), descriptors, request)
-    holding.close()
 
 
 async def _serve_names(parts: Parts, record: ContainerRecord, given: NetworkState, namespace: int) -> None:

@@ -35,11 +35,13 @@ _KILLED = 137
 _decoder = msgspec.json.Decoder(ExecRecord)
 
 
-async def create(parts: Parts, record: ContainerRecord, asked: ExecCreate, *, inherits_environment: bool = True) -> str:
-    """Creates an exec and returns its id. Unless it ``inherits_environment``, it has none of the container's own variables.
+async def create(parts: Parts, ref: str, asked: ExecCreate, *, inherits_environment: bool = True) -> str:
+    """Creates an exec in the container ``ref`` and returns its id. Unless it ``inherits_environment``, it has none of the container's own
+    variables.
 
     Raises ``Conflict`` if the container does not run, ``InvalidArgument`` for an unknown user or a variable without a name.
     """
+    record = parts.get(ref)
     config = wire.exec_to_keep(asked)
     config.inherits_environment = inherits_environment
     if not config.cmd:
@@ -47,7 +49,7 @@ async def create(parts: Parts, record: ContainerRecord, asked: ExecCreate, *, in
     if nameless := [entry for entry in config.env or [] if entry.startswith("=")]:
         raise InvalidArgument(f"invalid environment variable: {nameless[0]}: its name cannot be empty")
     attachment.parse_detach_keys(config.detach_keys)
-    state = _check_running(parts, record)
+    state = _check_running(parts, record, ref)
     if config.user:
         _resolve_user(parts, record, config)
     config.console_size = _size(config.console_size)
@@ -73,7 +75,8 @@ def _size(console: list[int] | None) -> list[int] | None:
     return admission.console(console)
 
 
-def _check_running(parts: Parts, record: ContainerRecord) -> State:
+def _check_running(parts: Parts, record: ContainerRecord, ref: str) -> State:
+    """The state of a container in which an exec can run; ``ref`` is its name in the error. Raises ``Conflict``."""
     state = parts.state(record)
     if not state.alive or parts.is_orphan(record, state):
         raise Conflict(f"container {record.id} is not running")
@@ -81,7 +84,7 @@ def _check_running(parts: Parts, record: ContainerRecord) -> State:
     if state.status == "restarting":
         raise Conflict(f"Container {record.id} is restarting, wait until the container is running")
     if state.status == "paused":
-        raise Conflict(f"Container {record.name} is paused, unpause the container before exec")
+        raise Conflict(f"Container {ref} is paused, unpause the container before exec")
     return state
 
 
@@ -151,7 +154,7 @@ async def start(parts: Parts, ident: str, options: ExecStart) -> Stream | None:
     if _read_state(path) is not None:
         raise Conflict(f"exec instance {ident} has run already")
     record = parts.get(execution.container)
-    _check_running(parts, record)
+    _check_running(parts, record, record.id)
     config = execution.config
     request = control.Execute(
         id=ident,
@@ -262,7 +265,7 @@ async def resize(parts: Parts, ident: str, height: int, width: int) -> None:
 
     Raises ``Conflict`` if the container does not run."""
     execution, path = _find(parts, ident)
-    _check_running(parts, parts.get(execution.container))
+    _check_running(parts, parts.get(execution.container), execution.container)
     state = _read_state(path)
     if state is None or not state.running:
         return

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import builtins
 import os
+import posixpath
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from moby_tui.engine.protocol.control import Request
     from moby_tui.engine.resources.images.manager import ImageManager
     from moby_tui.engine.resources.networks.manager import NetworkManager
+    from moby_tui.engine.resources.networks.sandbox import Holding
     from moby_tui.engine.resources.secrets.manager import SecretManager
     from moby_tui.engine.resources.volumes.manager import VolumeManager
     from moby_tui.engine.runtime.client.launcher import Launcher
@@ -268,6 +270,15 @@ class Parts(msgspec.Struct, frozen=True):
                 raise self.cut_off(record)
             await asyncio.sleep(_LOOK_SECONDS)
 
+    @asynccontextmanager
+    async def changing(self, record: ContainerRecord) -> AsyncIterator[ContainerRecord]:
+        """Holds the container's lock during the block, and yields its record as read under the lock."""
+        lock = await self.acquire(record)
+        try:
+            yield self.get(record.id)
+        finally:
+            lock.release()
+
     def patience(self, record: ContainerRecord) -> float:
         """The seconds that the container's monitor has for an answer."""
         from moby_tui.engine.runtime.client import monitor as monitor_client
@@ -286,10 +297,23 @@ class Parts(msgspec.Struct, frozen=True):
                 raise self.cut_off(record) from None
             raise
 
+    async def hand_over(self, record: ContainerRecord, holding: Holding) -> None:
+        """Passes a holding to the container's monitor, which undoes it at the container's end.
+
+        Raises ``MobyError``: the caller still owns the holding then.
+        """
+        from moby_tui.engine.protocol import control
+        from moby_tui.engine.runtime.client import monitor as monitor_client
+
+        descriptors = holding.descriptors
+        request = control.Adopt(name=holding.name, teardown=holding.teardown, count=len(descriptors), forwards=holding.forwards)
+        await monitor_client.hand_over(self.files(record).socket, self.patience(record), descriptors, request)
+        holding.close()
+
     def cgroup_path(self, record: ContainerRecord) -> str:
         parent = record.host_config.cgroup_parent or self.cgroup_parent
-        # the root is a parent too
-        return "/".join(("", *filter(None, parent.split("/")), record.id))
+        # the root is a parent too, and nothing is above it
+        return posixpath.join(posixpath.normpath("/" + parent.strip("/")), record.id)
 
     def event(self, action: str, record: ContainerRecord, **attributes: str) -> None:
         self.publish("container", action, record.id, {**event_attributes(record), **attributes})

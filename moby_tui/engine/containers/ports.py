@@ -6,21 +6,21 @@ As with networks (``connections``), what was made for a running container is han
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from ipaddress import ip_address
 from typing import NamedTuple
 
 import msgspec
 
 from moby_tui.engine.containers import wire
-from moby_tui.engine.containers.connections import changing, hand_over
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.policy import admission
 from moby_tui.engine.protocol import control
 from moby_tui.engine.protocol.network import HostPort
-from moby_tui.engine.resources.networks.endpoints import ContainerNames
+from moby_tui.engine.resources.networks.endpoints import ContainerNames, Place, gateway_of
 from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState, PortBinding
 from moby_tui.errors import Conflict, InvalidArgument, NotFound
 from moby_tui.schema.container import ContainerCreate, HostConfig, PortChanges, PortsChanged
@@ -53,11 +53,11 @@ async def change(parts: Parts, record: ContainerRecord, asked: PortChanges) -> P
     unwanted = [_read(text) for text in asked.withdraw]
     _check(record, asked)
     publish = wire.ports_to_keep(asked.publish)
-    async with changing(parts, record) as record:
+    async with parts.changing(record) as record:
         running = parts.current_state(record).alive
         given = NetworkState.read(parts.files(record).network) if running else NetworkState({}, {})
         kept = _without(record, given, unwanted)
-        withdrawn = await _withdraw(parts, record, unwanted) if running else []
+        withdrawn = await _withdraw(parts, record, partial(_is_wanted_gone, unwanted)) if running else []
         try:
             if running:
                 await _publish(parts, record, publish)
@@ -131,11 +131,15 @@ def _is_bound(binding: PortBinding, one: _Unwanted) -> bool:
     return binding.host_port == str(one.port) and (not one.host or one.host == binding.host_ip)
 
 
-async def _withdraw(parts: Parts, record: ContainerRecord, unwanted: list[_Unwanted]) -> list[HostPort]:
-    """Has the monitor release the ports, and returns them as their records had them."""
+def _is_wanted_gone(unwanted: list[_Unwanted], bound: HostPort) -> bool:
+    return any(one.is_meant(bound.protocol, bound.port, bound.hosts) for one in unwanted)
+
+
+async def _withdraw(parts: Parts, record: ContainerRecord, is_unwanted: Callable[[HostPort], bool]) -> list[HostPort]:
+    """Has the monitor release ports, and returns them as their records had them."""
     withdrawn = []
     for name, bound in parts.networks.sandboxes.bound(record.id).items():
-        if bound and any(one.is_meant(bound.protocol, bound.port, bound.hosts) for one in unwanted):
+        if bound and is_unwanted(bound):
             try:
                 await parts.request(record, control.Release(name=name))
             except Conflict:
@@ -169,22 +173,58 @@ def _again(given: NetworkState, withdrawn: list[HostPort]) -> Bindings:
     return again
 
 
+# ---- following the default route
+
+
+def outlet(parts: Parts, record: ContainerRecord) -> str:
+    """The id of the bridge network in which the ports of a running container are published; empty if it is in none."""
+    place = _outlet(parts, NetworkState.read(parts.files(record).network))
+    return place.network.id if place else ""
+
+
+async def follow(parts: Parts, record: ContainerRecord, before: str) -> None:
+    """Publishes the ports of a running container in the network of its default route, if that is another one than ``before``.
+
+    Without such a network they are withdrawn, as by Docker. Raises ``MobyError`` if a port is taken.
+    """
+    host, files = record.host_config, parts.files(record)
+    after = outlet(parts, record)
+    if after == before:
+        return
+    if host.port_bindings or host.publish_all_ports:
+        await _withdraw(parts, record, lambda _: True)
+    given = NetworkState.read(files.network)
+    # a port that is only exposed is shown without a binding
+    given.ports = dict.fromkeys(record.config.exposed_ports or {}) if after else {}
+    given.write(files.network)
+    if after:
+        await _publish(parts, record, host.port_bindings or {}, publish_all=host.publish_all_ports)
+
+
+def _outlet(parts: Parts, given: NetworkState) -> Place | None:
+    place = gateway_of([Place(parts.networks.find(one.network_id), one) for one in given.endpoints.values()])
+    return place if place and place.network.driver == "bridge" else None
+
+
 # ---- publishing
 
 
-async def _publish(parts: Parts, record: ContainerRecord, asked: Bindings) -> None:
-    """Publishes ports of a running container, and passes them to its monitor, all or none. Raises ``MobyError``."""
-    if not asked:
+async def _publish(parts: Parts, record: ContainerRecord, asked: Bindings, *, publish_all: bool = False) -> None:
+    """Publishes ports of a running container, and passes them to its monitor, all or none. With ``publish_all`` also the exposed ports.
+
+    Raises ``MobyError``.
+    """
+    if not (asked or publish_all):
         return
     files = parts.files(record)
     given = NetworkState.read(files.network)
-    published, settings = await parts.networks.sandboxes.publish(
-        ContainerNames(record.id, record.name, record.config.hostname), given.endpoints, asked
-    )
+    names = ContainerNames(record.id, record.name, record.config.hostname)
+    exposed = [*(record.config.exposed_ports or {})] if publish_all else []
+    published, settings = await parts.networks.sandboxes.publish(names, given.endpoints, asked, exposed)
     handed = []
     try:
         while published:
-            await hand_over(parts, record, published[0])
+            await parts.hand_over(record, published[0])
             handed.append(published.pop(0).name)
             fault.point("ports.handed over")
     except BaseException:

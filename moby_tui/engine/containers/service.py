@@ -71,11 +71,12 @@ class ContainerService(Runs):
         everything = _lists_all(all, limit, filters)
         rows: list[ContainerSummary] = []
         records = self._parts.list()
-        linked, network_ids = view.link_names(records), cache(self._parts.store.network_ids)
+        linked, store = view.link_names(records), self._parts.store
+        network_ids, image_ids = cache(store.network_ids), cache(store.image_ids)
         for record in records:
             state = self._parts.current_state(record)
             if (everything or state.alive) and view.matches(self._parts, record, state, filters):
-                row = view.summary(self._parts, record, state, network_ids, linked.get(record.id, ()))
+                row = view.summary(self._parts, record, state, network_ids, image_ids, linked.get(record.id, ()))
                 if size:
                     row.size_rw, row.size_root_fs = await self._sizes(record)
                 rows.append(row)
@@ -229,6 +230,8 @@ class ContainerService(Runs):
     async def update(self, ref: str, changes: ContainerUpdate) -> ContainerUpdated:
         from moby_tui.engine.containers import update as updating
 
+        # as with dockerd, before the container is looked for
+        updating.check_restart(changes)
         return await updating.update(self._parts, self._parts.get(ref), changes)
 
     async def change_ports(self, ref: str, changes: PortChanges) -> PortsChanged:
@@ -309,7 +312,7 @@ class ContainerService(Runs):
         record = self._parts.get(ref)
         attachment.parse_detach_keys(options.detach_keys)
         if self._parts.current_state(record).status == "paused":
-            raise Conflict(f"container {record.name} is paused, unpause the container before attach")
+            raise Conflict(f"container {ref} is paused, unpause the container before attach")
         if options.logs or not options.stream:
             return await self._attach_with_history(record, options)
         return await self._attach_live(record, options)
@@ -388,7 +391,7 @@ class ContainerService(Runs):
         from moby_tui.engine.containers import execs
 
         with refusals_told(self._parts.paths.exec_root):
-            return await execs.create(self._parts, self._parts.get(ref), config)
+            return await execs.create(self._parts, ref, config)
 
     async def exec_start(self, exec_id: str, options: ExecStart) -> Stream | None:
         from moby_tui.engine.containers import execs

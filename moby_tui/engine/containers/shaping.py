@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from moby_tui.engine.containers import wire
-from moby_tui.engine.containers.connections import changing, open_namespace
+from moby_tui.engine.containers.connections import open_namespace
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.resources.networks.operation import shaping
 from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState, Shape
@@ -24,7 +24,7 @@ async def shape(parts: Parts, container: str, requested: api.Shape) -> None:
     Raises ``NotFound``, ``Conflict`` if it does not run, ``InvalidArgument``, ``MobyError`` if the kernel cannot.
     """
     shaping.check(wire.shape_to_keep(requested))
-    async with changing(parts, parts.get(container)) as record:
+    async with parts.changing(parts.get(container)) as record:
         given = _given(parts, record)
         if requested.network and requested.network not in given.interfaces:
             raise NotFound(f"container {record.name} is not connected to network {requested.network}")

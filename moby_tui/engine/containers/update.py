@@ -83,11 +83,16 @@ def _merge(record: ContainerRecord, asked: ContainerUpdate, changed: list[str]) 
     return msgspec.structs.replace(old, **{name: getattr(new, name) for name in changed})
 
 
+def check_restart(asked: ContainerUpdate) -> None:
+    """Raises ``InvalidArgument`` for a restart policy that no container can have."""
+    if asked.restart_policy.name:
+        admission.check_restart(asked.restart_policy, auto_remove=False)
+
+
 def _check_restart_policy(record: ContainerRecord, asked: ContainerUpdate) -> None:
     policy = asked.restart_policy
     if not policy.name:
         return
-    admission.check_restart(policy, auto_remove=False)
     if record.host_config.auto_remove and policy.name != "no":
         raise _refused(record, "Restart policy cannot be updated because AutoRemove is enabled for the container")
 

@@ -80,6 +80,8 @@ def _mount_each(layers: list[str], writable: Writable | None) -> int:
     with ExitStack() as stack:
         context = kernel.fsopen("overlay")
         stack.callback(os.close, context)
+        # for df and mount in the container
+        kernel.fsconfig_string(context, "source", "overlay")
         for layer in layers:
             kernel.fsconfig_string(context, "lowerdir+", f"/proc/self/fd/{_open(layer, stack)}")
         if writable:

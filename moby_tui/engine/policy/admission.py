@@ -88,11 +88,13 @@ def check_presets(ulimits: Iterable[Ulimit], cgroup_parent: str) -> None:
 
 
 def _check_parent(parent: str) -> None:
-    _require(not {"..", "."} & set(parent.split("/")) and "\0" not in parent, f"invalid cgroup parent: {parent}")
+    _require("\0" not in parent, "invalid cgroup parent: a NUL byte cannot be in it")
 
 
 def _check_config(config: ContainerConfig) -> None:
-    _require(bool(config.image), "no image specified: name the image to make the container of")
+    if not config.image:
+        _require(any((*_words(config.entrypoint), *_words(config.cmd))), "no command specified")
+        raise InvalidArgument("no image specified: name the image to make the container of")
     _require(
         config.working_dir.startswith("/") or not config.working_dir,
         f"the working directory '{config.working_dir}' is invalid, it needs to be an absolute path",
@@ -175,14 +177,14 @@ def _check_sysctls(host: HostConfig) -> None:
 def check_ports(asked: ContainerCreate) -> None:
     """What is to be exposed and published. Raises ``InvalidArgument``."""
     for port in asked.exposed_ports or {}:
-        _check_port(port, "invalid exposed port")
+        _check_port(port)
     for port, bindings in (asked.host_config.port_bindings or {}).items():
-        _check_port(port, "invalid port")
+        _check_port(port)
         _require("-" not in port, f'invalid port specification: "{port}"; bind each of its ports by itself')
         for binding in bindings or []:
             _require(not binding.host_ip or _is_address(binding.host_ip), f"invalid host IP address: {binding.host_ip}")
             if binding.host_port:
-                _check_port(binding.host_port, "invalid published port", least=0)
+                _check_port(binding.host_port, least=0)
 
 
 def _check_namespaces(asked: ContainerCreate) -> None:
@@ -252,12 +254,14 @@ def _check_endpoint(endpoint: EndpointSettings) -> None:
     _require(not address or bool(re.fullmatch(_MAC, address)), f"invalid MAC address: {address}; write it as 02:42:ac:11:00:02")
 
 
-def _check_port(text: str, what: str, *, least: int = 1) -> None:
+def _check_port(text: str, *, least: int = 1) -> None:
+    """``80``, ``80/tcp`` or ``8000-8010/udp``, from ``least`` on. Raises ``InvalidArgument`` in dockerd's words."""
     match = re.fullmatch(_PORT, text, flags=re.IGNORECASE)
-    if match is None:
-        raise InvalidArgument(f"{what}: {text!r}; write it as 80, 80/tcp or 8000-8010/udp")
-    first, last = int(match[1]), int(match[2] or match[1])
-    _require(least <= first <= last <= 65535, f"{what}: {text!r}; ports are from {least} to 65535")
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (-1, -1)
+    number, _, protocol = text.partition("/")
+    if match is None and re.fullmatch(_PORT, number):
+        raise InvalidArgument(f'invalid port protocol: "{protocol}"; tcp, udp and sctp can be')
+    _require(least <= first <= last <= 65535, f'invalid port specification: "{number}"')
 
 
 def _is_address(text: str) -> bool:

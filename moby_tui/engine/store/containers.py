@@ -101,6 +101,12 @@ class ContainerStore:
         """From the name of each network to its id."""
         return {row["name"]: row["id"] for row in self._database.query("SELECT name, id FROM networks")}
 
+    def image_ids(self) -> dict[str, str]:
+        """From the full name of each image, ``docker.io/library/busybox:latest``, to its id."""
+        return {
+            row["reference"]: row["image_id"] for row in self._database.query("SELECT reference, image_id FROM image_references")
+        }
+
     def update(self, record: ContainerRecord) -> None:
         """Replaces what is known of a container, except for its name. Raises ``NotFound``."""
         with self._database.transaction() as connection:

@@ -24,7 +24,7 @@ ENVIRONMENTS = {"base": {"PATH", "FROM_BASE"}}
 
 
 def found(text: str, ignore: str = "", **build_args: str) -> list[tuple[int, str, str]]:
-    checked = Checked(textwrap.dedent(text).lstrip().encode(), BuildOptions(build_args=build_args))
+    checked = Checked(textwrap.dedent(text).lstrip().encode(), BuildOptions(build_args=build_args, check=True))
     findings = checked.findings(ENVIRONMENTS.get, Ignore(ignore) if ignore else None)
     return [(each.line, each.rule, each.text) for each in findings]
 
@@ -39,7 +39,7 @@ ALL = "# check=experimental=all\n"
         ("FROM base as b\n", [(1, "FromAsCasing", "'as' and 'FROM' keywords' casing do not match")]),
         ("from base AS b\n", [(1, "FromAsCasing", "'AS' and 'from' keywords' casing do not match")]),
         ("from base as b\n", []),
-        ("FROM base\nRUN a \\\n\n  b\n", [(3, "NoEmptyContinuation", "Empty continuation line")]),
+        ("FROM base\nRUN a \\\n\n  b\n", [(4, "NoEmptyContinuation", "Empty continuation line")]),
         ("FROM base\nRUN a \\\n # comment\n  b\n", []),
         (
             "FROM base\nrun x\nRUN y\n",

@@ -42,8 +42,8 @@ def test_directives() -> None:
     ("text", "message"),
     [
         ("FROM a\nRNU x", r"dockerfile parse error on line 2: unknown instruction: RNU \(did you mean RUN\?\)"),
-        ("FROM a\nCOPY --form=x a b", r"line 2: unknown flag: COPY --form \(did you mean from\?\)"),
-        ("COPY --from a b", "missing a value on flag: COPY --from"),
+        ("FROM a\nCOPY --form=x a b", r"line 2: unknown flag: --form \(did you mean from\?\)"),
+        ("COPY --from a b", "missing a value on flag: --from"),
         ("FROM", "line 1: FROM requires at least one argument"),
         ("FROM a\0", "line 1: a NUL character"),
         ("FROM a\nRUN \udcff", "line 2: not UTF-8"),

@@ -26,7 +26,6 @@ OTHERWISE = {
     ("a stage of itself", "steps"): "a named context has its own name in FROM",
     ("a stage of itself", "error"): "another client of registries has other words",
     ("here-documents", "steps"): "a document is no step of its own",
-    ("an unknown flag", "error"): "the flag's instruction is named",
     ("a document without an end", "error"): "the line that begins it is shown, and its end is named",
     ("three words after FROM", "error"): "it says how to write it",
     ("an agent that is required", "error"): "it says how to forward one",

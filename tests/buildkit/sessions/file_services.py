@@ -34,7 +34,7 @@ class FileSync:
             raise GRPCError(Status.NOT_FOUND, f"no access allowed to dir {stream.metadata['dir-name']!r}")
         root = os.open(self.folder, os.O_RDONLY)
         try:
-            await _Sending(cast(Any, _Counting(stream, self.sent)), root).run()
+            await _Sending(cast(Any, _Counting(stream, self.sent)), [(b"", root)]).run()
         finally:
             os.close(root)
 

@@ -369,7 +369,7 @@ async def test_a_tree_is_sent_beside_what_the_client_has(daemon: Daemon, folders
     everything(here)
     service = FileSend(there)
     async with daemon.session({SEND: service}) as session:
-        await session.send_tree(here, output=2)
+        await session.send_trees([("", here)], output=2)
     assert look(here) == look(there)
     assert service.metadata["buildkit-attachable-exporter-id"] == "2"
 

@@ -61,7 +61,6 @@ def test_the_names_of_the_machine(box: Cli) -> None:
         (("--isolation", "hyperv"), "invalid isolation (hyperv): linux only supports"),
         (("--oom-score-adj", "2000"), "range for oom score adj is [-1000, 1000]"),
         (("--pull", "sometimes"), "use always, missing or never"),
-        (("--cgroup-parent", "../up"), "invalid cgroup parent: ../up"),
         (("--memory-reservation", "1k"), "Minimum memory reservation allowed is 6MB"),
         (
             ("--storage-opt", "size=100k"),

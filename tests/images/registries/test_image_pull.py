@@ -56,7 +56,7 @@ async def test_second_pull_is_up_to_date(store: Store, registry: Registry) -> No
     reference = f"{registry.address}/pull/twice"
     await pull(store, reference)
     said = [line.status for line in await pull(store, reference)]
-    assert said.count("Already exists") == 2
+    assert not {"Already exists", "Pulling fs layer"} & set(said), "as dockerd: of an image that is here no layer is named"
     assert said[-1] == f"Status: Image is up to date for {reference}:latest"
 
 
@@ -225,5 +225,5 @@ async def test_a_registry_that_refuses_the_first_connection_is_not_asked_again(
         raise AssertionError(f"it is asked again after {failures} failures")
 
     monkeypatch.setattr(connection, "_pause", pause)
-    with pytest.raises(Unavailable, match="cannot be reached"):
+    with pytest.raises(Unavailable, match=r'Get "http://.*/v2/": dial tcp .*: connect: connection refused'):
         await pull(store, "127.0.0.1:1/none")

@@ -67,7 +67,7 @@ async def test_all_tags_or_one(store: Store, registry: Registry) -> None:
     await push(store, f"{registry.address}/tags", all_tags=True)
     tags = json.loads(registry.request("GET", "/v2/tags/tags/list").content)["tags"]  # type: ignore[attr-defined]
     assert sorted(tags) == ["1", "2"]
-    with pytest.raises(NotFound, match=r"does not exist locally with the tag: .*/tags:latest"):
+    with pytest.raises(NotFound, match=r"tag does not exist: .*/tags:latest"):
         await push(store, f"{registry.address}/tags")
     with pytest.raises(NotFound, match="does not exist locally with the tag"):
         await push(store, f"{registry.address}/none", all_tags=True)
@@ -114,7 +114,7 @@ async def _tagged(store: Store, registry: Registry, target: str) -> str:
 
 async def test_password_and_private_authority(store: Store, registry: Registry, guarded: Registry, tmp_path: Path) -> None:
     target = await _tagged(store, registry, f"{guarded.address}/kept:1")
-    with pytest.raises(Unauthorized, match=rf"push access denied for {guarded.address}/kept.*log in to {guarded.address}"):
+    with pytest.raises(Unauthorized, match=r"^no basic auth credentials$"):
         await push(store, target)
     with pytest.raises(Unauthorized):
         await push(store, target, auth=RegistryAuth(username="user", password="wrong"))
@@ -201,7 +201,7 @@ ca = "/etc/ca.pem"
         ("location", MobyError, "not safe to follow|no address"),
         ("status", MobyError, "answers 405"),
         ("digest", MobyError, "answers 400 DIGEST"),
-        ("drop", Unavailable, "cannot be reached"),
+        ("drop", Unavailable, 'Get "http://.*/v2/": '),
         ("busy", Unavailable, "answers 503"),
     ],
 )

@@ -184,7 +184,7 @@ async def test_tokens_of_a_real_registry(store: Store, registry: Registry, tmp_p
         shut, opened = f"{guarded.address}/shut/image", f"{guarded.address}/open/image"
         for target in (shut, opened):
             await store.images.tag(f"{registry.address}/for/tokens:1", f"{target}:1")
-            with pytest.raises(Unauthorized, match="push access denied"):
+            with pytest.raises(Unauthorized, match=r"push access denied|unauthorized: authentication required"):
                 await push(store, f"{target}:1")
             with pytest.raises(Unauthorized):
                 await push(store, f"{target}:1", RegistryAuth(username="user", password="wrong"))
@@ -232,7 +232,7 @@ async def test_login_gets_an_identity_token(engine: Engine, tmp_path: Path) -> N
         assert await engine.system.login(auth) == Login(status="Login Succeeded", identity_token=IDENTITY)
         assert realm.asked[-1]["offline_token"] == "true" and realm.asked[-1]["scopes"] == ""
         auth.password = "wrong"
-        with pytest.raises(Unauthorized, match=r"login attempt to .*wrong password"):
+        with pytest.raises(Unauthorized, match=r"login attempt to .* failed with status: 401"):
             await engine.system.login(auth)
 
 

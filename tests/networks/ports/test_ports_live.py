@@ -16,6 +16,7 @@ import pytest
 from moby_tui.engine.engine import Engine as WholeEngine
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import ContainerCreate, HostConfig, PortBinding, PortChanges
+from moby_tui.schema.network import NetworkCreate
 from networks import test_live
 from networks.ports.test_ports_ipv6 import client_in, forwarders, said, served, start
 from networks.recorded.dockerd_steps import _request
@@ -110,3 +111,28 @@ async def test_over_the_api(served_engine: Path, whole_engine: WholeEngine) -> N
     assert status == 500 and "127.0.0.1:28084 failed: port is already allocated" in text
     status, text = await asyncio.to_thread(_request, served_engine, "POST", path, {"Withdraw": ["28084"]})
     assert (status, json.loads(text)["Ports"]) == (200, {"80/tcp": None})
+
+
+async def test_ports_follow_the_default_route(whole_engine: WholeEngine) -> None:
+    """An internal network publishes none; a connected bridge does, and a disconnected one no longer holds the port, as with dockerd 28.5."""
+    engine, networks = whole_engine, whole_engine.networks
+    await networks.create(NetworkCreate(name="inner", internal=True))
+    for name in ("anne", "bert"):
+        await networks.create(NetworkCreate(name=name))
+    ident, inside = await start(engine, "inner", ("", "28080"))
+    with served(inside):
+        assert is_closed("127.0.0.1", 28080)
+        for name in ("anne", "bert"):
+            await networks.connect(name, ident)
+            assert said(None, "127.0.0.1", 28080) and await ports_of(engine, ident) == {"80/tcp": ["28080"]}
+        await networks.disconnect("anne", ident)
+        assert said(None, "127.0.0.1", 28080)
+        await networks.disconnect("bert", ident)
+        assert is_closed("127.0.0.1", 28080) and await ports_of(engine, ident) == {}
+        other, its = await start(engine, "bert", ("", "28080"))
+        with served(its):
+            assert said(None, "127.0.0.1", 28080)
+            with pytest.raises(MobyError, match="port is already allocated"):
+                await networks.connect("anne", ident)
+        await engine.containers.remove(other, force=True)
+    await engine.containers.remove(ident, force=True)

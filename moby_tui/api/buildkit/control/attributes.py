@@ -52,6 +52,7 @@ def read(attributes: Mapping[str, str], inputs: Mapping[str, Definition]) -> Bui
     options.any_syntax = bool(attributes.get("cmdline"))
     _read_context(attributes, inputs, options)
     options.provenance = _provenance(attributes)
+    options.recorded = _described(attributes, {"mode": "max"})
     options.scan = scan(attributes)
     for name, value in attributes.items():
         _check(name, value, options)
@@ -152,7 +153,7 @@ def check_of_graph(name: str, value: str) -> None:
 def _check_attestation(kind: str, value: str) -> None:
     entries = _entries(value)
     if kind not in ("provenance", "sbom") and entries.get("disabled") not in _TRUE:
-        raise NotImplementedYet(f"the attestation {kind[:80]} (build with --attest type={kind[:80]},disabled=true)")
+        raise InvalidArgument(f'unknown attestation type "{kind[:80]}"')
 
 
 def scan(attributes: Mapping[str, str]) -> Scan | None:
@@ -176,9 +177,17 @@ def _provenance(attributes: Mapping[str, str]) -> Provenance | None:
     entries = _entries(attributes["attest:provenance"])
     if entries.get("disabled") in _TRUE or entries.get("inline-only") in _TRUE:
         return None
+    if entries.get("mode", "min") not in _PROVENANCE["mode"]:
+        raise InvalidArgument(f'invalid mode "{entries["mode"][:40]}"')
+    if entries.get("version", "v1") not in ("v0.2", "v1"):
+        raise InvalidArgument(f"invalid provenance SLSA version: {entries['version'][:40]}")
     for name, value in entries.items():
         if value not in _PROVENANCE.get(name, (value,)) or name not in (*_PROVENANCE, "builder-id"):
             raise NotImplementedYet(f"provenance with {name[:40]}={value[:40]}")
+    return _described(attributes, entries)
+
+
+def _described(attributes: Mapping[str, str], entries: Mapping[str, str]) -> Provenance:
     arguments = {name: value for name, value in attributes.items() if _is_argument(name)}
     return Provenance(
         frontend="dockerfile.v0",

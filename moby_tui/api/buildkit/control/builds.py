@@ -46,9 +46,9 @@ class Builds:
             raise NotFound(f"no such build {ref[:80]}") from None
 
     async def forget(self, ref: str) -> None:
-        """Raises ``NotFound``; ``Conflict`` for a build that runs."""
+        """Without effect for a name that is not known. Raises ``Conflict`` for a build that runs."""
         if ref not in self.all:
-            raise NotFound(f"no such build {ref[:80]}")
+            return
         if not self.all[ref].ended:
             raise Conflict(f"the build {ref[:80]} runs; end it first")
         del self.all[ref]

@@ -34,7 +34,8 @@ class HeldBuild:
         self._options = options
         self.supplier = Supplier(session, self._warn, definition.read_file)
         self._warned: list[Warned] = []
-        self._digest = ""
+        #: of the image, of what its name means, and the description of that
+        self._digest = self._top = self._descriptor = ""
         self._task: asyncio.Task[None] | None = None
 
     def begin(self, client: Client, sent: AsyncIterator[bytes] | None) -> None:
@@ -75,14 +76,14 @@ class HeldBuild:
         await self._task
         made = self.supplier.images.result()
         names = exporters.names(self._request)
+        # dockerd's own store knows images by their configuration
+        is_stored = any(output.kind == "image" for output in self._options.outputs)
         answer = {
-            "containerimage.digest": self._digest,
-            "containerimage.config.digest": self._digest,
+            "containerimage.digest": self._digest if is_stored else self._top,
+            "containerimage.config.digest": self._digest if len(made) == 1 else "",
+            "containerimage.descriptor": "" if is_stored else self._descriptor,
             "image.name": ",".join(map(_canonical, names)),
-            "buildx.build.provenance": "",
         }
-        if len(made) == 1:
-            answer["containerimage.descriptor"] = ""
         if not any(output.kind in ("image", "oci", "docker") for output in self._options.outputs):
             answer = {}
         if self.supplier.cache is not None:
@@ -114,7 +115,8 @@ class HeldBuild:
             await self._reporter.warn(self._warned.pop(0))
         await self._reporter.report(line)
         if line.aux and "ID" in line.aux:
-            self._digest = str(line.aux["ID"])
+            self._digest, self._top = str(line.aux["ID"]), str(line.aux.get("Digest", ""))
+            self._descriptor = str(line.aux.get("Descriptor", ""))
 
     def _warn(self, warned: Warned) -> None:
         self._warned.append(warned)

@@ -7,10 +7,12 @@ from functools import partial
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from moby_tui.api.buildkit.control import records
 from moby_tui.api.buildkit.control.builds import Builds
 from moby_tui.api.buildkit.control.filters import any_of_builds
 from moby_tui.api.buildkit.control.solve import Solve
 from moby_tui.api.buildkit.wire import control_pb2 as pb
+from moby_tui.schema import oci
 
 #: Schemes of the addresses of repositories.
 _REPOSITORIES = ("https://", "http://", "git://", "ssh://", "git@")
@@ -86,10 +88,20 @@ def _record(solve: Solve) -> pb.BuildHistoryRecord:
     )
     if solve.ended:
         record.CompletedAt.CopyFrom(_moment(solve.ended))
-    if solve.error is not None:
+        record.logs.CopyFrom(records.log(solve).descriptor)
+    if solve.error is not None and (failure := records.error(solve)) is not None:
         record.error.code = solve.error.status.value
         record.error.message = solve.error.message or ""
+        record.externalError.CopyFrom(failure.descriptor)
+    attestations = records.provenance(solve)
+    for platform, blob in attestations:
+        place = record.Result if len(attestations) == 1 else record.Results[_name(platform)]
+        place.Attestations.append(blob.descriptor)
     return record
+
+
+def _name(platform: oci.Platform) -> str:
+    return "/".join(filter(None, (platform.os, platform.architecture, platform.variant)))
 
 
 def _moment(seconds: float) -> Timestamp:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from asyncio import Condition
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -32,6 +32,11 @@ class Log:
         self._messages: list[StatusResponse] = []
         self._changed = Condition()
         self._closed = False
+
+    @property
+    def messages(self) -> Sequence[StatusResponse]:
+        """Those so far."""
+        return self._messages
 
     async def follow(self) -> AsyncIterator[StatusResponse]:
         """From the first message to the end of the build."""
@@ -144,9 +149,9 @@ class Reporter:
         vertex.error = step.error
         if step.state == "failed":
             self.failed = self.failed or vertex.digest
-        else:
-            self.counts["completed"] += 1
-            self.counts["cached"] += vertex.cached
+        # BuildKit counts a step that has failed, too
+        self.counts["completed"] += 1
+        self.counts["cached"] += vertex.cached
         message = StatusResponse(vertexes=[vertex])
         message.statuses.extend(closing)
         await self._log.add(message)

@@ -55,6 +55,8 @@ class Solve:
         #: the client wants its record kept
         self.pinned = False
         self.response: dict[str, str] = {}
+        #: the provenance of each image that was exported
+        self.provenance: list[tuple[oci.Platform, bytes]] = []
         #: attributes of the frontend's build, for the build's record
         self.attributes: dict[str, str] = dict(request.FrontendAttrs)
         #: the context, if it does not come in the session
@@ -234,7 +236,9 @@ class Solve:
         whole = self._builds[min(idents)] if len(idents) == 1 else None
         if whole is not None and not result.attestations and (whole.has_graph or await self._is_whole(whole, images)):
             config = images[0][2]
-            return await whole.export(exporters.config(config) if config else self._config)
+            answer = await whole.export(exporters.config(config) if config else self._config)
+            self.provenance = whole.supplier.provenance
+            return answer
         return await self._export_together(result)
 
     async def _is_whole(self, build: HeldBuild, images: Sequence[tuple[str, str, bytes]]) -> bool:

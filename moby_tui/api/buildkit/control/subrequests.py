@@ -10,11 +10,17 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from moby_tui.errors import NotImplementedYet
+from moby_tui.errors import InvalidArgument
 from moby_tui.schema.build import Examined, Parameter
 
 _LINT, _OUTLINE, _TARGETS, _DESCRIBE = "frontend.lint", "frontend.outline", "frontend.targets", "frontend.subrequests.describe"
 _VERSION = "1.0.0"
+#: What a question takes beside the attributes of a build.
+_OPTIONS: dict[str, list[dict[str, str]] | None] = {
+    _OUTLINE: [{"name": "target", "description": "Target build stage"}],
+    _TARGETS: [],
+    _DESCRIBE: None,
+}
 _DESCRIPTIONS = {
     _OUTLINE: "List all parameters current build target supports",
     _TARGETS: "List all targets current build supports",
@@ -26,7 +32,7 @@ _DESCRIPTIONS = {
 def check(question: str) -> None:
     """Raises ``NotImplementedYet`` for an unknown question; an empty one is none."""
     if question and question not in _DESCRIPTIONS:
-        raise NotImplementedYet(f"the frontend request {question[:80]}")
+        raise InvalidArgument(f"unsupported request {question[:80]}")
 
 
 def answer(question: str, examined: Examined) -> dict[str, bytes]:
@@ -97,9 +103,18 @@ def _targets(examined: Examined) -> Mapping[str, Any]:
 
 
 def _describe(examined: Examined) -> list[Mapping[str, Any]]:
-    metadata = [{"Name": "result.json"}, {"Name": "result.txt"}]
+    metadata = [{"name": name, "description": ""} for name in ("result.json", "result.txt")]
     return [
-        {"Name": name, "Version": _VERSION, "Type": "rpc", "Description": text, "Metadata": metadata}
+        {
+            "name": name,
+            "version": _VERSION,
+            "type": "rpc",
+            "description": text,
+            "opts": _OPTIONS[name],
+            "inputs": None,
+            "metadata": metadata,
+            "refs": None,
+        }
         for name, text in _DESCRIPTIONS.items()
         if name != _LINT
     ]

@@ -35,6 +35,8 @@ class Supplier:
         self.images: asyncio.Future[Sequence[Made]] = asyncio.get_running_loop().create_future()
         #: what a build that only checks has found
         self.examined: Examined | None = None
+        #: the provenance of each image
+        self.provenance: list[tuple[oci.Platform, bytes]] = []
         #: the manifest of the cache that was exported
         self.cache: oci.Descriptor | None = None
         self.key = session.shared_key
@@ -88,6 +90,9 @@ class Supplier:
         await self._export.wait()
         return self._config
 
+    def tell_provenance(self, platform: oci.Platform, predicate: bytes) -> None:
+        self.provenance.append((platform, predicate))
+
     def graph(self, data: bytes) -> Graph:
         return self._read(data)
 
@@ -113,8 +118,8 @@ class Supplier:
     def tell_cache(self, manifest: oci.Descriptor) -> None:
         self.cache = manifest
 
-    async def take_tree(self, number: int, root: Path) -> None:
-        await self._session.send_tree(root, number)
+    async def take_trees(self, number: int, roots: Sequence[tuple[str, Path]]) -> None:
+        await self._session.send_trees(roots, number)
 
     async def take_file(self, number: int, pieces: AsyncIterator[bytes]) -> None:
         await self._session.send_file(pieces, {}, number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from weakref import WeakKeyDictionary
 
@@ -10,6 +11,7 @@ from moby_tui.api.buildkit.wire.capabilities_pb2 import APICap
 from moby_tui.api.buildkit.wire.ops_pb2 import Platform
 from moby_tui.api.buildkit.wire.worker_pb2 import BuildkitVersion, WorkerRecord
 from moby_tui.api.client.protocol import Client
+from moby_tui.errors import MobyError
 from moby_tui.version import VERSION
 
 _PACKAGE = "moby"
@@ -76,7 +78,19 @@ async def record(client: Client) -> WorkerRecord:
 async def _record(client: Client) -> WorkerRecord:
     info = await client.system.info()
     platform = Platform(Architecture=_GO.get(info.architecture, info.architecture), OS="linux")
-    return WorkerRecord(ID=info.id or _PACKAGE, Labels=_LABELS, platforms=[platform], BuildkitVersion=version())
+    return WorkerRecord(
+        ID=info.id or _PACKAGE, Labels=_LABELS | await _gateway(client), platforms=[platform], BuildkitVersion=version()
+    )
+
+
+async def _gateway(client: Client) -> dict[str, str]:
+    """The label by which a client knows the address of ``--add-host NAME:host-gateway``: that of the usual network; none without it."""
+    with suppress(MobyError):
+        network = await client.networks.inspect("bridge")
+        for entry in network.ipam.config or ():
+            if entry.gateway:
+                return {"org.mobyproject.buildkit.worker.moby.host-gateway-ip": entry.gateway}
+    return {}
 
 
 #: Go's names of machines.

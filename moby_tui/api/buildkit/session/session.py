@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -50,6 +50,6 @@ class Session(Caller):
         """Sends one file, for the build's output with this number. Raises ``Conflict`` if the client has it already."""
         await sending.send_file(self, pieces, attributes, output)
 
-    async def send_tree(self, folder: Path, output: int = 0) -> None:
-        """Sends everything in a folder, for the build's output with this number."""
-        await sending.send_tree(self, folder, output)
+    async def send_trees(self, folders: Sequence[tuple[str, Path]], output: int = 0) -> None:
+        """Sends everything in folders, for the build's output with this number; see ``files.sending.send_trees``."""
+        await sending.send_trees(self, folders, output)

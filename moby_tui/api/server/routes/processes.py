@@ -44,7 +44,11 @@ async def _with_failure(output: AsyncIterator[tuple[int, bytes]]) -> AsyncIterat
 @table.handles(Containers.attach)
 async def attach(call: Call) -> web.StreamResponse:
     options: AttachOptions = call.read()["options"]
-    stream = await call.client.containers.attach(call.ref, options)
+    try:
+        stream = await call.client.containers.attach(call.ref, options)
+    except MobyError as error:
+        # dockerd has taken the connection over by then: its answer is text
+        return web.Response(status=error.status, body=f"{error.message}\r\n".encode(), headers={"Content-Type": hijack.RAW})
     try:
         taken = hijack.take(call.request, hijack.content_type(call.version, tty=stream.tty))
     except BaseException:

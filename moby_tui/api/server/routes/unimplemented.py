@@ -11,7 +11,7 @@ from moby_tui.api.operations.fields import extra
 from moby_tui.api.server.answers import json
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import Handler, RouteTable
-from moby_tui.errors import NotFound, NotImplementedYet, NotSupported, Unavailable
+from moby_tui.errors import NotFound, NotImplementedYet, NotInSwarm, NotSupported, Unavailable
 
 table = RouteTable()
 
@@ -74,10 +74,6 @@ DELETE /configs/{ref}
 POST /configs/{ref}/update
 """
 
-_NO_MANAGER = (
-    "This node is not a swarm manager. Use another engine for swarm commands: this one runs containers on a single host only."
-)
-
 
 def _lacking(name: str) -> Handler:
     async def refuse(call: Call) -> web.StreamResponse:
@@ -87,7 +83,7 @@ def _lacking(name: str) -> Handler:
 
 
 async def _no_swarm(call: Call) -> web.StreamResponse:
-    raise Unavailable(_NO_MANAGER)
+    raise NotInSwarm
 
 
 async def _no_managed_plugins(call: Call) -> web.StreamResponse:

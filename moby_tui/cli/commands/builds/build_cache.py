@@ -27,7 +27,8 @@ def disk_use(options: BuilderDuOptions) -> None:
     from moby_tui.cli.values.units import human_size
 
     rows = session.call(lambda client: client.system.disk_usage()).build_cache
-    for line in formatted(options.format, _HEADINGS, tuple(_HEADINGS), [_row(row, no_trunc=options.no_trunc) for row in rows]):
+    shown = [_row(row, no_trunc=options.no_trunc) for row in rows]
+    for line in formatted(options.format, _HEADINGS, tuple(_HEADINGS), shown, kind="*commands.diskusageContext"):
         print(line)
     if not options.format:
         print(f"Reclaimable:\t{human_size(sum(row.size for row in rows if not row.in_use))}")

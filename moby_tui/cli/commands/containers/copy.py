@@ -53,6 +53,10 @@ def _check_as_docker(source: str, target: str) -> None:
     (from_container, path), (to_container, _) = split(source), split(target)
     if not from_container and not to_container:
         raise InvalidArgument("must specify at least one container source")
+    if from_container and source.endswith(":"):
+        raise InvalidArgument("Error response from daemon: bad parameter: pathcannot be empty")
+    if to_container and target.endswith(":"):
+        raise InvalidArgument("no such directory")
     if to_container and not from_container and source != "-" and not os.path.lexists(path):
         raise InvalidArgument(f"lstat {os.path.abspath(path)}: no such file or directory")
     folder = os.path.dirname(target.rstrip("/")) or "."

@@ -91,11 +91,9 @@ def _unstarted(error: MobyError, *, is_detached: bool) -> int:
     from moby_tui.cli import session
 
     is_of_program = error.exit_code in (126, 127)
-    if is_of_program and session.program() == "docker":
-        error.message = f"OCI runtime exec failed: exec failed: unable to start container process: {error.message}"
-        if not is_detached:
-            print(error.message, end="\r\n", flush=True)
-            return error.exit_code
+    if is_of_program and session.program() == "docker" and not is_detached:
+        print(error.message, end="\r\n", flush=True)
+        return error.exit_code
     if is_detached and is_of_program:
         # as with docker: the program's exit code is for those who wait for it
         error.exit_code = 1

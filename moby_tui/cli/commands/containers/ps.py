@@ -9,8 +9,6 @@ from moby_tui.cli import session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from moby_tui.cli.table.containers import PsOptions
     from moby_tui.schema.container import ContainerSummary
 
@@ -31,6 +29,17 @@ _HEADINGS = {
     "LocalVolumes": "LOCAL VOLUMES",
     "Platform": "PLATFORM",
 }
+_RAW = {
+    "container_id": "ID",
+    "image": "Image",
+    "command": "Command",
+    "created_at": "CreatedAt",
+    "state": "State",
+    "status": "Status",
+    "names": "Names",
+    "labels": "Labels",
+    "ports": "Ports",
+}
 _SHOWN = ("ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names")
 
 
@@ -43,37 +52,20 @@ def ps(options: PsOptions) -> None:
         lambda client: client.containers.list(all=options.all or limit > 0, limit=limit, size=sizes, filters=filters)
     )
     rows = [_row(container, truncate=not options.no_trunc, now=time.time()) for container in containers]
-    shown = (*_SHOWN, "Size") if options.size else _SHOWN
     if options.quiet and options.format:
         print("WARNING: Ignoring custom format, because both --format and --quiet are set.", file=sys.stderr)
-    for line in [row["ID"] for row in rows] if options.quiet else _formatted(options, shown, rows):
+    for line in [row["ID"] for row in rows] if options.quiet else _formatted(options, rows):
         print(line)
 
 
-def _formatted(options: PsOptions, shown: Sequence[str], rows: Sequence[dict[str, object]]) -> list[str]:
+def _formatted(options: PsOptions, rows: list[dict[str, object]]) -> list[str]:
     from moby_tui.cli.output.table import formatted
 
-    if options.format == "raw":
-        return [line for row in rows for line in _raw(row, with_size=options.size)]
-    return formatted(options.format, _HEADINGS, shown, rows, kind="formatter.ContainerContext")
-
-
-def _raw(row: dict[str, object], *, with_size: bool) -> list[str]:
-    """One container as docker's ``raw`` has it: a field a line, then an empty one."""
-    names = (
-        "ID",
-        "Image",
-        "Command",
-        "CreatedAt",
-        "State",
-        "Status",
-        "Names",
-        "Labels",
-        "Ports",
-        *(("Size",) if with_size else ()),
+    size = {"size": "Size"} if options.size else {}
+    shown = (*_SHOWN, *size.values())
+    return formatted(
+        options.format, _HEADINGS, shown, rows, kind="*formatter.ContainerContext", raw={**_RAW, **size}, checked=True
     )
-    keys = {"ID": "container_id", "CreatedAt": "created_at"}
-    return [*(f"{keys.get(name, name.lower())}: {row[name]}".rstrip() for name in names), ""]
 
 
 def _filters(given: list[str]) -> dict[str, list[str]]:

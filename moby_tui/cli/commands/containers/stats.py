@@ -56,7 +56,7 @@ async def _show(client: Client, refs: Sequence[str], *, all: bool, format: str, 
         named = list(refs) or [container.id for container in await client.containers.list(all=all)]
         samples = await asyncio.gather(*(_sample(client, ref, required=bool(refs)) for ref in named))
         rows = [_row(sample, ref, truncate=truncate) for ref, sample in zip(named, samples, strict=True) if sample is not None]
-        lines = list(formatted(format, _HEADINGS, _SHOWN, rows, kind="container.statsContext"))
+        lines = list(formatted(format, _HEADINGS, _SHOWN, rows, kind="*container.statsContext"))
         if once:
             print("\n".join(lines), flush=True)
             return

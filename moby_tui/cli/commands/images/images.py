@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from moby_tui.cli import session
@@ -28,6 +29,8 @@ _HEADINGS = {
     "UniqueSize": "UNIQUE SIZE",
     "VirtualSize": "SIZE",
 }
+#: What names an image, and is no reference.
+_ID = "(sha256:)?[0-9a-f]+"
 _HISTORY = {
     "ID": "IMAGE",
     "CreatedSince": "CREATED",
@@ -56,10 +59,24 @@ def images(options: ImageLsOptions, repository: str) -> None:
     rows = [row for image in summaries for row in _rows(image, truncate=not options.no_trunc, digests=options.digests)]
     shown = ("Repository", "Tag", *(["Digest"] if options.digests else []), "ID", "CreatedSince", "Size")
     lines = (
-        [row["ID"] for row in rows] if options.quiet and not options.format else formatted(options.format, _HEADINGS, shown, rows)
+        [row["ID"] for row in rows]
+        if options.quiet and not options.format
+        else formatted(options.format, _HEADINGS, shown, rows, kind="*formatter.imageContext", raw=_raw(options))
     )
     for line in lines:
         print(line)
+
+
+def _raw(options: ImageLsOptions) -> dict[str, str]:
+    """The fields of ``--format raw``."""
+    if options.quiet:
+        return {"image_id": "ID"}
+    digest = {"digest": "Digest"} if options.digests else {}
+    return {
+        **{"repository": "Repository", "tag": "Tag"},
+        **digest,
+        **{"image_id": "ID", "created_at": "CreatedAt", "virtual_size": "Size"},
+    }
 
 
 def _show_tree(filters: Filters, *, all: bool, whole: bool, others: dict[str, bool]) -> None:
@@ -91,9 +108,9 @@ def _rows(image: ImageSummary, *, truncate: bool, digests: bool) -> list[dict[st
             "CreatedAt": local_text(image.created),
             "Size": human_size(image.size, 3),
             "Containers": "N/A" if image.containers < 0 else str(image.containers),
-            "SharedSize": "N/A" if image.shared_size < 0 else human_size(image.shared_size, 3),
-            "UniqueSize": "N/A" if image.shared_size < 0 else human_size(image.size - image.shared_size, 3),
-            "VirtualSize": human_size(image.size, 3),
+            "SharedSize": "N/A" if image.shared_size < 0 else human_size(image.shared_size),
+            "UniqueSize": "N/A" if image.shared_size < 0 else human_size(image.size - image.shared_size),
+            "VirtualSize": human_size(image.size),
         }
         for repository, tag, digest in names or [("<none>", "<none>", "<none>")]
     ]
@@ -111,7 +128,9 @@ def history(options: ImageHistoryOptions, image: str) -> None:
     rows = [_history_row(entry, human=options.human, truncate=not options.no_trunc) for entry in entries]
     shown = ("ID", "CreatedSince", "CreatedBy", "Size", "Comment")
     for line in (
-        [row["ID"] for row in rows] if options.quiet and not options.format else formatted(options.format, _HISTORY, shown, rows)
+        [row["ID"] for row in rows]
+        if options.quiet and not options.format
+        else formatted(options.format, _HISTORY, shown, rows, kind="*image.historyContext")
     ):
         print(line)
 
@@ -134,6 +153,16 @@ def _history_row(entry: ImageHistory, *, human: bool, truncate: bool) -> dict[st
 
 def tag(options: Options, source: str, target: str) -> None:
     """``moby tag``."""
+    from moby_tui.reference import parse
+
+    for name in (source, target):
+        try:
+            parse(name)
+        except InvalidArgument as error:
+            if not (name == source and re.fullmatch(_ID, name)):
+                raise InvalidArgument(
+                    f'Error parsing reference: "{name}" is not a valid repository/tag: {error.message}'
+                ) from None
     session.call(lambda client: client.images.tag(source, target))
 
 

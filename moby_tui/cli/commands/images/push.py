@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moby_tui.cli import session
+from moby_tui.cli.commands.images.pull import tell_default_tag
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 def push(options: ImagePushOptions, name: str) -> None:
     """``moby push``."""
     session.require_no_trust(options)
+    tell_default_tag(name, all_tags=options.all_tags, quiet=options.quiet)
     session.call(lambda client: _push(client, name, options.platform, all_tags=options.all_tags, quiet=options.quiet))
     if options.quiet:
         print(name)

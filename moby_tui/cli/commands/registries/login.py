@@ -15,38 +15,65 @@ if TYPE_CHECKING:
     from moby_tui.cli.table.nounless import LoginOptions
 
 
+#: How docker names the registry that it uses without a name.
+_HUB = "https://index.docker.io/v1/"
+
+
 def login(options: LoginOptions, server: str) -> None:
     """``moby login``."""
     domain = logins.domain_of(server)
-    auth = RegistryAuth(serveraddress=domain)
-    auth.username, auth.password = _credentials(domain, options.username, options.password, from_stdin=options.password_stdin)
+    folder = session.current().login_folder
+    known = logins.find(domain, folder)
+    auth = _stored(known, options)
+    if auth is None:
+        auth = RegistryAuth(serveraddress=domain)
+        auth.username, auth.password = _credentials(known, options)
     answer = session.call(lambda client: client.system.login(auth))
     if answer.identity_token:
         auth.identitytoken = answer.identity_token
-    file = logins.store(domain, auth, session.current().login_folder)
+    is_new = known is None or (known.username, known.password, known.identitytoken) != (
+        *(auth.username, auth.password),
+        auth.identitytoken,
+    )
+    file = logins.store(domain, auth, folder) if is_new else None
     if file:
         print(
-            f"WARNING! Your credentials are stored unencrypted in {file!r}.\n"
-            "Configure a credential helper to remove this warning.",
+            f"\nWARNING! Your credentials are stored unencrypted in '{file}'.\n"
+            "Configure a credential helper to remove this warning. See\n"
+            "https://docs.docker.com/go/credential-store/\n",
             file=sys.stderr,
         )
     print(answer.status)
 
 
-def _credentials(domain: str, username: str, password: str, *, from_stdin: bool) -> tuple[str, str]:
+def _stored(known: RegistryAuth | None, options: LoginOptions) -> RegistryAuth | None:
+    """The login that is there already, for a command line that gives none."""
+    if known is None or not known.username or options.username or options.password or options.password_stdin:
+        return None
+    print(
+        f"Authenticating with existing credentials... [Username: {known.username}]\n\n"
+        " Info -> To login with a different account, run 'docker logout' followed by 'docker login'\n\n",
+        file=sys.stderr,
+    )
+    return known
+
+
+def _credentials(known: RegistryAuth | None, options: LoginOptions) -> tuple[str, str]:
     """What was given, or what a person types. Raises ``InvalidArgument`` where neither is enough."""
-    if from_stdin:
+    username, password = options.username or "", options.password or ""
+    if options.password_stdin:
         if password:
-            raise InvalidArgument("--password and --password-stdin are mutually exclusive")
+            raise InvalidArgument("conflicting options: cannot specify both --password and --password-stdin")
         if not username:
             raise InvalidArgument("the --password-stdin option requires --username to be set")
         password = sys.stdin.read().rstrip("\r\n")
+    elif options.username == "":
+        raise InvalidArgument("username is empty")
     elif password:
         print("WARNING! Using --password via the CLI is insecure. Use --password-stdin.", file=sys.stderr)
-    if not (username and password) and not (sys.stdin.isatty() and not from_stdin):
-        raise InvalidArgument(f"no login for {domain}: give --username and --password-stdin, or run it in a terminal")
+    if not (username and password) and not sys.stdin.isatty():
+        raise InvalidArgument("Error: Cannot perform an interactive login from a non TTY device")
     if not username:
-        known = logins.find(domain, session.current().login_folder)
         shown = f" ({known.username})" if known and known.username else ""
         username = input(f"Username{shown}: ").strip() or (known.username if known else "")
     if not password:
@@ -61,7 +88,5 @@ def _credentials(domain: str, username: str, password: str, *, from_stdin: bool)
 def logout(options: Options, server: str) -> None:
     """``moby logout``."""
     domain = logins.domain_of(server)
-    if logins.erase(domain, session.current().login_folder):
-        print(f"Removing login credentials for {domain}")
-    else:
-        print(f"Not logged in to {domain}")
+    print(f"Removing login credentials for {_HUB if domain == 'docker.io' else domain}")
+    logins.erase(domain, session.current().login_folder)

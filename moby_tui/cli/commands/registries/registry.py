@@ -35,7 +35,9 @@ def search(options: SearchOptions, term: str) -> None:
         lambda client: client.registry.search(term, limit=options.limit, filters=filters, auth=session.login_for(term))
     )
     rows = [_result_row(result, truncate=not options.no_trunc) for result in results]
-    for line in formatted(options.format, _FOUND, ("Name", "Description", "StarCount", "IsOfficial"), rows):
+    for line in formatted(
+        options.format, _FOUND, ("Name", "Description", "StarCount", "IsOfficial"), rows, kind="*registry.searchContext"
+    ):
         print(line)
 
 

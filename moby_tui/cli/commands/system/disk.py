@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moby_tui.cli import session
-from moby_tui.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
 
 _HEADINGS = {"Type": "TYPE", "TotalCount": "TOTAL", "Active": "ACTIVE", "Size": "SIZE", "Reclaimable": "RECLAIMABLE"}
+_RAW = {"type": "Type", "total": "TotalCount", "active": "Active", "size": "Size", "reclaimable": "Reclaimable"}
 _IMAGES = ("REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SHARED SIZE", "UNIQUE SIZE", "CONTAINERS")
 _CONTAINERS = ("CONTAINER ID", "IMAGE", "COMMAND", "LOCAL VOLUMES", "SIZE", "CREATED", "STATUS", "NAMES")
 _CACHE = ("CACHE ID", "CACHE TYPE", "SIZE", "LAST USED", "IN USE", "SHARED")
@@ -28,19 +28,17 @@ def df(options: SystemDfOptions) -> None:
     """``moby system df``."""
     from moby_tui.cli.output.table import formatted
 
-    if options.verbose and options.format.startswith("table"):
-        raise InvalidArgument(
-            "--verbose makes no table of a template: leave --format out, or give json or a template without table"
-        )
     usage = session.call(lambda client: client.system.disk_usage())
     if not options.verbose:
-        for line in formatted(options.format, _HEADINGS, tuple(_HEADINGS), _rows(usage)):
+        for line in formatted(
+            options.format, _HEADINGS, tuple(_HEADINGS), _rows(usage), kind="*formatter.diskUsageImagesContext", raw=_RAW
+        ):
             print(line)
     elif options.format:
         from moby_tui.cli.output.objects import show_object
         from moby_tui.schema.base import to_builtins
 
-        show_object(to_builtins(usage), options.format)
+        show_object(to_builtins(usage), options.format.removeprefix("table").strip(" "))
     else:
         _show_all(usage)
 
@@ -64,7 +62,8 @@ def _rows(usage: DiskUsage) -> list[dict[str, str]]:
         ),
         _row("Build Cache", len(cached), len(cached) - len(spare), _total(cached), _total(spare)),
     ]
-    return rows + _rest(usage)
+    # docker's scripts know four kinds
+    return rows if session.program() == "docker" else rows + _rest(usage)
 
 
 def _rest(usage: DiskUsage) -> list[dict[str, str]]:
@@ -112,7 +111,7 @@ def _show_all(usage: DiskUsage) -> None:
         ("Local Volumes space usage:", [("VOLUME NAME", "LINKS", "SIZE"), *volumes]),
         (f"Build cache usage: {human_size(_total(usage.build_cache))}", [_CACHE, *map(_cache_row, usage.build_cache)]),
     ]
-    if parts:
+    if parts and session.program() != "docker":
         whole = human_size(sum(part.size for part in usage.moby.parts))
         sections.append((f"Data root usage: {whole}", [("PART", "SIZE"), *parts]))
     print("\n\n".join("\n".join([title, "", *align(rows)]) for title, rows in sections))

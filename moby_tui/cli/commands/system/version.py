@@ -40,6 +40,7 @@ def _show(facts: dict[str, Any], indent: str, api: str) -> None:
         ("Built", facts.get("BuildTime")),
         ("OS/Arch", f"{facts['Os']}/{facts['Arch']}"),
         ("Kernel version", facts.get("KernelVersion")),
+        ("Context", facts.get("Context")),
     ):
         if fact:
             print(f"{indent}{title + ':':<{20 - len(indent)}}{fact}")
@@ -58,7 +59,20 @@ def _client() -> dict[str, Any]:
         "Os": "linux",
         "Arch": _architecture(kernel.machine),
         "BuildTime": "",
+        "Context": _context(),
     }
+
+
+def _context() -> str:
+    from moby_tui.cli.global_options import has_context_in_use
+
+    current = session.current()
+    if not (current.context or os.environ.get("DOCKER_CONTEXT") or has_context_in_use(current.login_folder)):
+        return "default"
+    # imported here: few name a context
+    from moby_tui.contexts.choice import name_in_use
+
+    return name_in_use(current.login_folder, current.context, current.named_host)
 
 
 def _architecture(machine: str) -> str:
@@ -70,7 +84,9 @@ def _server() -> dict[str, Any]:
     """The engine in this process is this program, of which these lines are told without an import; another one is asked."""
     if session.current().host:
         return _asked_server()
-    return {**_client(), "MinAPIVersion": MIN_API_VERSION, "KernelVersion": os.uname().release}
+    client = _client()
+    del client["Context"]
+    return {**client, "MinAPIVersion": MIN_API_VERSION, "KernelVersion": os.uname().release}
 
 
 def _asked_server() -> dict[str, Any]:

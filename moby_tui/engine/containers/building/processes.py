@@ -96,7 +96,7 @@ class OpenedStep:
             user=process.user,
             working_dir=process.working_directory,
         )
-        ident = await execs.create(self._parts, self._record, asked, inherits_environment=False)
+        ident = await execs.create(self._parts, self._record.id, asked, inherits_environment=False)
         stream = await execs.start(self._parts, ident, ExecStart(tty=process.tty))
         assert stream is not None
         return FurtherProcess(self._parts, ident, stream)

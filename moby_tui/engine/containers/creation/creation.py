@@ -33,6 +33,8 @@ from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedY
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, NetworkingConfig
 from moby_tui.schema.container import HostConfig as RequestedHostConfig
 
+_OF_STEPS = EngineOptions(default_cgroupns_mode="private")
+
 
 async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str = "") -> ContainerCreated:
     """Creates a container. The answer has its id and the warnings of the checks.
@@ -44,7 +46,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     asked = msgspec.structs.replace(
         asked,
         # the engine's options are for users' containers; a step of a build has BuildKit's defaults
-        host_config=_preset(EngineOptions() if parts.step_images else parts.options(), asked.host_config),
+        host_config=_preset(_OF_STEPS if parts.step_images else parts.options(), asked.host_config),
     )
     asked, warnings = admission.check(asked)
     image = parts.images.resolve(asked.image)
@@ -272,6 +274,11 @@ def _make_folder(files: ContainerPaths, layers: list[Path], record: ContainerRec
         files = own_layer.limit(files, record.host_config.storage_opt)
     if layers:
         _copy_owner(layers[0], files.upper)
+    if record.config.working_dir not in ("", "/"):
+        # imported here, since most containers begin in the root
+        from moby_tui.engine.containers.creation import working_directory
+
+        working_directory.make(record.config.working_dir, layers, files)
 
 
 def _copy_owner(layer: Path, upper: Path) -> None:
@@ -336,6 +343,10 @@ def _settle_host(parts: Parts, host: HostConfig) -> None:
         from moby_tui.engine.policy import remap
 
         host.userns_mode = remap.choose(parts.remap().mode, host, references(host))
+    if not host.cgroupns_mode:
+        # a user namespace cannot come back to the host's
+        shares = cgroup.detect().version == 1 and host.userns_mode in ("", "host")
+        host.cgroupns_mode = "host" if shares else "private"
     host.runtime = host.runtime or parts.runtimes().default
     _check_runtime(parts, host)
     host.log_config.type = host.log_config.type or "json-file"

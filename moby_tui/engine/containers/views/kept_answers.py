@@ -174,7 +174,7 @@ class KeptAnswers:
         if kept is not None and is_right and kept.status == view.status_text(state, kept.health):
             return kept.encoded
         record = record or parts.get(container.id)
-        row = view.summary(parts, record, state, self._network_ids, self._linked.get(record.id, ()))
+        row = view.summary(parts, record, state, self._network_ids, self._image_ids, self._linked.get(record.id, ()))
         checked = row.health.status if row.health and record.config.healthcheck else ""
         kept = container.answers[form] = _Answer(sources, encode(row), checked, row.status)
         return kept.encoded
@@ -192,6 +192,7 @@ class KeptAnswers:
         self._listed: builtins.list[_Container] | None = None
         self._linked: dict[str, builtins.list[str]] = {}
         self._network_ids = cache(self._parts.store.network_ids)
+        self._image_ids = cache(self._parts.store.image_ids)
 
     def _known(self, record: ContainerRecord) -> _Container:
         """The container of a record, which is kept if there is room."""

@@ -53,12 +53,12 @@ _PORTS = re.compile(r"\d{1,5}(-\d{1,5})?(/(tcp|udp|sctp))?")
 _STATUSES = ("created", "running", "paused", "restarting", "removing", "exited", "dead")
 
 
-#: From the name of each network to its id, looked up when it is needed.
-NetworkIds = Callable[[], dict[str, str]]
+#: From the name of each network, or image, to its id, looked up when it is needed.
+Ids = Callable[[], dict[str, str]]
 
 
 def summary(
-    parts: Parts, record: ContainerRecord, state: State, network_ids: NetworkIds, linked: Iterable[str] = ()
+    parts: Parts, record: ContainerRecord, state: State, network_ids: Ids, image_ids: Ids, linked: Iterable[str] = ()
 ) -> ContainerSummary:
     """The row of a container. ``linked`` are the names by which other containers link to it."""
     network = NetworkState.read(parts.files(record).network) if state.alive else NetworkState({}, {})
@@ -66,7 +66,7 @@ def summary(
     return ContainerSummary(
         id=record.id,
         names=[f"/{record.name}", *linked],
-        image=record.image,
+        image=_image_name(record, image_ids()),
         image_id=record.image_id,
         command=_command_line(record),
         created=int(record.created),
@@ -81,6 +81,23 @@ def summary(
         network_settings=SummaryNetworkSettings(networks=endpoints(record, state, network, network_ids)),
         mounts=mounts(record),
     )
+
+
+def _image_name(record: ContainerRecord, ids: dict[str, str]) -> str:
+    """The name that the container was created with if its image still has that name, otherwise the id of the image."""
+    name, ident = record.image, record.image_id
+    full = (name, f"docker.io/{name}") if "/" in name else (f"docker.io/library/{name}",)
+    if any(ident in (ids.get(each), ids.get(f"{each}:latest")) for each in full):
+        return name
+    if name and ident.removeprefix("sha256:").startswith(name.removeprefix("sha256:")):
+        return name
+    # imported here, since few images lose their name, or are named by their digest
+    from moby_tui.reference import parse
+
+    try:
+        return name if ids.get(parse(name).tagged().key) == ident else ident
+    except InvalidArgument:
+        return ident
 
 
 def link_names(records: list[ContainerRecord]) -> dict[str, list[str]]:
@@ -127,9 +144,7 @@ def _mode(mount: kept.MountPoint, unnamed: set[str]) -> str:
     return mount.mode or ("z" if mount.type == "volume" else "")
 
 
-def endpoints(
-    record: ContainerRecord, state: State, network: NetworkState, network_ids: NetworkIds
-) -> dict[str, EndpointSettings]:
+def endpoints(record: ContainerRecord, state: State, network: NetworkState, network_ids: Ids) -> dict[str, EndpointSettings]:
     """The container's endpoints by network: those of its run, or those that its next start asks for."""
     # imported here and above, since many commands need no more than the state
     from moby_tui.engine.containers import wire
@@ -138,7 +153,7 @@ def endpoints(
     return {name: wire.endpoint_to_show(endpoint) for name, endpoint in kept_endpoints.items()}
 
 
-def _requested_endpoints(record: ContainerRecord, state: State, network_ids: NetworkIds) -> dict[str, kept.EndpointSettings]:
+def _requested_endpoints(record: ContainerRecord, state: State, network_ids: Ids) -> dict[str, kept.EndpointSettings]:
     """The endpoints that the request has, without addresses. A container that joins the network of another container has none.
 
     As with Docker, they have after a run the networks' ids, by which ``docker compose`` knows them again, and their names, and no requested

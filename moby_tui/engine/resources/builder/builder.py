@@ -182,7 +182,7 @@ class ImageBuilder:
         """What ``prune`` would remove now, if the images ``gone`` were removed."""
         for name in filters or {}:
             if name not in (*_AGES, *_FIELDS):
-                raise InvalidArgument(f"invalid filter '{name}'; give one of {', '.join((*_AGES, *_FIELDS))}")
+                raise InvalidArgument(f"invalid filter '{name}'")
         ages = [value for name in _AGES for value in (filters or {}).get(name, ())]
         older_than = min(map(describe.timestamp, ages), default=float("inf"))
         records = [record for record in self._rows.all() if record.id not in gone]

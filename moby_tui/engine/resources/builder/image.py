@@ -18,6 +18,8 @@ from moby_tui.errors import InvalidArgument
 from moby_tui.schema import oci
 from moby_tui.schema.base import decode, encode
 
+#: The comment of a line of history that BuildKit's Dockerfile frontend has written.
+BUILDKIT = "buildkit.dockerfile.v0"
 #: The PATH of a base image that sets none.
 DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -33,12 +35,14 @@ class BuiltImage(msgspec.Struct, frozen=True):
     """``id`` is the digest of the configuration, or empty for nothing at all (``FROM scratch``); ``blobs`` are the layers, lowest first.
 
     ``chain`` is a digest of base, instructions and files, without times or places: equal builds have equal ones on any machine.
+    ``told`` are the last lines of its history, those of this build's instructions, as BuildKit writes them.
     """
 
     id: str
     config: oci.ImageConfig
     blobs: list[oci.Descriptor]
     chain: str = ""
+    told: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -99,6 +103,16 @@ def configured(image: BuiltImage, config: oci.ImageConfig | None) -> BuiltImage:
     return BuiltImage(digest_of(encode(made)), made, image.blobs, image.chain)
 
 
+def told_by_buildkit(image: BuiltImage) -> BuiltImage:
+    """The same image with the lines of its history that are this build's in BuildKit's words, not in the classic builder's."""
+    if not image.told:
+        return image
+    config = decode(encode(image.config), oci.ImageConfig)
+    for entry, text in zip(config.history[-len(image.told) :], image.told, strict=True):
+        entry.created_by, entry.comment, entry.author = text, BUILDKIT, ""
+    return msgspec.structs.replace(image, id=digest_of(encode(config)), config=config)
+
+
 def at_most(image: BuiltImage, epoch: int) -> BuiltImage:
     """The same image with no time later than ``epoch``: https://reproducible-builds.org/specs/source-date-epoch/."""
     config = decode(encode(image.config), oci.ImageConfig)
@@ -107,7 +121,7 @@ def at_most(image: BuiltImage, epoch: int) -> BuiltImage:
     for entry in config.history:
         if entry.created is None or _seconds(entry.created) > epoch:
             entry.created = latest
-    return BuiltImage(digest_of(encode(config)), config, image.blobs, image.chain)
+    return msgspec.structs.replace(image, id=digest_of(encode(config)), config=config)
 
 
 def _seconds(moment: str) -> float:

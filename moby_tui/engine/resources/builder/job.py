@@ -13,6 +13,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
+
 from moby_tui.engine.resources.builder import entitlements, requests
 from moby_tui.engine.resources.builder.checks.finding import Finding, counted, shown
 from moby_tui.engine.resources.builder.execution.layering import Layering
@@ -25,15 +27,16 @@ from moby_tui.engine.resources.builder.graph.histories import Histories
 from moby_tui.engine.resources.builder.graph.origins import Origins
 from moby_tui.engine.resources.builder.graph.vertexes import Vertexes
 from moby_tui.engine.resources.builder.graph.workshop import Workshop
-from moby_tui.engine.resources.builder.image import BuiltImage, at_most, configured, stored
+from moby_tui.engine.resources.builder.image import BuiltImage, at_most, configured, stored, told_by_buildkit
 from moby_tui.engine.resources.builder.narration import Narration
+from moby_tui.engine.resources.builder.results.export import Result
 from moby_tui.engine.resources.builder.results.provenance import Story
-from moby_tui.engine.resources.builder.results.results import Result, Results
+from moby_tui.engine.resources.builder.results.results import Results
 from moby_tui.engine.resources.builder.sources import named
 from moby_tui.engine.resources.builder.sources.bases import Bases
 from moby_tui.engine.resources.builder.sources.context import KEEP_GIT_DIR, Context, Sources
 from moby_tui.engine.resources.builder.stores import Stores
-from moby_tui.engine.resources.dockerfile.parser import excerpt
+from moby_tui.engine.resources.dockerfile.parser import check_experimental, excerpt
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.store.content import digest_of
@@ -93,7 +96,7 @@ class Job:
         self._private = stores.paths.exec_root / "build"
         self._supplies = Supplies(options, caller, self._private)
         self._bases = Bases(stores.images, stores.content, self._supplies, pull=options.pull)
-        self._results = Results(stores, self._layering, options, self._supplies.login, self._narration)
+        self._results = Results(stores, self._layering, options, self._supplies.login, self._bases.blobs, self._narration)
 
     async def run(
         self, sent: AsyncIterator[bytes] | None, uploads: Mapping[str, AsyncIterator[bytes]], stack: AsyncExitStack
@@ -114,11 +117,9 @@ class Job:
         files = await self._files(sent, sources)
         text = files.dockerfile
         # what is uploaded comes before an answer; what a caller has is asked for once the Dockerfile can be read
-        contexts = None if self._caller else await self._named(uploads, sources)
+        contexts = None if self._caller else await self._named(self._options.contexts, uploads, sources)
         try:
-            with self._with_excerpt(text):
-                build = Build(text, options)
-                self._tell_plan(text, build.plan)
+            build = self._read(text)
         except MobyError as error:
             if not options.check or self._caller is None or isinstance(error, OtherFrontend):
                 raise
@@ -127,7 +128,7 @@ class Job:
         requests.check_scan(options, text)
         self._paths_taken = build.context_paths(self._has_triggers)
         ignore = await files.ignore()
-        contexts = contexts or await self._named(uploads, sources)
+        contexts = contexts or await self._named(build.used(self._options.contexts, self._has_triggers), uploads, sources)
         findings = build.findings(lambda name: self._environment(name, contexts), ignore)
         if options.check and self._caller:
             warned = list(self._warned(findings, build, text))
@@ -149,16 +150,27 @@ class Job:
                 raise InvalidArgument("No image was generated. Is your Dockerfile empty?")
             if not image.id:
                 # BuildKit's clients get an image without layers
-                image = BuiltImage(digest_of(encode(image.config)), image.config, [], image.chain)
+                image = msgspec.structs.replace(image, id=digest_of(encode(image.config)))
             self._results.add(await self._published(image, cache))
         # the checks know more after a base image was pulled
         findings = [] if options.classic else build.findings(lambda name: self._environment(name, contexts), ignore)
         if findings:
             self._narration.say(Progress(stream=shown(findings, options.dockerfile, text)))
-        self._results.attest(self._story(build, text))
+        story = self._story(build, text)
+        self._results.attest(story)
         if self._caller:
+            self._results.tell_provenance(self._caller, story)
             await self._caller.made(self._results.made())
         await self._hand_over(cache)
+
+    def _read(self, text: bytes) -> Build:
+        """The build of a Dockerfile, whose plan is reported. Raises ``InvalidArgument``."""
+        with self._with_excerpt(text):
+            build = Build(text, self._options)
+            if self._caller:
+                check_experimental(build.dockerfile)
+            self._tell_plan(text, build.plan)
+        return build
 
     async def _run_graph(self, graph: Graph, shop: Workshop, sources: Sources) -> None:
         """Carries out a graph of operations and registers what it makes, with the configuration that the caller gives it."""
@@ -288,9 +300,11 @@ class Job:
                 raise InvalidArgument("failed to read dockerfile: open Dockerfile: no such file or directory")
         return there.dockerfile(name), there.read(f"{self._options.dockerfile}.dockerignore")
 
-    async def _named(self, uploads: Mapping[str, AsyncIterator[bytes]], sources: Sources) -> named.NamedContexts:
+    async def _named(
+        self, wanted: Mapping[str, str], uploads: Mapping[str, AsyncIterator[bytes]], sources: Sources
+    ) -> named.NamedContexts:
         loader = Loader(self._stores.content, self._stores.layers, self._stores.paths.staging)
-        return await named.gather(self._options.contexts, uploads, sources, loader, self._stores.content, self._narration)
+        return await named.gather(wanted, uploads, sources, loader, self._stores.content, self._narration)
 
     async def _sent_ignore(self, sources: Sources, text: bytes | None) -> Ignore | None:
         """What ``text``, the Dockerfile's own ignore file, names, or the file in the caller's context."""
@@ -351,6 +365,8 @@ class Job:
 
     async def _published(self, image: BuiltImage, cache: BuildCache) -> Result:
         """The image as it is published: with its times, and its labels and annotations."""
+        if self._caller is not None:
+            image = told_by_buildkit(image)
         if self._epoch is not None:
             image = at_most(image, self._epoch)
         annotations = dict(self._options.annotations)

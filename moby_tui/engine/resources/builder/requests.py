@@ -88,10 +88,8 @@ def _check_outputs(options: BuildOptions) -> None:
             raise InvalidArgument(f"unknown type {output.kind[:40]!r} of an output: it is one of {', '.join(_OUTPUTS)}")
         if is_pushed(output) and not options.tags:
             raise InvalidArgument("a tag is needed when pushing to a registry: name one with -t")
-        if len(options.platforms) > 1 and output.kind in ("local", "tar", "docker"):
-            raise NotImplementedYet(
-                f"an output of type {output.kind} for several platforms (build each by itself, or use type=oci)"
-            )
+        if len(options.platforms) > 1 and output.kind == "docker":
+            raise InvalidArgument("docker exporter does not currently support exporting manifest lists")
 
 
 def takes_provenance(output: Output) -> bool:

@@ -165,6 +165,12 @@ def duration(name: str, text: str) -> int:
     return nanoseconds
 
 
+_SECOND = 10**9
+_SMALL = (("ms", 10**6), ("\u00b5s", 10**3), ("ns", 1))
+#: Characters that Go writes with a letter or a backslash.
+_ESCAPES = {7: r"\a", 8: r"\b", 9: r"\t", 10: r"\n", 11: r"\v", 12: r"\f", 13: r"\r", 39: r"\'", 92: r"\\"}
+
+
 def health(value: str, flags: dict[str, str]) -> HealthConfig:
     """``NONE``, or ``CMD`` and a command in either form. Raises ``InvalidArgument``."""
     kind, _, rest = value.partition(" ")
@@ -174,7 +180,7 @@ def health(value: str, flags: dict[str, str]) -> HealthConfig:
             raise InvalidArgument("HEALTHCHECK NONE takes no arguments")
         return HealthConfig(test=["NONE"])
     if kind.upper() != "CMD":
-        raise InvalidArgument(f'Unknown type "{kind[:40]}" in HEALTHCHECK (try CMD)')
+        raise InvalidArgument(f'Unknown type "{kind[:40].upper()}" in HEALTHCHECK (try CMD)')
     items = listed(rest)
     if not rest or items == []:
         raise InvalidArgument("Missing command after HEALTHCHECK CMD")
@@ -189,3 +195,32 @@ def health(value: str, flags: dict[str, str]) -> HealthConfig:
         retries=int(retries),
         **{name.replace("-", "_"): nanoseconds for name, nanoseconds in times.items()},
     )
+
+
+def health_told(health: HealthConfig) -> str:
+    """As BuildKit writes it in the history: Go's form of the structure with ``%q``, in which the number of retries is a character."""
+    words = " ".join(map(_quoted, health.test or ()))
+    times = (health.interval, health.timeout, health.start_period, health.start_interval)
+    return f"&{{[{words}] {' '.join(_quoted(_go_duration(time or 0)) for time in times)} {_character(health.retries or 0)}}}"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text)
+
+
+def _character(number: int) -> str:
+    if number in _ESCAPES:
+        return f"'{_ESCAPES[number]}'"
+    if number < ord(" ") or number == 0x7F:
+        return f"'\\x{number:02x}'"
+    return f"'{chr(number)}'" if number < 0x7F else f"'\\u{number:04x}'"
+
+
+def _go_duration(nanoseconds: int) -> str:
+    """As Go's ``Duration.String``: ``1m30s``, ``0s``, ``5ms``."""
+    if abs(nanoseconds) < _SECOND:
+        return next((f"{nanoseconds / unit:g}{name}" for name, unit in _SMALL if nanoseconds >= unit), "0s")
+    minutes, rest = divmod(nanoseconds, 60 * _SECOND)
+    hours, minutes = divmod(minutes, 60)
+    seconds = f"{rest / _SECOND:.9f}".rstrip("0").rstrip(".")
+    return "".join((f"{hours}h" if hours else "", f"{minutes}m" if hours or minutes else "", f"{seconds}s"))

@@ -6,7 +6,7 @@ As in BuildKit there are two passes over the whole file: ``check_syntax`` by the
 from __future__ import annotations
 
 from moby_tui.engine.resources.dockerfile import arguments, shell_words
-from moby_tui.engine.resources.dockerfile.parser import Instruction, nearest, parse_trigger
+from moby_tui.engine.resources.dockerfile.parser import INSTRUCTIONS, Instruction, nearest, parse_trigger
 from moby_tui.errors import InvalidArgument
 
 _WITH_LISTS = ("ADD", "CMD", "COPY", "ENTRYPOINT", "RUN", "SHELL", "VOLUME")
@@ -21,7 +21,8 @@ def check_syntax(instruction: Instruction, escape: str) -> None:
             arguments.assignments(instruction.name, instruction.value, escape)
         case "HEALTHCHECK":
             arguments.listed(instruction.value.partition(" ")[2].strip())
-        case "ONBUILD":
+        case "ONBUILD" if instruction.value.split(None, 1)[0].upper() in INSTRUCTIONS:
+            # a build on this image finds one that is unknown
             check_syntax(parse_trigger(instruction.line, instruction.value, escape), escape)
         case name if name in _WITH_LISTS:
             arguments.listed(instruction.value)

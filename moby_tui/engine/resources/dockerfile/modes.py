@@ -47,7 +47,8 @@ def read(text: str) -> Mode:
         clause_match = _CLAUSE.fullmatch(clause)
         if clause_match is None:
             raise InvalidArgument(
-                f"invalid chmod parameter: '{text[:40]}'. write it in octal, between 0 and 07777, or as changes such as u+x,go-w"
+                f"invalid chmod parameter: '{text[:40]}'. it should be octal string and between 0 and 07777; "
+                "or write changes of a mode, such as u+x,go-w"
             )
         whom = "".join(dict.fromkeys(clause_match[1].replace("a", "ugo"))) or "ugo"
         actions += [(whom, how, what) for how, what in _ACTION.findall(clause_match[2])]

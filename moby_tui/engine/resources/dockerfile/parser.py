@@ -5,7 +5,6 @@ Grammar: https://docs.docker.com/reference/dockerfile/. ``arguments`` parses the
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,13 +31,20 @@ _FLAGS: dict[str, tuple[str, ...]] = {
 }
 _REPEATED = ("mount", "exclude")
 _SWITCHES = ("link", "parents", "keep-git-dir", "unpack")
+#: Flags that say nothing if they have an empty value.
+_MAY_BE_EMPTY = ("chown", "chmod", "from")
 _MISSING_FLAGS: dict[str, tuple[str, ...]] = {"RUN": ("device",)}
 #: The most instructions, far more than an image can have layers: a longer file is an attack on the builder's time.
 _MOST_INSTRUCTIONS = 5000
 #: With more names than this no similar one is searched.
 _MOST_NAMES = 500
+#: Letters of a word that a similar name is looked for, and changes of letters between them.
+_LONGEST_NAME, _MOST_CHANGES = 80, 2
 #: How many lines before and after the wrong one an error shows.
 _AROUND = 2
+_WITH_ONE_ARGUMENT = ("USER", "WORKDIR", "STOPSIGNAL", "MAINTAINER")
+#: Flags that BuildKit knows only in the frontends whose names say that they are experimental.
+_EXPERIMENTAL = {"COPY": ("parents",), "RUN": ("security", "device")}
 _WITH_DOCUMENTS = ("RUN", "COPY", "ADD")
 _DIRECTIVE = re.compile(r"#[ \t]*([A-Za-z][A-Za-z0-9]*)[ \t]*=[ \t]*(.+?)[ \t]*")
 _SOMETHING = re.compile(r"\S")
@@ -81,11 +87,13 @@ class Instruction:
 
 @dataclass(frozen=True)
 class Dockerfile:
-    """``escape`` is the character that continues lines and takes a dollar its meaning; ``check`` what is asked of the checks."""
+    """``escape`` is the character that continues lines and takes a dollar its meaning; ``check`` what is asked of the checks,
+    ``syntax`` the frontend that it names."""
 
     escape: str
     instructions: list[Instruction]
     check: str = ""
+    syntax: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,7 +123,7 @@ def parse(data: bytes, *, any_syntax: bool = False) -> Dockerfile:
     if len(logical) > _MOST_INSTRUCTIONS:
         raise wrong(logical[_MOST_INSTRUCTIONS].start, f"more than {_MOST_INSTRUCTIONS} instructions; no image has room for them")
     instructions = [_instruction(line, escape) for line in logical]
-    return Dockerfile(escape, instructions, directives.get("check", ""))
+    return Dockerfile(escape, instructions, directives.get("check", ""), directives.get("syntax", ""))
 
 
 def _check_characters(line: _Line) -> None:
@@ -162,6 +170,16 @@ def wrong(line: int, message: str) -> InvalidArgument:
     return error
 
 
+def check_experimental(dockerfile: Dockerfile) -> None:
+    """Raises ``InvalidArgument`` for a flag that BuildKit does not know unless the directive ``syntax`` names its experimental frontend."""
+    if "labs" in dockerfile.syntax:
+        return
+    for instruction in dockerfile.instructions:
+        for flag in _EXPERIMENTAL.get(instruction.name, ()):
+            if flag in instruction.flags:
+                raise wrong(instruction.line, f"unknown flag: --{flag}; begin the file with # syntax=docker/dockerfile:1-labs")
+
+
 def excerpt(name: str, data: bytes, line: int) -> str:
     """A line of a Dockerfile with those around it, as BuildKit shows where something went wrong."""
     lines = data.decode("utf-8-sig", "replace").splitlines()
@@ -172,9 +190,30 @@ def excerpt(name: str, data: bytes, line: int) -> str:
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
-    """`` (did you mean X?)``, or empty if no name is similar."""
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5) if len(known) <= _MOST_NAMES else []
-    return f" (did you mean {near[0]}?)" if near else ""
+    """`` (did you mean X?)``, as BuildKit says it: the first of the names that fewest changes of a letter, at most two, lead to.
+
+    Empty if no name is that near, or one is equal but for upper and lower case."""
+    if len(known) > _MOST_NAMES or len(word) > _LONGEST_NAME:
+        return ""
+    distances = {name: _distance(word.lower(), name.lower()) for name in known}
+    if 0 in distances.values():
+        return ""
+    # of equally near names one with the same letters goes first
+    letters = sorted(word.lower())
+    near = min(distances, key=lambda name: (distances[name], sorted(name.lower()) != letters), default="")
+    if not near or distances[near] > _MOST_CHANGES:
+        return ""
+    return f" (did you mean {near.lower() if word.islower() else near.upper() if word.isupper() else near}?)"
+
+
+def _distance(first: str, second: str) -> int:
+    """The letters to insert, delete or replace until one word is the other (Levenshtein)."""
+    row = list(range(len(second) + 1))
+    for number, letter in enumerate(first, 1):
+        above, row = row, [number]
+        for column, other in enumerate(second):
+            row.append(min(above[column] + (letter != other), above[column + 1] + 1, row[column] + 1))
+    return row[-1]
 
 
 def _directives(lines: list[str]) -> dict[str, str]:
@@ -275,8 +314,9 @@ def _instruction(line: _Line, escape: str) -> Instruction:
     if name not in INSTRUCTIONS:
         raise wrong(line.start, f"unknown instruction: {word[:40]}{nearest(name, INSTRUCTIONS)}")
     flags, repeated, value = _split_flags(line.start, name, rest, escape)
-    if not value and name not in ("CMD", "ENTRYPOINT"):
-        raise wrong(line.start, f"{name} requires at least one argument")
+    if not value and name not in ("CMD", "ENTRYPOINT", "RUN"):
+        least = "exactly" if name in _WITH_ONE_ARGUMENT else "at least"
+        raise wrong(line.start, f"{name} requires {least} one argument")
     documents = line.documents
     if name == "ONBUILD" and documents:
         # the flags belong to the trigger
@@ -301,14 +341,16 @@ def _split_flags(line: int, name: str, rest: str, escape: str) -> tuple[dict[str
             raise NotImplementedYet(f"{name} --{flag} (Dockerfile line {line})")
         known = _FLAGS.get(name, ())
         if flag not in known:
-            raise wrong(line, f"unknown flag: {name} --{flag[:40]}{nearest(flag, known)}")
+            raise wrong(line, f"unknown flag: --{flag[:40]}{nearest(flag, known)}")
         if flag in flags:
-            raise wrong(line, f"duplicate flag: {name} --{flag}")
+            raise wrong(line, f"duplicate flag specified: --{flag}")
         value = value or ("true" if flag in _SWITCHES and "=" not in word else "")
+        if not value and flag in _MAY_BE_EMPTY and "=" in word:
+            continue
         if not value:
-            raise wrong(line, f"missing a value on flag: {name} --{flag}")
+            raise wrong(line, f"missing a value on flag: --{flag}")
         if flag in _SWITCHES and value not in ("true", "false"):
-            raise wrong(line, f"expecting boolean value for flag {flag}, not: {value[:40]}")
+            raise wrong(line, f"expecting boolean value for flag --{flag}, not: {value[:40]}")
         if flag in _REPEATED:
             repeated.setdefault(flag, []).append(value)
         else:

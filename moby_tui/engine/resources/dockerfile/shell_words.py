@@ -79,8 +79,13 @@ def word_end(text: str, start: int, escape: str = "\\") -> int:
 
 
 def expand_text(text: str, variables: Mapping[str, str], escape: str) -> str:
-    """Replaces the variables of a here-document, in which quotes have no meaning and only a dollar can be escaped."""
+    """Replaces the variables of a here-document, in which quotes have no meaning; a character behind an escape stands for itself."""
     return "".join(piece for piece, _ in _TextCursor(text, variables, escape).pieces())
+
+
+def expand_name(text: str, variables: Mapping[str, str], escape: str) -> str:
+    """Replaces the variables in the name of a step, which keeps its quotes, and its escapes but for those of a dollar."""
+    return "".join(piece for piece, _ in _NameCursor(text, variables, escape).pieces())
 
 
 class _Cursor:
@@ -242,6 +247,10 @@ class _Cursor:
 class _TextCursor(_Cursor):
     """A cursor over a here-document."""
 
+    def _is_escaped(self, char: str) -> bool:
+        """True if an escape before this character takes its meaning."""
+        return bool(char)
+
     def _until(self, stop: str) -> list[tuple[str, bool]]:
         if stop:
             return super()._until(stop)
@@ -249,8 +258,15 @@ class _TextCursor(_Cursor):
         while char := self._next():
             if char == "$":
                 pieces.append((self._dollar(), False))
-            elif char == self._escape and self._peek() == "$":
+            elif char == self._escape and self._is_escaped(self._peek()):
                 pieces.append((self._next(), True))
             else:
                 pieces.append((char, False))
         return pieces
+
+
+class _NameCursor(_TextCursor):
+    """A cursor over the name of a step."""
+
+    def _is_escaped(self, char: str) -> bool:
+        return char == "$"

@@ -117,9 +117,10 @@ def flag(filters: Filters | None, key: str, default: bool | None) -> bool | None
     values = (filters or {}).get(key) or []
     if not values:
         return default
-    if set(values) <= _TRUE or set(values) <= _FALSE:
-        return values[0] in _TRUE
-    raise InvalidArgument(f"invalid filter '{key}={values[0]}'; it is true or false")
+    is_true, is_false = not _TRUE.isdisjoint(values), not _FALSE.isdisjoint(values)
+    if is_true == is_false:
+        raise InvalidArgument(f"invalid filter '{key}=[{' '.join(values)}]'")
+    return is_true
 
 
 def check_list_filters(filters: Filters | None) -> None:
@@ -198,7 +199,7 @@ def timestamp(text: str) -> float:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidArgument(f"invalid time {text!r}; write Unix seconds, an RFC 3339 time or a duration such as 24h") from None
+        raise InvalidArgument(f'failed to parse value as time or duration: "{text}"') from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 

@@ -196,7 +196,7 @@ class ImageManager:
         wanted = wanted.tagged()
         platforms.parse(platform)
         if wanted.path == "library/scratch":
-            raise Forbidden("'scratch' is a reserved name; it is the empty image, which cannot be pulled")
+            raise Forbidden("'scratch' is a reserved name")
         report = self._report()
         if hello.is_hello(wanted):
             work = self._transfers.make_hello(report)
@@ -465,6 +465,8 @@ class ImageManager:
         Raises ``NotFound``, also for a platform that is not here, before anything is removed, and ``Conflict``. ``prune`` means untagged
         parents, which no image has here.
         """
+        if not ref.strip():
+            raise InvalidArgument("image name cannot be blank")
         named = self._names.find(ref)
         reference = self._names.reference_of(ref)
         removal = self._removal()

@@ -124,11 +124,15 @@ def _kind(document: dict[str, Any], media_type: str, name: str) -> str:
 
 
 def read_config(body: bytes, manifest_layers: int, name: str) -> oci.ImageConfig:
-    """An image configuration whose layers are as many as the manifest's. Raises ``InvalidArgument``."""
+    """An image configuration whose layers are as many as the manifest's. One that names no system is of Linux, as for dockerd.
+
+    Raises ``InvalidArgument``.
+    """
     try:
         config = msgspec.convert(config_document(body), oci.ImageConfig)
     except (ValueError, RecursionError) as error:
         raise InvalidArgument(f"the configuration of {name} is invalid: {error}") from error
+    config.os = config.os or "linux"
     if config.rootfs.type != "layers" or len(config.rootfs.diff_ids) != manifest_layers:
         raise InvalidArgument(f"invalid rootfs in the configuration of {name}: it does not fit the manifest")
     if not all(is_digest(diff_id) for diff_id in config.rootfs.diff_ids):

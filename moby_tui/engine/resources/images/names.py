@@ -92,18 +92,17 @@ class Names:
 
     def pushed(self, asked: Reference, *, all_tags: bool) -> list[tuple[Reference, ImageRecord]]:
         """Raises ``NotFound``."""
-        if all_tags:
-            keys = [(ident, parse(key)) for ident, names in self._rows.references().items() for key in names]
-            tags = [(name, self._rows.get(ident)) for ident, name in keys if name.tag and name.repository == asked.repository]
-            pairs = [(name, record) for name, record in tags if record]
-            if not pairs:
-                raise NotFound(f"An image does not exist locally with the tag: {asked.familiar_repository}")
-            return pairs
         wanted = asked.tagged()
-        record = self._rows.by_reference(wanted.key)
-        if record is None:
-            raise NotFound(f"An image does not exist locally with the tag: {wanted.familiar}")
-        return [(wanted, record)]
+        if not all_tags and (named := self._rows.by_reference(wanted.key)):
+            return [(wanted, named)]
+        keys = [(ident, parse(key)) for ident, names in self._rows.references().items() for key in names]
+        tags = [(name, self._rows.get(ident)) for ident, name in keys if name.tag and name.repository == asked.repository]
+        pairs = [(name, record) for name, record in tags if record]
+        if not pairs:
+            raise NotFound(f"An image does not exist locally with the tag: {asked.familiar_repository}")
+        if not all_tags:
+            raise NotFound(f"tag does not exist: {wanted.familiar}")
+        return pairs
 
     def lenders(self, target: Reference) -> dict[str, list[str]]:
         """For each blob the repositories of the same registry from or to which an image with this blob was pulled or pushed."""

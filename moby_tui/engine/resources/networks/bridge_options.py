@@ -113,7 +113,7 @@ def _modes(network: NetworkRecord) -> dict[int, str]:
         key = f"{_BRIDGE}gateway_mode_ipv{version}"
         mode = network.options.get(key, "")
         if mode and mode not in _MODES:
-            raise _unreadable(key, mode, f"unknown gateway mode {mode}; expected one of {', '.join(_MODES)}")
+            raise _unreadable(key, mode, f"unknown gateway mode {mode}")
         if mode == "isolated" and not network.internal:
             raise InvalidArgument("gateway mode 'isolated' can only be used for an internal network")
         if mode:
@@ -191,7 +191,7 @@ def _address(value: str) -> str:
 
 def _mtu(value: str) -> int:
     if not re.fullmatch(r"[+-]?[0-9]{1,9}", value):
-        raise ValueError("expected a number")
+        raise ValueError(f'strconv.Atoi: parsing "{value}": invalid syntax')
     mtu = int(value)
     if mtu < 0:
         raise InvalidArgument(f"invalid MTU number: {mtu}")

@@ -217,8 +217,10 @@ class Sandboxes:
         container_names: ContainerNames,
         given: Mapping[str, EndpointSettings],
         requested: Mapping[str, Sequence[PortBinding] | None],
+        exposed: Sequence[str] = (),
     ) -> tuple[builtins.list[Holding], dict[str, builtins.list[PortBinding] | None]]:
-        """Publishes ports of a running container, in the network of its default route. The caller owns the holdings.
+        """Publishes ports of a running container, in the network of its default route: the requested and the exposed ones. The caller owns
+        the holdings.
 
         ``given`` are the container's places as they are now. Raises ``InvalidArgument`` if that network is no bridge network, and
         ``MobyError``.
@@ -227,7 +229,7 @@ class Sandboxes:
         place = endpoints.gateway_of(places)
         if place is None or place.network.driver != "bridge":
             raise InvalidArgument("no port can be published: the container's default route leads through no bridge network")
-        wanted, _ = _ports(places, requested, (), publish_all=False)
+        wanted, _ = _ports(places, requested, exposed, publish_all=bool(exposed))
         endpoint = endpoints.endpoint_of(container_names.id, place.requested)
         made = await self._waiting_for_release(lambda: in_thread(lambda: self._live(container_names, place, endpoint, wanted)))
         # imported here, since few running containers publish more ports

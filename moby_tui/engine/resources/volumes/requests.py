@@ -27,6 +27,7 @@ _TMPFS_VALUES = frozenset(("size", "mode", "uid", "gid", "nr_inodes", "nr_blocks
 _TMPFS_FLAGS = frozenset(
     (
         *("defaults", "ro", "rw", "suid", "nosuid", "dev", "nodev", "exec", "noexec", "sync", "async", "dirsync", "noswap"),
+        *("mand", "nomand", *_PROPAGATION, "unbindable", "runbindable"),
         *("atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime"),
     )
 )

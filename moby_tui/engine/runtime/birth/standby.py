@@ -55,6 +55,7 @@ from moby_tui.engine.runtime.birth.failure import say
 from moby_tui.engine.runtime.birth.terminal import mount_devpts
 from moby_tui.engine.runtime.plan.becoming import ProcessInputs, Streams
 from moby_tui.engine.runtime.plan.container import ContainerInputs, compile_container, settle_ahead
+from moby_tui.engine.runtime.plan.filesystem.cgroups import is_legacy
 from moby_tui.engine.runtime.plan.filesystem.mounting import MountInputs
 from moby_tui.engine.runtime.plan.filesystem.source import Bind
 from moby_tui.engine.runtime.plan.filesystem.stage import Stage, compile_stage
@@ -113,8 +114,10 @@ class Standby:
         made = {namespace.type for namespace in spec.linux.namespaces if not namespace.path}
         joined = {namespace.type for namespace in spec.linux.namespaces if namespace.path}
         binds = sum(mount.type == "bind" for mount in spec.mounts)
+        # it can go back to the host's cgroup namespace
+        without = {"cgroup"} if is_legacy(self.cgroup.mounts()) else set()
         return (
-            made == NAMESPACES
+            made | without == NAMESPACES
             and joined <= {"network"}
             and not spec.linux.uid_mappings
             and not spec.hooks.any()
@@ -193,8 +196,9 @@ class PreparedStage:
         self._entrances = [Slot(-1) for _ in cgroup.entrances()]
         self._devpts = Slot(-1)
         self._program = Program()
-        settle_ahead(self._program, self._entrances)
-        self._stage = compile_stage(self._program, self._devpts, cgroup.mounts())
+        hierarchies = cgroup.mounts()
+        self._stage = Stage(hierarchies, settle_ahead(self._program, self._entrances, hierarchies))
+        compile_stage(self._program, self._devpts, self._stage)
 
     def check(self) -> None:
         """Raises ``OSError`` if the control groups are no longer where they were."""
@@ -320,7 +324,7 @@ def _lay_out(channel: socket.socket, stage: Stage) -> Program:
     trees = given.take_all(BIND)
     binds = [Bind(tree, kind.directory, kind.over_proc) for tree, kind in zip(trees, preparation.binds, strict=True)]
     process = ProcessInputs(Streams(terminal, standard), seccomp=_receive(channel, preparation.seccomp), go=channel.fileno())
-    mounts = MountInputs(root=root, binds=binds, stage=stage)
+    mounts = MountInputs(root=root, binds=binds, cgroups=stage.hierarchies, stage=stage)
     joined = {"network": network} if network >= 0 else {}
     return compile_container(configuration, ContainerInputs(process, mounts, joined=joined))
 

@@ -33,6 +33,7 @@ def mount_devpts(uids: IdMap | None = None, gids: IdMap | None = None) -> int:
     """
     context = mounts.fsopen("devpts")
     try:
+        mounts.fsconfig_string(context, "source", "devpts")
         mounts.fsconfig_flag(context, "newinstance")
         group = tty_group(gids or [])
         for key, value in (("ptmxmode", "0666"), ("mode", "0620"), ("gid", str(group))):

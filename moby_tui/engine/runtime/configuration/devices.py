@@ -80,7 +80,7 @@ def _mapped(mapping: DeviceMapping) -> list[tuple[Device, str]]:
     source = os.path.realpath(source)
     nodes = [_node(path, inside.rstrip("/") + path.removeprefix(source)) for path in _tree(source)]
     if not any(nodes):
-        raise _unusable(mapping.path_on_host, "no device nodes found")
+        raise _unusable(mapping.path_on_host, "not a device node")
     return [(node, access) for node in nodes if node is not None]
 
 

@@ -54,7 +54,7 @@ def build(record: ContainerRecord, identity: Identity, paths: ContainerPaths, *,
     limits.devices = devices.rules
     configuration = Configuration(
         oci_version="1.2.0",
-        process=_process(record, identity),
+        process=_process(record, identity, record.config.tty),
         root=Root(path=str(paths.run / "rootfs"), readonly=host.readonly_rootfs),
         hostname="" if host.uts_mode == "host" else config.hostname,
         domainname=config.domainname,
@@ -138,26 +138,27 @@ def _edit(configuration: Configuration, edits: cdi.Edits) -> None:
 
 
 def exec_process(record: ContainerRecord, identity: Identity, config: ExecConfig) -> Process:
-    """The OCI process object of an exec: the container's own environment (if it inherits that) and security, with what the exec asks for."""
+    """The OCI process object of an exec: the container's own environment (if it inherits that) and security, with what the exec asks for.
+
+    ``TERM`` is there if the exec has a terminal, whether the container has one or not.
+    """
     if not config.inherits_environment:
         record = msgspec.structs.replace(record, config=msgspec.structs.replace(record.config, env=[]))
-    process = _process(record, identity)
+    process = _process(record, identity, config.tty)
     process.args = config.cmd or []
-    process.terminal = config.tty
     process.cwd = config.working_dir or process.cwd
-    environment = _merge_environment(process.env, ["TERM=xterm"] if config.tty else [], config.env or [])
-    process.env = _with_home(environment, identity.user)
+    process.env = _with_home(_merge_environment(process.env, config.env or []), identity.user)
     return process
 
 
-def _process(record: ContainerRecord, identity: Identity) -> Process:
+def _process(record: ContainerRecord, identity: Identity, tty: bool) -> Process:
     config, host, user, security = record.config, record.host_config, identity.user, identity.security
-    environment = [f"PATH={DEFAULT_PATH}", f"HOSTNAME={config.hostname}", *(["TERM=xterm"] if config.tty else [])]
+    environment = [f"PATH={DEFAULT_PATH}", f"HOSTNAME={config.hostname}", *(["TERM=xterm"] if tty else [])]
     environment = _merge_environment(environment, config.env or [])
     capabilities = list(security.capabilities)
     held = capabilities if user.uid == 0 else []
     return Process(
-        terminal=config.tty,
+        terminal=tty,
         user=ProcessUser(uid=user.uid, gid=user.gid, groups=user.groups, umask=int(host.umask or "022", 8)),
         args=[record.path, *record.args],
         env=_with_home(environment, user),

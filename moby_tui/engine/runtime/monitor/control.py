@@ -188,7 +188,7 @@ class Control:
             raise StartFailure("failed", "the container has ended")
         if monitor.standing.state.status == "paused":
             # in a paused container the new process would freeze before its report, for which this process would wait
-            raise StartFailure("conflict", f"container {monitor.order.id} is paused, unpause the container before exec")
+            raise StartFailure("conflict", f"Container {monitor.order.id} is paused, unpause the container before exec")
         record = f"{monitor.order.paths.execs}/{request.id}.state"
         execution = Execution(self._loop, request, record, run.devpts, run.spec, monitor.execution_ended)
         fault.point("exec.asked")

@@ -65,16 +65,20 @@ def compile_container(spec: Configuration, inputs: ContainerInputs) -> Program:
     premade: dict[str, Slot] = {}
     if stage is None:
         premade = _settle_in(program, files, devices, spec, inputs)
+        host_cgroups = _enter_cgroup_namespace(program, spec, inputs.mounts.cgroups)
         files.make_private(mounts.MS_PRIVATE)
     else:
         wait_for(program, inputs.process.go)
         _join_network(program, spec, inputs.joined)
+        host_cgroups = None if joining.has(spec, "cgroup") else stage.host_cgroups
     files.attach_root(inputs.mounts.root_point)
     staged = stage.serves(spec) if stage is not None else set()
     mounting.mount_all(files, devices, spec, inputs.mounts, staged, premade)
     if terminal >= 0:
         files.attach_console(terminal)
     mounting.hide(files, devices, linux, inputs.mounts, staged, premade)
+    if host_cgroups is not None:
+        cgroups.leave(program, host_cgroups)
     if process.cwd not in ("", "/"):
         files.program.add("close", calls.close, files.target(process.cwd))
     if inputs.before_root is not None:
@@ -91,12 +95,18 @@ def compile_container(spec: Configuration, inputs: ContainerInputs) -> Program:
     return program
 
 
-def settle_ahead(program: Program, entrances: Sequence[int | Slot]) -> None:
-    """The same as ``_settle_in`` for a process that is made before its container is known."""
+def settle_ahead(program: Program, entrances: Sequence[int | Slot], hierarchies: list[dict[str, object]]) -> Slot | None:
+    """The same as ``_settle_in`` for a process that is made before its container is known.
+
+    Returns the descriptor of the host's cgroup namespace, for a container that is to be in it; None if no process made ahead can be its.
+    """
     program.add("die with the monitor", calls.prctl, processes.PR_SET_PDEATHSIG, 9, 0, 0, 0)
     _take_place(program, entrances)
     _begin_session(program, _KEYRING)
-    program.add("new cgroup namespace", calls.unshare, processes.CLONE_NEWCGROUP)
+    if cgroups.is_legacy(hierarchies):
+        return cgroups.unshare_for_mounts(program)
+    cgroups.unshare_namespace(program)
+    return None
 
 
 def _settle_in(
@@ -124,9 +134,16 @@ def _settle_in(
         joining.fork(program)
         wait_for(program, inputs.process.go)
     _begin_session(program, _KEYRING if spec.keyring is None else spec.keyring)
-    if joining.is_own(spec, "cgroup"):
-        program.add("new cgroup namespace", calls.unshare, processes.CLONE_NEWCGROUP)
     return premade
+
+
+def _enter_cgroup_namespace(program: Program, spec: Configuration, hierarchies: list[dict[str, object]]) -> Slot | None:
+    """Enters the container's cgroup namespace if it is a new one, or one for the mounts, which is left again: then its descriptor."""
+    if joining.is_own(spec, "cgroup"):
+        cgroups.unshare_namespace(program)
+    elif cgroups.is_legacy(hierarchies) and not joining.has(spec, "cgroup") and not joining.has_user_namespace(spec):
+        return cgroups.unshare_for_mounts(program)
+    return None
 
 
 def _take_place(program: Program, entrances: Sequence[int | Slot]) -> None:

@@ -26,7 +26,7 @@ _FLAG_OPTIONS = {
     "defaults": (0, 0),
 }
 #: What mount(8) takes and the kernel does by itself.
-_SILENT = frozenset({"async", "nomand", "noiversion", "nolazytime", "loud", "silent", "quiet"})
+_SILENT = frozenset({"async", "mand", "nomand", "noiversion", "nolazytime", "loud", "silent", "quiet"})
 _PROPAGATION = {
     "private": mounts.MS_PRIVATE,
     "rprivate": mounts.MS_PRIVATE,

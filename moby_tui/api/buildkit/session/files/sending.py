@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator, Mapping
-from itertools import islice
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from itertools import chain, islice
 from pathlib import Path
 
 from grpclib.client import Stream
@@ -50,23 +51,26 @@ async def send_file(client: Caller, pieces: AsyncIterator[bytes], attributes: Ma
             raise MobyError("the client answers a file with another")
 
 
-async def send_tree(client: Caller, folder: Path, output: int = 0) -> None:
-    """Sends everything in a folder, which nobody changes meanwhile. What lies at the client already stays beside it."""
-    with trees.closing(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as root:
+async def send_trees(client: Caller, folders: Sequence[tuple[str, Path]], output: int = 0) -> None:
+    """Sends everything in folders, which nobody changes meanwhile: each as a folder with the name before it, whose mode is 0755, or, with an
+    empty name, as the whole. Names are in ascending order. What lies at the client already stays beside it."""
+    with ExitStack() as stack:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        roots = [(os.fsencode(name), stack.enter_context(trees.closing(os.open(folder, flags)))) for name, folder in folders]
         async with client.stream(SEND_TREE, [(_OUTPUT, str(output))]) as stream:
             await stream.send_request()
-            await _Sending(stream, root).run()
+            await _Sending(stream, roots).run()
             await end(stream)
 
 
 class _Sending:
     """Entries go in order; contents when the client asks for them, one file after another."""
 
-    def __init__(self, stream: Stream[Packet, Packet], root: int) -> None:
+    def __init__(self, stream: Stream[Packet, Packet], roots: Sequence[tuple[bytes, int]]) -> None:
         self._stream = stream
-        self._root = root
-        #: The files that may be asked for, once each.
-        self._files: dict[int, bytes] = {}
+        self._roots = roots
+        #: The files that may be asked for, once each: the root, and the path in it.
+        self._files: dict[int, tuple[int, bytes]] = {}
         self._asked: asyncio.Queue[int | None] = asyncio.Queue()
 
     async def run(self) -> None:
@@ -74,11 +78,11 @@ class _Sending:
 
     async def _tell(self) -> None:
         number = 0
-        walk = _walk(self._root)
+        walk = chain.from_iterable(_named(name, root) for name, root in self._roots)
         while entries := await in_thread(lambda: list(islice(walk, _AT_ONCE))):
-            for entry in entries:
+            for root, path, entry in entries:
                 if stat.S_ISREG(go_mode.read(entry.mode)) and not entry.linkname:
-                    self._files[number] = entry.path
+                    self._files[number] = root, path
                 await self._stream.send_message(Packet(type=Packet.PACKET_STAT, stat=entry))
                 number += 1
         await self._stream.send_message(Packet(type=Packet.PACKET_STAT))
@@ -99,7 +103,7 @@ class _Sending:
 
     async def _answer(self) -> None:
         while (number := await self._asked.get()) is not None:
-            pieces = _contents(self._root, self._files.pop(number))
+            pieces = _contents(*self._files.pop(number))
             while batch := await in_thread(lambda pieces=pieces: list(islice(pieces, _AT_ONCE))):  # type: ignore[misc]
                 for piece in batch:
                     await self._stream.send_message(Packet(type=Packet.PACKET_DATA, ID=number, data=piece))
@@ -114,6 +118,20 @@ def _contents(root: int, path: bytes) -> Iterator[bytes]:
     with trees.closing(fd):
         while piece := os.read(fd, _PIECE):
             yield piece
+
+
+def _named(name: bytes, root: int) -> Iterator[tuple[int, bytes, Stat]]:
+    """The entries of a root with their paths in it: as they are sent they are below ``name``."""
+    if name:
+        yield root, b"", Stat(path=name, mode=go_mode.of(stat.S_IFDIR | 0o755), modTime=0)
+    for entry in _walk(root):
+        path = entry.path
+        if name:
+            entry.path = name + b"/" + path
+            # a link's target is a path of the same tree
+            if entry.linkname and stat.S_ISREG(go_mode.read(entry.mode)):
+                entry.linkname = name + b"/" + entry.linkname
+        yield root, path, entry
 
 
 def _walk(root: int) -> Iterator[Stat]:

@@ -68,12 +68,28 @@ class Finding:
 
 Findings = Iterator[Finding]
 
+#: The rules by the pass in which BuildKit finds what breaks them; all others belong to the last pass.
+_PASSES = (
+    ("NoEmptyContinuation",),
+    ("StageNameCasing", "FromAsCasing", "ReservedStageName", "MaintainerDeprecated"),
+    ("DuplicateStageName", "ConsistentInstructionCasing"),
+    ("InvalidDefaultArgInFrom", "UndefinedArgInFrom"),
+)
+
+
+def place(finding: Finding) -> tuple[int, int, int]:
+    """For sorting as BuildKit tells them: by pass, then by line."""
+    number = next((number for number, rules in enumerate(_PASSES) if finding.rule in rules), len(_PASSES))
+    rules = _PASSES[number] if number < len(_PASSES) else ()
+    return number, finding.line, rules.index(finding.rule) if rules else 0
+
 
 def shown(findings: list[Finding], name: str, text: bytes) -> str:
     """The findings as text, each with its line and the lines around it; at most a number of them."""
+    ordered = sorted(findings, key=lambda finding: finding.line)
     each = [
         f"\nWARNING: {finding.rule} - {finding.address}\n{finding.text}\n\n{excerpt(name, text, finding.line)}"
-        for finding in findings[:_MOST]
+        for finding in ordered[:_MOST]
     ]
     more = len(findings) - _MOST
     return "".join([*each, f"\n{more} more warnings\n" if more > 0 else ""])
@@ -82,3 +98,19 @@ def shown(findings: list[Finding], name: str, text: bytes) -> str:
 def counted(findings: list[Finding]) -> str:
     """``1 warning``, ``2 warnings``."""
     return f"{len(findings)} warning{'' if len(findings) == 1 else 's'}"
+
+
+#: The rules that a build tells of the stages which it makes alone. A check tells them of all.
+STAGE_RULES = frozenset(
+    (
+        "CopyIgnoredFile",
+        "ExposeInvalidFormat",
+        "ExposeProtoCasing",
+        "JSONArgsRecommended",
+        "LegacyKeyValueFormat",
+        "MultipleInstructionsDisallowed",
+        "SecretsUsedInArgOrEnv",
+        "UndefinedVar",
+        "WorkdirRelativePath",
+    )
+)

@@ -24,11 +24,17 @@ def findings(before: list[Instruction], stages: list[list[Instruction]], escape:
     yield from _stage_names([stage[0] for stage in stages])
     for instruction in everything:
         if instruction.empty:
-            yield Finding(instruction.empty, "NoEmptyContinuation", "Empty continuation line")
+            yield Finding(instruction.end, "NoEmptyContinuation", "Empty continuation line")
         yield from _descriptions(instruction, escape)
-    for stage in stages:
+    shells = set[str]()
+    for number, stage in enumerate(stages):
         yield from _repetitions(stage)
-        yield from _signals(stage)
+        words = stage[0].value.split()
+        has_shell = words[0].lower() in shells
+        if not has_shell:
+            yield from _signals(stage)
+        if has_shell or any(instruction.name == "SHELL" for instruction in stage):
+            shells |= {str(number), *(name.lower() for name in words[2:3])}
         for instruction in stage:
             yield from _forms(instruction, escape)
 
@@ -90,7 +96,7 @@ def _repetitions(stage: list[Instruction]) -> Findings:
 
 
 def _signals(stage: list[Instruction]) -> Findings:
-    """The shell form of CMD and ENTRYPOINT, unless the stage has a SHELL, by which the author chose it."""
+    """The shell form of CMD and ENTRYPOINT, unless the stage, or one that it begins from, has a SHELL, by which the author chose it."""
     for instruction in stage:
         if instruction.name == "SHELL":
             return

@@ -37,12 +37,14 @@ SCRIPTS = "/dev/pipes"
 #: The path of agents' sockets, as in BuildKit; a number follows.
 _AGENT = "/run/buildkit/ssh_agent."
 _KINDS = {
-    "bind": {"from", "source", "target", "rw"},
-    "cache": {"id", "target", "sharing", "mode", "uid", "gid", "rw", "from", "source"},
-    "tmpfs": {"target", "size"},
-    "secret": {"id", "target", "required", "mode", "uid", "gid", "env"},
-    "ssh": {"id", "target", "required", "mode", "uid", "gid"},
+    "bind": {"from", "source", "target", "rw", "env"},
+    "cache": {"id", "target", "sharing", "mode", "uid", "gid", "rw", "from", "source", "env"},
+    "tmpfs": {"target", "size", "rw", "env"},
+    "secret": {"id", "target", "source", "required", "mode", "uid", "gid", "env"},
+    "ssh": {"id", "target", "required", "mode", "uid", "gid", "env"},
 }
+#: Keys that BuildKit refuses in words of their own in a mount of another kind.
+_OF_OTHERS = ("mode", "uid", "gid", "required", "sharing")
 _ALIASES = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly", "readwrite": "rw"}
 _BOOLEAN = {"readonly", "required", "rw"}
 _SWITCH = {"true": "true", "1": "true", "t": "true", "false": "false", "0": "false", "f": "false"}
@@ -82,11 +84,11 @@ def read(text: str, working_dir: str | None) -> RunMount:
         name, equals, value = entry.partition("=")
         name = _ALIASES.get(name.lower(), name.lower())
         if not equals and name not in _BOOLEAN:
-            raise InvalidArgument(f"invalid field {entry[:40]!r} in --mount: must be a key=value pair")
+            raise InvalidArgument(f"invalid field '{entry[:40]}' must be a key=value pair")
         options[name] = value if equals else "true"
         if name in _BOOLEAN:
             if options[name].lower() not in _SWITCH:
-                raise InvalidArgument(f"invalid value {value[:40]!r} of {name} in --mount: it is true or false")
+                raise InvalidArgument(f"invalid value for {entry.partition('=')[0][:40]}: {value[:40]}; it is true or false")
             options[name] = _SWITCH[options[name].lower()]
         if name in _NUMBERS:
             _check_number(name, value)
@@ -95,9 +97,14 @@ def read(text: str, working_dir: str | None) -> RunMount:
     kind = options.pop("type", "bind")
     if kind not in _KINDS:
         raise InvalidArgument(f'unsupported mount type "{kind[:40]}"{nearest(kind, list(_KINDS))}')
-    for name in options:
+    every = set().union(*_KINDS.values())
+    for name, value in options.items():
+        if name not in every:
+            raise InvalidArgument(f"unexpected key '{name[:40]}' in '{name[:40]}={value[:40]}'{nearest(name, sorted(every))}")
+        if name in _OF_OTHERS and name not in _KINDS[kind]:
+            raise InvalidArgument(f'{name} not allowed for "{kind}" type mounts')
         if name not in _KINDS[kind]:
-            raise InvalidArgument(f"unexpected key {name[:40]!r} in --mount=type={kind}{nearest(name, list(_KINDS[kind]))}")
+            raise InvalidArgument(f"unexpected key '{name}' for mount type '{kind}'")
     mount = RunMount(kind, _completed(kind, options, working_dir))
     _size(mount)
     return mount
@@ -107,21 +114,21 @@ def _check_number(name: str, text: str) -> None:
     """Raises ``InvalidArgument``. It comes before the cache is asked: a step that is wrong is none that was made already."""
     digits = "01234567" if _NUMBERS[name] == 8 else "0123456789"
     if not text or text.strip(digits) or int(text, _NUMBERS[name]) > _GREATEST:
-        raise InvalidArgument(f"invalid value {text[:40]!r} of {name} in --mount")
+        raise InvalidArgument(f"invalid value {text[:40]} for {name}")
 
 
 def _completed(kind: str, options: dict[str, str], working_dir: str | None) -> dict[str, str]:
     if kind == "secret":
-        ident = options.get("id") or posixpath.basename(options.get("target", ""))
+        ident = options.pop("source", "") or options.get("id") or posixpath.basename(options.get("target", ""))
         if not ident:
-            raise InvalidArgument("a secret needs an id or a target")
+            raise InvalidArgument("invalid secret mount. one of source, target required")
         options = {**options, "id": ident}
         if "target" not in options and "env" not in options:
             options["target"] = f"/run/secrets/{ident}"
     elif kind != "ssh" and not options.get("target"):
-        raise InvalidArgument(f"target is required for --mount=type={kind}")
+        raise InvalidArgument('invalid mount target "/"; name another with target=')
     if options.get("sharing", "shared") not in _SHARING:
-        raise InvalidArgument(f"invalid sharing value {options['sharing'][:40]!r}: it is {', '.join(_SHARING)}")
+        raise InvalidArgument(f'unsupported sharing value "{options["sharing"][:40]}"; it is {", ".join(_SHARING)}')
     target = options.get("target")
     if target and (working_dir is not None or target.startswith("/")):
         options["target"] = posixpath.normpath(posixpath.join("/", working_dir or "", target))
@@ -335,6 +342,9 @@ def cache_folder(folder: Path, mount: RunMount, base: int | None) -> tuple[ExitS
     ident = mount.options.get("id") or mount.target
     if base is not None:
         ident += "\0" + selection.digest(base, [mount.source])
+    if any(name in mount.options for name in ("uid", "gid", "mode")):
+        # one that is made with an owner or a mode is a cache of its own
+        ident += f"\0{mount.number('uid', 0)}:{mount.number('gid', 0)}:{mount.number('mode', 0o755):o}"
     sharing = mount.options.get("sharing", "shared")
     name = hashlib.sha256(ident.encode("utf-8", "surrogateescape")).hexdigest()
     held = ExitStack()
@@ -391,7 +401,7 @@ def _size(mount: RunMount) -> int:
     text = mount.options.get("size", "").lower()
     number, unit = text.rstrip("bkmg"), text[len(text.rstrip("bkmg")) :]
     if text and (not number.isdecimal() or unit.removesuffix("b") not in _UNITS):
-        raise InvalidArgument(f"invalid size {text[:40]!r} of a tmpfs mount")
+        raise InvalidArgument(f"invalid value for size: {text[:40]}")
     return int(number) * _UNITS[unit.removesuffix("b")] if text else 0
 
 

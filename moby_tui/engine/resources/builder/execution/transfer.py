@@ -11,7 +11,7 @@ import posixpath
 import re
 import stat
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol
@@ -115,6 +115,8 @@ class Archives:
 
     root: int
     paths: list[bytes]
+    #: what is unpacked gets the owner of the instruction (``--chown``), in place of those in the archive
+    is_owned: bool = False
 
     @property
     def count(self) -> int:
@@ -124,14 +126,18 @@ class Archives:
         return selection.digest(self.root, self.paths)
 
     def copy(self, root: int, target: bytes, attributes: copying.Attributes) -> None:
-        """Unpacks them, with the owners and modes of the archive. Raises ``InvalidArgument`` for an archive that leads outside."""
+        """Unpacks them, with the modes of the archive, and its owners unless the instruction names one.
+
+        Raises ``InvalidArgument`` for an archive that leads outside.
+        """
+        owner = (attributes.uid, attributes.gid) if self.is_owned else None
         for path in self.paths:
             with (
                 copying.explained("ADD", target),
-                trees.closing(copying.make_directory(root, target, copying.Attributes())) as folder,
+                trees.closing(copying.make_directory(root, target, copying.Attributes(*(owner or (0, 0))))) as folder,
                 _opened(self.root, path) as file,
             ):
-                apply(decompress(iter(lambda file=file: file.read(_CHUNK), b"")), folder)  # type: ignore[misc]
+                apply(decompress(iter(lambda file=file: file.read(_CHUNK), b"")), folder, owner)  # type: ignore[misc]
 
 
 @dataclass
@@ -153,7 +159,7 @@ class Transfer:
         async with AsyncExitStack() as stack:
             sources = await self._sources(stack, words)
             many = len(words) > 1 or sum(source.count for source in sources) > 1
-            target = self._target(destination, many=many)
+            target = self._target(destination)
             digests = [await in_thread(source.digest) for source in sources if source.count]
             digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
             copy = await self._copy(sources, target)
@@ -169,7 +175,13 @@ class Transfer:
             async def named(below: Names) -> Names:
                 return await self._named(below, words, destination)
 
-            return await self.shop.advance(self.image, created_by, produce=produce, content=digest, naming=named)
+            told = self._told(words, destination)
+            return await self.shop.advance(self.image, created_by, produce=produce, content=digest, naming=named, told=told)
+
+    def _told(self, words: list[str], destination: str) -> str:
+        """The line of history in BuildKit's words."""
+        flags = [f"--{key}={self._flags[key]}" for key in ("chown", "chmod") if self._flags.get(key)]
+        return " ".join([self.instruction.name, *flags, *words, destination, "# buildkit"])
 
     # Words
 
@@ -181,13 +193,10 @@ class Transfer:
             raise InvalidArgument(f"{instruction.name} cannot have a here-document as its destination")
         return [word if word in markers else self.expand(word) for word in given]
 
-    def _target(self, text: str, *, many: bool) -> bytes:
+    def _target(self, text: str) -> bytes:
+        # a variable may be empty: its value is the working directory
+        text = text or "."
         folder = text.endswith("/") or posixpath.basename(text) in (".", "..")
-        if many and not folder:
-            raise InvalidArgument(
-                f"When using {self.instruction.name} with more than one source file, the destination must be a directory "
-                "and end with a /"
-            )
         path = posixpath.normpath(posixpath.join("/", self.image.execution.working_dir, text))
         path = "/" + path.lstrip("/")
         return os.fsencode(path + "/" if folder and path != "/" else path)
@@ -264,7 +273,7 @@ class Transfer:
         unpacks = self.instruction.name == "ADD" and self._flags.get("unpack") != "false"
         archives = await in_thread(archives_in, root, paths) if unpacks else []
         digests = await self.shop.digests(origin)
-        return [_Files(root, [path for path in paths if path not in archives], exclude, digests), Archives(root, archives)]
+        return [_Files(root, [path for path in paths if path not in archives], exclude, digests), self._archives(root, archives)]
 
     def _unpacked(self, stack: AsyncExitStack, new_files: NewFiles) -> list[Source]:
         """Splits the downloads into archives and other files."""
@@ -273,7 +282,10 @@ class Transfer:
         root = new_files.open()
         stack.callback(os.close, root)
         archives = archives_in(root, new_files.paths)
-        return [_Files(root, [path for path in new_files.paths if path not in archives]), Archives(root, archives)]
+        return [_Files(root, [path for path in new_files.paths if path not in archives]), self._archives(root, archives)]
+
+    def _archives(self, root: int, paths: list[bytes]) -> Archives:
+        return Archives(root, paths, is_owned=bool(self._flags.get("chown")))
 
     async def _repository(self, stack: AsyncExitStack, word: str, checksum: str) -> Source:
         if checksum and not _COMMIT.fullmatch(checksum):
@@ -306,15 +318,28 @@ class Transfer:
         owner = (int(ids[1]), int(ids[2] or ids[1])) if ids else None if chown else (0, 0)
         if owner is None and self._flags.get("link") == "true":
             async with self.shop.layering.mounted(self.image) as root:
-                owner = await in_thread(self.shop.steps.owner, root, chown)
+                owner = await in_thread(self._owner, root, chown)
             self._flags["chown"] = f"{owner[0]}:{owner[1]}"
 
         def copy(root: int) -> None:
-            attributes = copying.Attributes(*(owner or self.shop.steps.owner(root, chown)), mode)
+            attributes = copying.Attributes(*(owner or self._owner(root, chown)), mode)
             for source in sources:
                 source.copy(root, target, attributes)
 
         return copy
+
+    def _owner(self, root: int, text: str) -> tuple[int, int]:
+        """The ids of ``--chown``. As with BuildKit a name that the image does not have is root's, and a group that it does not have is that
+        of the user. Raises ``InvalidArgument`` for a name on top of nothing, and in the classic builder for every unknown one."""
+        user, _, _ = text.partition(":")
+        if self.shop.classic:
+            return self.shop.steps.owner(root, text)
+        if not self.image.id and not user.isdecimal():
+            raise InvalidArgument("invalid user index: -1; the image has no list of users, write numbers")
+        for known in (text, user):
+            with suppress(InvalidArgument):
+                return self.shop.steps.owner(root, known)
+        return 0, 0
 
 
 def _slashed(path: str, text: str) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from moby_tui.engine.resources.builder.checks import directive, writing
-from moby_tui.engine.resources.builder.checks.finding import Finding
+from moby_tui.engine.resources.builder.checks.finding import STAGE_RULES, Finding, place
 from moby_tui.engine.resources.builder.checks.scope import Scopes
 from moby_tui.engine.resources.builder.graph import literals
 from moby_tui.engine.resources.builder.graph import outline as outlines
+from moby_tui.engine.resources.builder.graph.reading import check_forms, check_numbers, stage_name, with_line
 from moby_tui.engine.resources.builder.graph.stage import PROXIES, Stage
 from moby_tui.engine.resources.builder.graph.stages import (
     Stages,
@@ -28,12 +30,12 @@ from moby_tui.engine.resources.builder.graph.stages import (
 from moby_tui.engine.resources.builder.graph.workshop import Workshop
 from moby_tui.engine.resources.builder.image import DEFAULT_PATH, BuiltImage
 from moby_tui.engine.resources.builder.narration import Place
-from moby_tui.engine.resources.builder.step import StepFailed
+from moby_tui.engine.resources.builder.sources.named import canonical
 from moby_tui.engine.resources.dockerfile import forms, shell_words
-from moby_tui.engine.resources.dockerfile.parser import Dockerfile, Instruction, nearest, parse, parse_trigger, wrong
+from moby_tui.engine.resources.dockerfile.parser import Instruction, nearest, parse, parse_trigger, wrong
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.store.content import digest_of
-from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
+from moby_tui.errors import InvalidArgument, NotFound, Unauthorized, Unavailable
 from moby_tui.patterns import Ignore
 from moby_tui.reference import parse as parse_reference
 from moby_tui.schema import oci
@@ -53,7 +55,6 @@ UNTOLD = PROXIES | {
     "BUILDKIT_SYNTAX",
     directive.ARGUMENT,
 }
-_STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 
 
 class Build:
@@ -62,7 +63,7 @@ class Build:
     def __init__(self, text: bytes, request: BuildOptions) -> None:
         """Raises ``InvalidArgument`` with the line that is wrong."""
         self.dockerfile = parse(text, any_syntax=request.any_syntax)
-        _check_forms(self.dockerfile)
+        check_forms(self.dockerfile)
         self._request = request
         self._before: list[Instruction] = []
         self._stages: list[list[Instruction]] = []
@@ -81,8 +82,8 @@ class Build:
             unbuilt = InvalidArgument("the Dockerfile has no build stage; begin it with FROM")
             unbuilt.buildkit = "dockerfile contains no stages to build; begin one with FROM"
             raise unbuilt
-        self._names = [_stage_name(stage[0]) for stage in self._stages]
-        _check_numbers(self._stages)
+        self._names = [stage_name(stage[0]) for stage in self._stages]
+        check_numbers(self._stages)
         #: all stages, also those after the target
         self._written = self._stages
         self._stages = self._stages[: self._wanted() + 1]
@@ -106,10 +107,13 @@ class Build:
             return self._names.index(target.lower())
         if target.isdecimal() and int(target) < len(self._stages):
             return int(target)
+        text = f'target stage "{target}" could not be found'
+        if self._request.classic:
+            raise InvalidArgument(text)
         unknown = InvalidArgument(
             f"failed to reach build target {target} in Dockerfile{nearest(target, [name for name in self._names if name])}"
         )
-        unknown.buildkit = f'target stage "{target}" could not be found'
+        unknown.buildkit = text
         raise unknown
 
     def findings(self, environment: Callable[[str], set[str] | None], ignore: Ignore | None) -> list[Finding]:
@@ -117,10 +121,36 @@ class Build:
         escape = self.dockerfile.escape
         scopes = Scopes(escape, _platform_arguments(platforms.host()), self._request.build_args, environment, ignore)
         findings = [*writing.findings(self._before, self._written, escape), *scopes.findings(self._before, self._written)]
-        return sorted(filter(self.checks.counts, findings))
+        unmade = [] if self._request.check else self._lines_not_made()
+        told = (
+            finding
+            for finding in findings
+            if self.checks.counts(finding)
+            and (finding.rule not in STAGE_RULES or not any(finding.line in lines for lines in unmade))
+        )
+        return sorted(sorted(told), key=place)
+
+    def _lines_not_made(self) -> list[range]:
+        """The lines of the stages that the target does not need."""
+        escape = self.dockerfile.escape
+        outer = self._outer_arguments(escape, platforms.host())
+        made = set(needed(self._names, self._stages, len(self._stages) - 1, outer, escape))
+        return [range(stage[0].line, stage[-1].end + 1) for number, stage in enumerate(self._written) if number not in made]
+
+    def used(self, contexts: Mapping[str, str], has_triggers: Callable[[str], bool]) -> dict[str, str]:
+        """The named contexts that the build may need, by their names, with a platform perhaps; ``has_triggers`` as for ``context_paths``."""
+        names = {name for stage in self._written for name in sources(stage)}
+        if self._certain(has_triggers) is None or any("$" in name for name in names):
+            return dict(contexts)
+        known = {form for name in names for form in (name.lower(), canonical(name))}
+        return {
+            name: source
+            for name, source in contexts.items()
+            if {name.partition("::")[0].lower(), canonical(name.partition("::")[0])} & known
+        }
 
     def targets(self) -> list[Target]:
-        return outlines.targets(self._written, [_stage_name(stage[0]) for stage in self._written])
+        return outlines.targets(self._written, [stage_name(stage[0]) for stage in self._written])
 
     def outline(self) -> Outline:
         """Of the target that is asked for."""
@@ -128,7 +158,13 @@ class Build:
         outer = self._outer_arguments(self.dockerfile.escape, platforms.host())
         wanted = needed(self._names, self._stages, position, outer, self.dockerfile.escape)
         stages = [self._stages[number] for number in wanted]
-        return outlines.outline(self.targets()[position], stages, self._request.build_args, self.dockerfile.escape)
+        return outlines.outline(
+            self.targets()[position],
+            stages,
+            self._request.build_args,
+            _platform_arguments(platforms.host()),
+            self.dockerfile.escape,
+        )
 
     def plan(self) -> list[PlannedStage]:
         """All stages; the last that is wanted is the target."""
@@ -144,18 +180,23 @@ class Build:
             shown = [each for each in stage if each.name in _TOLD and (each.name != "FROM" or is_image)]
             steps = [PlannedStep(each.text, (each.line, each.end)) for each in shown]
             needs = sorted(needs_told(self._names, stage, number, outer, escape))
-            planned.append(PlannedStage(_stage_name(stage[0]), base, needs, number in wanted, steps))
+            planned.append(PlannedStage(stage_name(stage[0]), base, needs, number in wanted, steps))
         return planned
 
     def context_paths(self, has_triggers: Callable[[str], bool]) -> list[str] | None:
         """The paths of the context that the target's stages take; None for all. ``has_triggers``: of an image, or not known."""
+        wanted = self._certain(has_triggers)
+        return None if wanted is None else context_paths([self._stages[number] for number in wanted])
+
+    def _certain(self, has_triggers: Callable[[str], bool]) -> list[int] | None:
+        """The stages that the target needs; None if instructions of base images may need more."""
         outer = self._outer_arguments(self.dockerfile.escape, platforms.host())
         wanted = needed(self._names, self._stages, len(self._stages) - 1, outer, self.dockerfile.escape)
         for number in wanted:
             name = _base_name(self._stages[number][0], outer, self.dockerfile.escape)
             if name not in ("", "scratch") and find(self._names, name, number) is None and has_triggers(name):
                 return None
-        return context_paths([self._stages[number] for number in wanted])
+        return wanted
 
     async def run(self, shop: Workshop) -> BuiltImage:
         """Makes the target. Raises the error of an instruction, with its line in the Dockerfile."""
@@ -181,8 +222,12 @@ class Build:
 
     def _check_literals(self, wanted: list[int], shop: Workshop) -> None:
         for instruction in (each for number in wanted for each in self._stages[number]):
-            with _with_line(instruction):
+            with with_line(instruction):
                 literals.check(instruction, shop.escape, shop.allowed)
+        for number in wanted:
+            for instruction in self._stages[number]:
+                with with_line(instruction):
+                    literals.check_stages(instruction, self._names, number)
 
     async def _run_stages(self, shop: Workshop, wanted: list[int], outer: dict[str, str]) -> None:
         """Runs stages in parallel; each waits for those that it needs. Output comes in order. Raises the error of the first that fails."""
@@ -272,7 +317,7 @@ class Build:
         known = _platform_arguments(target) | {"TARGETSTAGE": self._names[len(self._stages) - 1] or "default"}
         known |= {name: value for name, value in self._request.build_args.items() if name in known}
         for instruction in self._before:
-            with _with_line(instruction):
+            with with_line(instruction):
                 for word in shell_words.raw_words(instruction.value, escape):
                     name, equals, default = word.partition("=")
                     self._consumed.add(name)
@@ -285,12 +330,12 @@ class Build:
     async def _run_stage(self, shop: Workshop, instructions: list[Instruction], outer: dict[str, str]) -> Stage:
         first, *rest = instructions
         start = self._starts.get(shop.position, self._total)
-        with _with_line(first):
+        with with_line(first):
             self._base_names[shop.position] = _base_name(first, outer, shop.escape)
         self._look_for_base(shop)
         with (
             shop.report.step(self._live(shop, first), self._classic(start, _written(first)), _place(shop, first)),
-            _with_line(first),
+            with_line(first),
             self._with_suggestion(first),
         ):
             image = await _base(shop, first, outer)
@@ -321,7 +366,7 @@ class Build:
             await shop.context()
         with (
             shop.report.step(self._live(shop, instruction, stage), classic, _place(shop, written)),
-            _with_line(written),
+            with_line(written),
             self._with_suggestion(instruction),
         ):
             await stage.carry_out(instruction)
@@ -377,7 +422,7 @@ def _prepared_base(image: BuiltImage) -> BuiltImage:
     config.config.on_build = None
     if not has_path:
         config.config.env = [*(config.config.env or ()), DEFAULT_PATH]
-    return BuiltImage(digest_of(encode(config)), config, image.blobs, image.chain)
+    return msgspec.structs.replace(image, id=digest_of(encode(config)), config=config)
 
 
 def _platform_arguments(target: oci.Platform) -> dict[str, str]:
@@ -397,36 +442,11 @@ def _platform_arguments(target: oci.Platform) -> dict[str, str]:
 def _triggers(image: BuiltImage, first: Instruction, escape: str) -> list[Instruction]:
     """The ONBUILD instructions of the base image. Raises ``InvalidArgument`` before one of them is carried out."""
     triggers = [parse_trigger(first.line, text) for text in image.execution.on_build or ()]
-    with _with_line(first):
+    with with_line(first):
         for trigger in triggers:
             forms.check_syntax(trigger, escape)
             forms.check(trigger, escape)
     return triggers
-
-
-def _check_forms(dockerfile: Dockerfile) -> None:
-    """Raises ``InvalidArgument``; what is found after the text was read has the words "parse error", as in Docker."""
-    for instruction in dockerfile.instructions:
-        with _with_line(instruction):
-            forms.check_syntax(instruction, dockerfile.escape)
-    for instruction in dockerfile.instructions:
-        try:
-            forms.check(instruction, dockerfile.escape)
-        except InvalidArgument as error:
-            if error.line:
-                raise
-            unreadable = wrong(instruction.line, error.message)
-            unreadable.end = instruction.end
-            raise unreadable from error
-
-
-def _check_numbers(stages: list[list[Instruction]]) -> None:
-    """Raises ``InvalidArgument`` if ``--from=NUMBER`` names no earlier stage: a number is never an image's name."""
-    for number, stage in enumerate(stages):
-        for instruction in stage:
-            for wanted in sources([instruction]) if instruction.name != "FROM" else ():
-                if wanted.isdecimal() and int(wanted) >= number:
-                    raise wrong(instruction.line, f"invalid from value {wanted[:20]}: no stage before this one has that number")
 
 
 def _base_name(instruction: Instruction, outer: dict[str, str], escape: str) -> str:
@@ -439,37 +459,3 @@ async def _base(shop: Workshop, instruction: Instruction, outer: dict[str, str])
         raise InvalidArgument(f"base name ({instruction.value.split()[0]}) should not be blank")
     platform = shell_words.expand(instruction.flags.get("platform", ""), outer, shop.escape)
     return await shop.base(name, platforms.parse(platform) if platform else None)
-
-
-def _stage_name(instruction: Instruction) -> str:
-    """The name after AS, in lower case, or none."""
-    words = instruction.value.split()
-    if len(words) == 1:
-        return ""
-    if len(words) != 3 or words[1].lower() != "as":
-        raise wrong(instruction.line, "FROM requires either one or three arguments: FROM image, or FROM image AS name")
-    name = words[2].lower()
-    if not _STAGE_NAME.fullmatch(name):
-        raise wrong(
-            instruction.line,
-            f'invalid name for build stage: "{words[2][:80]}", name can\'t start with a number or contain symbols',
-        )
-    return name
-
-
-@contextmanager
-def _with_line(instruction: Instruction) -> Iterator[None]:
-    """Adds the line of the Dockerfile to an error. A failed command is reported in Docker's words."""
-    try:
-        yield
-    except MobyError as error:
-        if error.line:
-            # the error of another stage, for which this one waits
-            raise
-        error.line, error.end = instruction.line, instruction.end
-        if isinstance(error, StepFailed):
-            raise
-        error.buildkit = error.buildkit or error.message
-        error.message = f"{error.message} (Dockerfile line {instruction.line})"
-        error.args = (error.message,)
-        raise

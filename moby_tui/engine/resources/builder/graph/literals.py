@@ -9,6 +9,7 @@ from moby_tui.engine.resources.builder import entitlements
 from moby_tui.engine.resources.builder.execution import mounts
 from moby_tui.engine.resources.dockerfile import arguments, forms, modes, shell_words
 from moby_tui.engine.resources.dockerfile.parser import Instruction
+from moby_tui.errors import InvalidArgument
 
 
 def check(instruction: Instruction, escape: str, allowed: frozenset[str]) -> None:
@@ -31,6 +32,35 @@ def check(instruction: Instruction, escape: str, allowed: frozenset[str]) -> Non
             for item in arguments.volumes(value):
                 for path in _fixed(item, escape):
                     arguments.check_volume(path)
+
+
+def check_stages(instruction: Instruction, names: list[str], position: int) -> None:
+    """Raises ``InvalidArgument`` for a ``--from`` with a variable, or one that names a stage which is none of those before ``position``."""
+    if instruction.name == "FROM":
+        return
+    origin = instruction.flags.get("from", "")
+    if "$" in origin:
+        raise InvalidArgument(
+            "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround"
+        )
+    if _comes_later(origin, names, position):
+        raise InvalidArgument(
+            f'cannot copy from stage "{origin}", it needs to be defined before current stage "{names[position]}"'
+        )
+    for text in instruction.repeated.get("mount", ()):
+        fields = dict(entry.partition("=")[::2] for entry in text.split(","))
+        origin = fields.get("from", "")
+        if "$" in origin:
+            raise InvalidArgument("'from' doesn't support variable expansion, define alias stage instead")
+        if _comes_later(origin, names, position):
+            target = next((fields[name] for name in ("target", "dst", "destination") if name in fields), "")
+            raise InvalidArgument(
+                f'cannot mount from stage "{origin}" to "{target}", stage needs to be defined before current command'
+            )
+
+
+def _comes_later(name: str, names: list[str], position: int) -> bool:
+    return bool(name) and name.lower() in names[position:] and name.lower() not in names[:position]
 
 
 def require(instruction: Instruction, allowed: frozenset[str]) -> None:

@@ -6,7 +6,7 @@ As ``docker build --call targets`` and ``--call outline`` tell it (moby/buildkit
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from moby_tui.engine.resources.dockerfile import shell_words
 from moby_tui.engine.resources.dockerfile.parser import Instruction
@@ -30,14 +30,18 @@ def targets(stages: list[list[Instruction]], names: list[str]) -> list[Target]:
     ]
 
 
-def outline(target: Target, stages: Iterable[list[Instruction]], given: Mapping[str, str], escape: str) -> Outline:
-    """``stages`` are those that the target needs, ``given`` the caller's build arguments."""
+def outline(
+    target: Target, stages: Iterable[list[Instruction]], given: Mapping[str, str], built_in: Container[str], escape: str
+) -> Outline:
+    """``stages`` are those that the target needs, ``given`` the caller's build arguments, ``built_in`` those that the builder sets."""
     parameters: dict[str, dict[str, Parameter]] = {"arg": {}, "secret": {}, "ssh": {}}
     for stage in stages:
         for instruction in stage:
             if instruction.name == "ARG":
                 for word in shell_words.raw_words(instruction.value, escape):
                     name, _, default = word.partition("=")
+                    if name in built_in and name not in given:
+                        continue
                     value = given.get(name, _plain(default, escape))
                     parameters["arg"].setdefault(name, _parameter(instruction, name, value=value))
             for mount in instruction.repeated.get("mount", ()):

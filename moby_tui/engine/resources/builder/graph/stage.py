@@ -61,6 +61,8 @@ class Stage:
         self._outer = outer
         self._consumed = consumed
         self.arguments: dict[str, str] = dict(below.arguments) if below else {}
+        #: every declared argument, an empty value for one without: BuildKit writes them in the history
+        self._told_arguments: dict[str, str] = dict(below._told_arguments) if below else {}
         #: the variables of a command in the order of their last assignments, as BuildKit has them: the later of ARG and ENV counts
         self._assigned: dict[str, str] = dict(below._assigned) if below else {}
         self._assign(self._environment())
@@ -116,7 +118,7 @@ class Stage:
                 known |= {entry.removeprefix("env="): "****" for entry in mount.split(",") if entry.startswith("env=")}
         with suppress(InvalidArgument):
             unset = shell_words.undefined(text, known, self._shop.escape)
-            return shell_words.expand_text(text, {**known, **{name: f"${name}" for name in unset}}, self._shop.escape)
+            return shell_words.expand_name(text, {**known, **{name: f"${name}" for name in unset}}, self._shop.escape)
         return text
 
     def _pairs(self, instruction: Instruction) -> list[tuple[str, str]]:
@@ -125,11 +127,12 @@ class Stage:
 
     # Instructions that change the configuration only
 
-    async def _note(self, text: str, change: Change) -> None:
-        self.image = await self._shop.advance(self.image, f"/bin/sh -c #(nop)  {text}", change)
+    async def _note(self, text: str, change: Change, told: str = "") -> None:
+        """``told`` is the line of history in BuildKit's words, ``text`` unless they differ."""
+        self.image = await self._shop.advance(self.image, f"/bin/sh -c #(nop)  {text}", change, told=told or text)
 
     async def _arg(self, instruction: Instruction) -> None:
-        notes = []
+        notes, told = [], []
         for word in shell_words.raw_words(instruction.value, self._shop.escape):
             name, written = arguments.argument(word)
             default = self._expand(written or "")
@@ -143,7 +146,9 @@ class Stage:
             if name in self.arguments:
                 self._assign({name: self.arguments[name]})
             notes.append(name + ("" if written is None else f"={default}"))
-        await self._note(f"ARG {' '.join(notes)}", lambda config, execution: None)
+            told.append(f"{name}={self.arguments[name]}" if name in self.arguments else name)
+            self._told_arguments[name] = self.arguments.get(name, "")
+        await self._note(f"ARG {' '.join(notes)}", lambda config, execution: None, f"ARG {' '.join(told)}")
 
     async def _env(self, instruction: Instruction) -> None:
         new = self._pairs(instruction)
@@ -191,7 +196,7 @@ class Stage:
         def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
             execution.exposed_ports = dict(sorted(({**(execution.exposed_ports or {}), **{port: {} for port in ports}}).items()))
 
-        await self._note(f"EXPOSE {' '.join(ports)}", change)
+        await self._note(f"EXPOSE {' '.join(ports)}", change, f"EXPOSE [{' '.join(sorted(ports))}]")
 
     async def _volume(self, instruction: Instruction) -> None:
         paths = [self._expand(item).strip() for item in arguments.volumes(instruction.value)]
@@ -236,7 +241,7 @@ class Stage:
         def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
             execution.healthcheck = health
 
-        await self._note(instruction.text, change)
+        await self._note(instruction.text, change, f"HEALTHCHECK {arguments.health_told(health)}")
 
     async def _on_build(self, instruction: Instruction) -> None:
         def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
@@ -282,6 +287,7 @@ class Stage:
             change,
             lambda: self._shop.layering.change(self.image, make),
             naming=self._named_directory(path),
+            told=f"WORKDIR {path}",
         )
 
     def _named_directory(self, path: str) -> Naming:
@@ -307,7 +313,7 @@ class Stage:
         network, security = forms.mode(instruction, "network"), forms.mode(instruction, "security")
         literals.require(instruction, self._shop.allowed)
         present = self._environment()
-        proxies = {name: value for name, value in self._build_args.items() if name in PROXIES and name not in present}
+        proxies = {name: value for name, value in self._proxies().items() if name not in present}
         traced = {name: self._assigned[name] for name in self.arguments if self._assigned[name] != present.get(name)}
         arguments = [f"{name}={value}" for name, value in sorted(traced.items())]
         created_by = " ".join([*([f"|{len(arguments)}", *arguments] if arguments else []), *command])
@@ -325,7 +331,14 @@ class Stage:
         # BuildKit has the shell run a script; here the script's first line says what runs it
         words = [*(self.image.execution.shell or _SHELL), *command] if scripts else command
         naming = self._named_run(words, instruction, partial(mounts.named, self._shop, wanted, scripts))
-        self.image = await self._shop.advance(self.image, created_by, produce=produce, content=content, naming=naming)
+        count = [f"|{len(self._told_arguments)}", *(f"{name}={value}" for name, value in self._told_arguments.items())]
+        told = " ".join(["RUN", *(count if self._told_arguments else []), *command, "# buildkit"])
+        self.image = await self._shop.advance(self.image, created_by, produce=produce, content=content, naming=naming, told=told)
+
+    def _proxies(self) -> dict[str, str]:
+        """The proxies of the build's arguments, in upper and in lower case, as BuildKit gives them to commands."""
+        given = {name: value for name, value in self._build_args.items() if name in PROXIES}
+        return {form: value for name, value in given.items() for form in (name.upper(), name.lower())} | given
 
     def _executed(self, command: list[str]) -> list[str]:
         """``RUN []`` of dockerd's classic builder is what a container of the image runs."""

@@ -119,7 +119,7 @@ def document(steps: Mapping[str, BuiltImage], names: Mapping[str, Names]) -> Doc
 def with_steps(image: BuiltImage, steps: Mapping[str, BuiltImage], names: Mapping[str, Names]) -> BuiltImage:
     """The same image with the list of the steps that have made it, in BuildKit's form, in its configuration."""
     config = records.inline(image.config, _written(steps, names))
-    return BuiltImage(digest_of(encode(config)), config, image.blobs, image.chain)
+    return msgspec.structs.replace(image, id=digest_of(encode(config)), config=config)
 
 
 def _written(steps: Mapping[str, BuiltImage], names: Mapping[str, Names]) -> records.Writer:

@@ -133,6 +133,9 @@ class Workshop:
         salt = [f"epoch {self.epoch}"] if self.epoch is not None else []
         salt += [f"network {self.host.network_mode}"] if self.host.network_mode not in ("", "default") else []
         salt += [f"host {host}" for host in self.host.extra_hosts or ()]
+        salt += [f"limit {limit.name}={limit.soft}:{limit.hard}" for limit in self.host.ulimits or ()]
+        salt += [f"shm {self.host.shm_size}"] if self.host.shm_size else []
+        salt += [f"cgroup {self.host.cgroup_parent}"] if self.host.cgroup_parent else []
         made = msgspec.structs.replace(image, chain=" ".join((image.key, *salt))) if salt else image
         self.cache.names[made.key] = operations.image(image.config, self.bases.manifests(image))
         return made
@@ -214,8 +217,12 @@ class Workshop:
         produce: Callable[[], Awaitable[Layer | None]] | None = None,
         content: str = "",
         naming: Naming | None = None,
+        told: str = "",
     ) -> BuiltImage:
-        """The image after an instruction: from the cache, or made and stored there. ``naming``: of an instruction that changes files."""
+        """The image after an instruction: from the cache, or made and stored there.
+
+        ``naming``: of an instruction that changes files. ``told`` is its line of history in BuildKit's words.
+        """
         key = self.cache.key(image.key, created_by, content)
         await self._name(image.key, key, naming)
         made = None if self.anew else await self.cache.find(key)
@@ -227,7 +234,7 @@ class Workshop:
             layer = layers[0] if layers else await produce() if produce and layers is None else None
             made = image.followed_by(created_by, layer, change, chain=key)
             self.cache.put(key, made, image.key, is_borrowed=layers is not None)
-        return made
+        return msgspec.structs.replace(made, told=(*image.told, told or created_by))
 
     async def _name(self, below: str, key: str, naming: Naming | None) -> None:
         """Gives a step BuildKit's names, if caches in BuildKit's form are read or written."""

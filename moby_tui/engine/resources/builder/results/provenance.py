@@ -41,11 +41,12 @@ class Story:
 
 def state(image: oci.Descriptor, tags: Sequence[Reference], options: BuildOptions, asked: Provenance, story: Story) -> Statement:
     """The provenance of an image, whose platform is set."""
-    predicate = _predicate(image.platform or platforms.host(), options, asked, story)
-    return stated(PREDICATE, predicate, image, tags)
+    stated_of = predicate(image.platform or platforms.host(), options, asked, story)
+    return stated(PREDICATE, stated_of, image, tags)
 
 
-def _predicate(platform: oci.Platform, options: BuildOptions, asked: Provenance, story: Story) -> dict[str, Any]:
+def predicate(platform: oci.Platform, options: BuildOptions, asked: Provenance, story: Story) -> dict[str, Any]:
+    """What the statement says of an image for a platform."""
     materials = [
         {"uri": package(material.reference, material.platform), "digest": {"sha256": hex_of(material.digest)}}
         for material in story.materials

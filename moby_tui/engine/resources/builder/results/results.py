@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence, Set
+from contextlib import aclosing, suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from moby_tui.engine.archive.compression import pieces_of
 from moby_tui.engine.resources.builder import requests
-from moby_tui.engine.resources.builder.execution import difference, written
+from moby_tui.engine.resources.builder.execution import written
 from moby_tui.engine.resources.builder.execution.layering import Layering
 from moby_tui.engine.resources.builder.graph import travelling
 from moby_tui.engine.resources.builder.image import BuiltImage
 from moby_tui.engine.resources.builder.llb.vertices import Names
 from moby_tui.engine.resources.builder.narration import Narration
-from moby_tui.engine.resources.builder.results import attestations
-from moby_tui.engine.resources.builder.results.attestations import Attestation, Statement
-from moby_tui.engine.resources.builder.results.provenance import Story, state
+from moby_tui.engine.resources.builder.results import attestations, export
+from moby_tui.engine.resources.builder.results.attestations import Attestation
+from moby_tui.engine.resources.builder.results.export import Export, Result, Stating
+from moby_tui.engine.resources.builder.results.files import Files
+from moby_tui.engine.resources.builder.results.provenance import Story, predicate, state
 from moby_tui.engine.resources.builder.sources import named
 from moby_tui.engine.resources.builder.stores import Stores
 from moby_tui.engine.resources.images import platform as platforms
@@ -31,6 +32,7 @@ from moby_tui.engine.resources.images.store.content import digest_of
 from moby_tui.engine.resources.images.transfer import save
 from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.engine.tasks import in_thread
+from moby_tui.errors import InvalidArgument
 from moby_tui.reference import Reference, parse
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
@@ -49,20 +51,10 @@ _NAMES = {
     "oci": "oci image format",
     "docker": "docker image format",
 }
-#: What stands after the last member of a tar.
-_END = bytes(1024)
-
-
-@dataclass(frozen=True)
-class Result:
-    """An image of one platform, stored but not registered yet."""
-
-    image: BuiltImage
-    record: ImageRecord
 
 
 class Results:
-    """The results of one build. ``auth`` finds the caller's login for a reference."""
+    """The results of one build. ``auth`` finds the caller's login for a reference, ``kept`` the digests of the base images' layers."""
 
     def __init__(
         self,
@@ -70,16 +62,20 @@ class Results:
         layering: Layering,
         options: BuildOptions,
         auth: Callable[[str], Awaitable[RegistryAuth | None]],
+        kept: Callable[[], Set[str]],
         narration: Narration,
     ) -> None:
         self._stores = stores
         self._layering = layering
         self._options = options
+        self._files = Files(layering, requests.epoch(options))
         self._auth = auth
+        self._kept = kept
         self._narration = narration
         self._results: list[Result] = []
-        #: by the digests of the images' manifests
-        self._statements: defaultdict[str, list[Statement]] = defaultdict(list)
+        #: what is stated of each image, by the digest of its manifest: made of its description in an output
+        self._stating: defaultdict[str, list[Stating]] = defaultdict(list)
+        self._exports: dict[int, Export] = {}
         self._trail: Mapping[str, BuiltImage] = {}
         self._names: Mapping[str, Names] = {}
 
@@ -91,14 +87,23 @@ class Results:
         self._results = [result]
 
     def attest(self, story: Story) -> None:
-        """Makes the provenance of each image, if it is asked for and goes somewhere."""
+        """Has provenance made of each image, if it is asked for and goes somewhere."""
         provenance = self._options.provenance
         if provenance is None or not self._takes_statements():
             return
         tags = requests.references(self._options.tags)
+
+        def stating(image: oci.Descriptor) -> attestations.Statement:
+            return state(image, tags, self._options, provenance, story)
+
         for result in self._results:
-            image = self._descriptor(result)
-            self._statements[image.digest].append(state(image, tags, self._options, provenance, story))
+            self._stating[result.record.manifest].append(stating)
+
+    def tell_provenance(self, caller: Caller, story: Story) -> None:
+        """Tells the caller the provenance of each image, for its record of the build."""
+        if (asked := self._options.recorded) is not None:
+            for result in self._results:
+                caller.tell_provenance(result.platform, encode(predicate(result.platform, self._options, asked, story)))
 
     async def scan(self, scanner: Callable[[BuiltImage], Awaitable[list[bytes]]]) -> None:
         """Has a scanner make the bill of materials of each image, if it goes somewhere. Raises ``InvalidArgument``, and its errors."""
@@ -106,36 +111,38 @@ class Results:
             return
         tags = requests.references(self._options.tags)
         for result in self._results:
-            image = self._descriptor(result)
-            made = [attestations.of_bundle(data, attestations.SPDX, image, tags) for data in await scanner(result.image)]
+            made = [
+                _checked(partial(attestations.of_bundle, data, attestations.SPDX, tags=tags), _descriptor(result, self._stores))
+                for data in await scanner(result.image)
+            ]
             # as with BuildKit, before the provenance
-            self._statements[image.digest][:0] = made
+            self._stating[result.record.manifest][:0] = made
 
     async def take(self, result: Result, attested: Sequence[Attested]) -> None:
         """A result, with statements of it that are in files of other images. Raises ``InvalidArgument``."""
         self.add(result)
-        image, tags = self._descriptor(result), requests.references(self._options.tags)
+        tags, image = requests.references(self._options.tags), _descriptor(result, self._stores)
         for each in attested:
             async with self._layering.mounted(named.made(each.manifest, self._stores.content)) as root:
                 if each.is_bundle:
                     bodies = await in_thread(written.files, root, each.path)
-                    made = [attestations.of_bundle(data, each.predicate_type, image, tags) for data in bodies]
+                    stating = [partial(attestations.of_bundle, data, each.predicate_type, tags=tags) for data in bodies]
                 else:
                     data = await in_thread(written.file, root, each.path)
-                    made = [attestations.of_predicate(data, each, image, tags)]
-            self._statements[image.digest] += made
+                    stating = [partial(attestations.of_predicate, data, each, tags=tags)]
+            self._stating[result.record.manifest] += [_checked(one, image) for one in stating]
 
     def _takes_statements(self) -> bool:
         return any(map(requests.takes_provenance, requests.outputs(self._options)))
 
-    @property
-    def _attestations(self) -> list[Attestation]:
-        images = map(self._descriptor, self._results)
-        return [attestations.attest(image, stated) for image in images if (stated := self._statements.get(image.digest))]
-
     def made(self) -> list[Made]:
         return [
-            Made(result.record.id, result.image.config, self._descriptor(result), partial(self._layering.opened, result.image))
+            Made(
+                result.record.id,
+                result.image.config,
+                _descriptor(result, self._stores),
+                partial(self._layering.opened, result.image),
+            )
             for result in self._results
         ]
 
@@ -148,23 +155,26 @@ class Results:
         tags = requests.references(self._options.tags)
         outputs = requests.outputs(self._options)
         first = self._first()
-        if any(map(requests.is_stored, outputs)):
+        stored = [number for number, output in enumerate(outputs) if requests.is_stored(output)]
+        if stored:
             with self._narration.step("exporting to image"):
-                for record in await in_thread(self._store, tags):
+                for record in await in_thread(self._store, tags, await self._export(stored[0])):
                     self._stores.images.tell_creation(record)
                 self._narration.tell_status("exporting layers")
-                self._tell_result(first)
+                await self._tell_result(first, stored[0])
                 self._narration.tell_status(f"writing image {first.image.id}")
-                for tag in tags:
+                for tag, name in zip(tags, dict.fromkeys(map(_untagged, self._options.tags)), strict=True):
                     await self._stores.images.tag(first.record.id, tag.familiar)
                     self._narration.note(f"Successfully tagged {tag.familiar}\n")
-                    self._narration.tell_status(f"naming to {tag.canonical}")
+                    self._narration.tell_status(f"naming to {name}")
         else:
-            self._tell_result(first)
-        if any(map(requests.is_pushed, outputs)):
-            for tag in tags:
-                with self._narration.step(f"pushing {tag.familiar}"):
-                    await self._push(tag)
+            archived = (number for number, output in enumerate(outputs) if output.kind in ("oci", "docker"))
+            await self._tell_result(first, next(archived, None))
+        for number in stored:
+            if requests.is_pushed(outputs[number]):
+                for tag in tags:
+                    with self._narration.step(f"pushing {tag.familiar} with docker"):
+                        await self._push(tag, await self._export(number), by_digest=outputs[number].by_digest)
         for cache in self._options.cache_to:
             if cache.kind == "registry":
                 with self._narration.step(f"exporting cache to registry {cache.reference}"):
@@ -173,14 +183,18 @@ class Results:
     def _first(self) -> Result:
         """The image that a tag means here: the one for this machine if there is one, else the first."""
         host = platforms.host()
-        fitting = (result for result in self._results if platforms.runs(host, _platform(result)))
+        fitting = (result for result in self._results if platforms.runs(host, result.platform))
         return next(fitting, self._results[0])
 
-    def _store(self, tags: list[Reference]) -> list[ImageRecord]:
+    def _store(self, tags: list[Reference], made: Export) -> list[ImageRecord]:
         """Registers the image of each platform, and returns those that were not there. Those that no tag means are found through the index,
         or by digest. Blocking."""
-        made = []
-        index = [self._stores.content.write(encode(self._index()), self._stores.paths.staging)] if len(self._results) > 1 else []
+        new = list[ImageRecord]()
+        index = (
+            [self._stores.content.write(encode(made.index), self._stores.paths.staging)]
+            if len(self._results) > 1 and made.index is not None
+            else []
+        )
         for result in self._results:
             record, names = result.record, [] if result is self._first() else [tag.at(result.record.manifest).key for tag in tags]
             blobs = sorted({*record.blobs, *index})
@@ -188,17 +202,31 @@ class Results:
             if known != record or index:
                 self._stores.rows.put(msgspec.structs.replace(record, blobs=blobs), names)
             if known is None:
-                made.append(record)
-        return made
+                new.append(record)
+        return new
 
-    def _tell_result(self, last: Result) -> None:
-        described = self._index() if self._has_index() else None
-        digest = digest_of(encode(described)) if described else last.record.manifest
-        self._narration.say(Progress(aux={"ID": last.image.id, "Digest": digest}))
+    async def _export(self, number: int) -> Export:
+        """The images as the output of this number has them. Raises ``InvalidArgument``."""
+        if number not in self._exports:
+            output = requests.outputs(self._options)[number]
+            stating = self._stating if requests.takes_provenance(output) else {}
+            made = await in_thread(export.make, self._results, output, stating, self._kept(), self._stores)
+            self._exports[number] = made
+        return self._exports[number]
+
+    async def _tell_result(self, last: Result, number: int | None) -> None:
+        """``number`` is that of the output whose digest is told."""
+        aux: dict[str, str | int] = {"ID": last.image.id, "Digest": last.record.manifest}
+        if number is not None:
+            # what an output refuses, it refuses in its own step
+            with suppress(InvalidArgument):
+                top = (await self._export(number)).top
+                aux |= {"Digest": top.digest, "Descriptor": base64.b64encode(encode(top)).decode()}
+        self._narration.say(Progress(aux=aux))
         self._narration.note(f"Successfully built {last.image.short}\n")
 
-    async def _push(self, tag: Reference) -> None:
-        if not self._has_index():
+    async def _push(self, tag: Reference, made: Export, *, by_digest: bool) -> None:
+        if made.index is None and not by_digest and made.images == self._results:
             async with aclosing(self._stores.images.push(tag.familiar, auth=await self._auth(tag.familiar))) as lines:  # type: ignore[type-var]
                 async for line in lines:
                     if line.aux is None:
@@ -208,18 +236,20 @@ class Results:
         from moby_tui.engine.resources.images.registry.registry import Registry
         from moby_tui.engine.resources.images.transfer.push import Push
 
-        index = encode(self._index())
         async with Registry(tag, await self._auth(tag.familiar), self._stores.images.options(), purpose=PUSH) as registry:
-            for result in self._results:
-                # each image by its digest; the tag is that of the index
-                by_digest = msgspec.structs.replace(tag, tag=result.record.manifest)
+            for result in made.images:
+                # of several images each goes by its digest; the tag is that of the index
+                is_tagged = made.index is None and not by_digest
+                place = tag if is_tagged else msgspec.structs.replace(tag, tag=result.record.manifest)
                 await Push(result.record, registry, self._stores.content, {}, Report(), self._stores.images.slots.uploads).run(
-                    by_digest
+                    place
                 )
-            for attestation in self._attestations:
+            for attestation in made.attestations:
                 await self._push_attestation(registry, attestation)
-            await registry.put_manifest(tag.tag, oci.MEDIA_INDEX, index)
-        self._narration.say(Progress(status=f"{tag.tag}: digest: {digest_of(index)} size: {len(index)}"))
+            if made.index is not None:
+                await registry.put_manifest(made.top.digest if by_digest else tag.tag, made.top.media_type, encode(made.index))
+        name = made.top.digest if by_digest else tag.tag
+        self._narration.say(Progress(status=f"{name}: digest: {made.top.digest} size: {made.top.size}"))
 
     async def _push_attestation(self, registry: Registry, attestation: Attestation) -> None:
         *blobs, (described, manifest) = attestation.bodies
@@ -252,23 +282,6 @@ class Results:
         here = {key: step for key, step in steps.items() if all(self._stores.content.has(blob.digest) for blob in step.blobs)}
         return travelling.document(here, self._names)
 
-    def _has_index(self) -> bool:
-        """True if the images go in an index: those of several platforms, and one with provenance."""
-        return len(self._results) > 1 or bool(self._attestations)
-
-    def _index(self) -> oci.Index:
-        return oci.Index(
-            schema_version=2,
-            media_type=oci.MEDIA_INDEX,
-            manifests=[*map(self._descriptor, self._results), *(each.descriptor for each in self._attestations)],
-            annotations=dict(self._options.annotations),
-        )
-
-    def _descriptor(self, result: Result) -> oci.Descriptor:
-        size = self._stores.content.path(result.record.manifest).stat().st_size
-        digest = result.record.manifest
-        return oci.Descriptor(media_type=oci.MEDIA_MANIFEST, digest=digest, size=size, platform=_platform(result))
-
     async def hand_over(self, caller: Caller) -> None:
         """Gives the caller its outputs."""
         for number, output in enumerate(requests.outputs(self._options)):
@@ -297,7 +310,7 @@ class Results:
         number = 0
         for output in requests.outputs(self._options):
             if requests.is_to_caller(output):
-                async for piece in self._pieces(self._archive(output)):
+                async for piece in self._pieces(await self._archive(number, output)):
                     yield Progress(output=piece, number=number)
             number += 1
         for cache in self._options.cache_to:
@@ -310,47 +323,50 @@ class Results:
 
     async def _hand_over(self, caller: Caller, number: int, output: Output) -> None:
         with self._narration.step(f"exporting to {_NAMES[output.kind]}"):
-            if output.kind != "local":
-                await caller.take_file(number, self._pieces(self._archive(output)))
+            if output.kind == "local":
+                await self._hand_over_files(caller, number, output)
                 return
-            async with self._layering.mounted(self._results[-1].image) as root:
-                await caller.take_tree(number, Path(f"/proc/self/fd/{root}"))
-            self._narration.tell_status("copying files")
+            if output.kind in ("oci", "docker"):
+                self._narration.tell_status("exporting layers")
+                await self._tell_export(await self._export(number))
+            if output.store:
+                await self._hand_over_layout(caller, output.store, await self._export(number))
+                return
+            await caller.take_file(number, self._pieces(await self._archive(number, output)))
+            self._narration.tell_status("sending tarball")
 
-    def _archive(self, output: Output) -> Iterator[bytes]:
+    async def _tell_export(self, made: Export) -> None:
+        for result in made.images:
+            self._narration.tell_status(f"exporting manifest {result.record.manifest}")
+            self._narration.tell_status(f"exporting config {result.record.id}")
+        for each in made.attestations:
+            self._narration.tell_status(f"exporting attestation manifest {each.descriptor.digest}")
+        if made.index is not None:
+            self._narration.tell_status(f"exporting manifest list {made.top.digest}")
+
+    async def _hand_over_layout(self, caller: Caller, store: str, made: Export) -> None:
+        """Gives the caller's store the blobs of an OCI layout, whose index it writes itself."""
+        for digest in made.blobs:
+            path = self._stores.content.path(digest)
+            blob = oci.Descriptor(media_type="", digest=digest, size=path.stat().st_size)
+            await caller.take_blob(store, blob, self._pieces(pieces_of(path)))
+        for body in made.documents:
+            blob = oci.Descriptor(media_type="", digest=digest_of(body), size=len(body))
+            await caller.take_blob(store, blob, self._pieces(iter([body])))
+
+    async def _archive(self, number: int, output: Output) -> Iterator[bytes]:
         if output.kind in ("local", "tar"):
-            return self._root_file_system(self._results[-1].image)
-        tags = requests.references(self._options.tags)
-        if not self._has_index() or output.kind != "oci":
-            return save.archive([save.Saved(self._results[0].record, tags)], self._stores.content)
-        return self._index_layout(tags)
+            return self._files.tar(self._results, output)
+        made, tags = await self._export(number), requests.references(self._options.tags)
+        if output.kind == "docker":
+            return save.archive([save.Saved(made.images[0].record, tags)], self._stores.content, made.layout(tags))
+        return save.layout(made.layout(tags), made.documents, made.blobs, self._stores.content)
 
-    def _index_layout(self, tags: list[Reference]) -> Iterator[bytes]:
-        """An OCI layout whose index names the index of the platforms."""
-        body = encode(self._index())
-        names = [save.names_of(tag) for tag in tags]
-        entries = [
-            oci.Descriptor(media_type=oci.MEDIA_INDEX, digest=digest_of(body), size=len(body), annotations=name)
-            for name in names or [{}]
-        ]
-        top = oci.Index(schema_version=2, media_type=oci.MEDIA_INDEX, manifests=entries)
-        bodies = [body, *(data for each in self._attestations for _, data in each.bodies)]
-        return save.layout(
-            top, bodies, [digest for result in self._results for digest in result.record.blobs], self._stores.content
-        )
-
-    def _root_file_system(self, image: BuiltImage) -> Iterator[bytes]:
-        """A tar of all files of an image, piece by piece."""
-        if not image.config.rootfs.diff_ids:
-            yield _END
-            return
-        with self._layering.opened(image) as root:
-            empty = True
-            for piece in difference.layer(Path(f"/proc/self/fd/{root}"), []):
-                empty = False
-                yield piece
-            if empty:
-                yield _END
+    async def _hand_over_files(self, caller: Caller, number: int, output: Output) -> None:
+        async with self._files.roots(self._results, output) as roots:
+            await caller.take_trees(number, roots)
+        for name, _ in roots:
+            self._narration.tell_status(f"copying files {name.replace('_', '/')}".rstrip())
 
     async def _pieces(self, chunks: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
         """Joins pieces to larger ones, each made in a thread."""
@@ -365,6 +381,17 @@ class Results:
             yield data
 
 
-def _platform(result: Result) -> oci.Platform:
-    config = result.image.config
-    return oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant)
+def _descriptor(result: Result, stores: Stores) -> oci.Descriptor:
+    size = stores.content.path(result.record.manifest).stat().st_size
+    return oci.Descriptor(media_type=oci.MEDIA_MANIFEST, digest=result.record.manifest, size=size, platform=result.platform)
+
+
+def _checked(stating: Stating, image: oci.Descriptor) -> Stating:
+    """The same, after it has made one statement: a file that is none is refused before anything is exported. Raises ``InvalidArgument``."""
+    stating(image)
+    return stating
+
+
+def _untagged(name: str) -> str:
+    """The name as it was written, with its registry, and without a tag that nobody has named."""
+    return parse(name).canonical

@@ -60,6 +60,10 @@ class Bases:
             materials.append(Material(reference, platform, reference.digest or digests[0]))
         return materials
 
+    def blobs(self) -> set[str]:
+        """The digests of the layers of the images that the build has used."""
+        return {blob.digest for image in self._found.values() for blob in image.blobs}
+
     def manifests(self, image: BuiltImage) -> list[str]:
         """The digests of the manifests and indexes of a base image; none of another image."""
         return self._manifests.get(image.id, [])

@@ -55,7 +55,7 @@ class NamedContexts:
         #: caches that the caller has sent, as OCI layouts
         self.archives = list(archives)
         self._all = dict(found)
-        self._found = {key: named for name, named in found.items() for key in (name.lower(), _canonical(name))}
+        self._found = {key: named for name, named in found.items() for key in (name.lower(), canonical(name))}
 
     def of(self, platform: oci.Platform) -> NamedContexts:
         """As a build for this platform sees them: ``name::platform`` as ``name``, in place of one that is for all."""
@@ -70,10 +70,11 @@ class NamedContexts:
         return NamedContexts(for_all | own, self.archives)
 
     def find(self, name: str) -> Named | None:
-        return self._found.get(name.lower()) or self._found.get(_canonical(name)) if self._found and name else None
+        return self._found.get(name.lower()) or self._found.get(canonical(name)) if self._found and name else None
 
 
-def _canonical(name: str) -> str:
+def canonical(name: str) -> str:
+    """The name of an image in its longest spelling, or in lower case if it is none."""
     try:
         return parse(name).tagged().canonical
     except InvalidArgument:

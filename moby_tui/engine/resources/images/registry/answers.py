@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import socket
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.resources.images.registry import pace
@@ -52,3 +54,18 @@ async def registry_error(response: ClientResponse) -> tuple[str, str]:
 
 def printable(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def dialled(error: Exception) -> str:
+    """Why no connection came about, in the words of Go's ``net``."""
+    from aiohttp import ClientConnectorDNSError, ClientConnectorError
+
+    if not isinstance(error, ClientConnectorError):
+        return str(error)
+    cause = error.os_error
+    if isinstance(error, ClientConnectorDNSError):
+        no_such = isinstance(cause, socket.gaierror) and cause.errno in (socket.EAI_NONAME, socket.EAI_NODATA)
+        return f"dial tcp: lookup {error.host}: {'no such host' if no_such else cause.strerror or cause}"
+    reason = os.strerror(cause.errno).lower() if cause.errno else str(cause)
+    host = f"[{error.host}]" if ":" in error.host else error.host
+    return f"dial tcp {host}:{error.port}: connect: {reason}"

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from moby_tui.engine.archive import limits
 from moby_tui.engine.resources.images.registry import pace
-from moby_tui.engine.resources.images.registry.answers import read, registry_error, retry_after
+from moby_tui.engine.resources.images.registry.answers import dialled, read, registry_error, retry_after
 from moby_tui.engine.resources.images.registry.authorization import Authorization
-from moby_tui.engine.resources.images.registry.hosts import PUSH, Host, proxy_for
+from moby_tui.engine.resources.images.registry.hosts import PULL, PUSH, Host, proxy_for
 from moby_tui.engine.tasks import in_thread
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unreachable
@@ -163,7 +163,7 @@ class Connection:
         if isinstance(error, ClientError | ConnectionError):
             # as with dockerd, one that refuses the first connection, or has no address, is not tried again
             kind = Unreachable if isinstance(error, ClientConnectorError) and not self._met else Retry
-            return kind(f"registry {domain} cannot be reached: {error}; check the network and the name")
+            return kind(f'Get "{self._host.base}/": {dialled(error)}')
         return None
 
     # One request
@@ -256,30 +256,39 @@ class Connection:
             when = f"in {after:.0f} seconds" if after > _LONGEST_WAIT else "later"
             return Retry(f"registry {domain} answers {status} {text}; try again {when}", after)
         if self._purpose == LOGIN and status in (401, 403):
-            reason = message or "incorrect username or password"
-            return Unauthorized(f"login attempt to {self._host.base}/ failed with status {status}: {reason}")
+            return Unauthorized(f"login attempt to {self._host.base}/ failed with status: {status} {response.reason}")
         if self._purpose == LOGIN:
             return MobyError(f"{self._host.base}/ answers {status}: there is no registry; check its name")
+        said = ": ".join(filter(None, (code.lower().replace("_", " "), message)))
+        if status == 401 and self._reference.path and self.authorization.anonymous and _asks_for_password(response):
+            at = f'{response.method.capitalize()} "{response.url}": ' if self._purpose == PULL else ""
+            return Unauthorized(f"{at}no basic auth credentials")
         if self._purpose in (PUSH, DELETE) and status in (401, 403):
-            reason = f": {message}" if message else ""
-            may = "write" if self._purpose == PUSH else "delete"
+            denied = f"{self._purpose} access denied for {name}"
             return Unauthorized(
-                f"{self._purpose} access denied for {name}{reason}; log in to {domain} with an account that may {may} there"
+                (said or denied) if self._purpose == PUSH else f"{denied}: log in to {domain} with an account that may"
             )
         if not self._reference.path and status == 404:
             return NotFound(f"registry {domain} has no list of its repositories")
         if not self._reference.path and status in (401, 403):
             return Unauthorized(f"registry {domain} refuses to list what it has: {text}; log in with an account that may")
         if status == 404 and code in ("MANIFEST_UNKNOWN", "BLOB_UNKNOWN", ""):
-            return NotFound(f"manifest for {which} not found: {message or 'manifest unknown'}; check the tag")
+            return NotFound(f"manifest for {which} not found: manifest unknown: {message or 'manifest unknown'}")
+        if status == 404 and code == "NAME_UNKNOWN":
+            return NotFound(f"repository {name} not found: {said}")
         if status in (401, 403, 404) and (self.authorization.anonymous or status != 401):
             return NotFound(
                 f"pull access denied for {name}, repository does not exist or may require 'docker login'"
-                + (f": {message}" if message else "")
+                + (f": {said}" if said else "")
             )
         if status == 401:
             return Unauthorized(f"unauthorized: registry {domain} refuses the login given; log in again")
         return MobyError(f"registry {domain} answers {status} {text}")
+
+
+def _asks_for_password(response: ClientResponse) -> bool:
+    """True if the registry takes a name and a password with each request, instead of a token."""
+    return any(one.lower().startswith("basic") for one in response.headers.getall("WWW-Authenticate", []))
 
 
 def _watched(body: bytes | AsyncIterator[bytes], deadline: asyncio.Timeout) -> bytes | AsyncIterator[bytes]:

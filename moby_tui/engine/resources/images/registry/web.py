@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Mapping
 
 from moby_tui.engine.archive import limits
 from moby_tui.engine.resources.images.registry import pace
+from moby_tui.engine.resources.images.registry.answers import dialled
 from moby_tui.errors import InvalidArgument, NotFound, Unreachable
 
 _REDIRECTS = 10
@@ -53,4 +54,4 @@ class Download:
         except (InvalidURL, ValueError) as error:
             raise InvalidArgument(f"{shown} is no address") from error
         except (ClientError, TimeoutError, ConnectionError) as error:
-            raise Unreachable(f"{shown} cannot be fetched: {error or 'it does not answer'}; check the network") from error
+            raise Unreachable(f'Get "{shown}": {dialled(error) or "it does not answer"}') from error

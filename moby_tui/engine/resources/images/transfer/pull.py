@@ -87,6 +87,7 @@ class Pull:
         self._admit = admit
         self._slots = slots
         self._listings = 0
+        self._silent = False
 
     async def run(self, platform: str) -> Pulled:
         """Fetches what is missing. Raises ``MobyError``; complete blobs and layers stay for the next try, incomplete layers do not."""
@@ -100,9 +101,12 @@ class Pull:
             document, inner = await self._choose(document, platforms.parse(platform))
             bodies += inner
         await self._admit([top.digest, digest_of(bodies[-1])])
+        is_known = self._content.has(document.config.digest)
         config_body = await self._fetch_config(document.config)
         config = manifests.read_config(config_body, len(document.layers), reference.familiar)
         _check_platform(config, platform, reference)
+        # as dockerd: of an image that is here nothing is told of its layers
+        self._silent = is_known and all(map(self._layers.has, config.rootfs.diff_ids))
         await self.fetch_layers(document.layers, config.rootfs.diff_ids)
         return await in_thread(self._record, document, config, bodies, top.digest)
 
@@ -164,7 +168,8 @@ class Pull:
         wanted = dict(zip(diff_ids, descriptors, strict=True))
         self._check_space([descriptor.size for diff_id, descriptor in wanted.items() if not self._layers.has(diff_id)])
         for descriptor in wanted.values():
-            self._report.status("Pulling fs layer", _short(descriptor))
+            if not self._silent:
+                self._report.status("Pulling fs layer", _short(descriptor))
         try:
             async with all_of() as group:
                 for diff_id, descriptor in wanted.items():
@@ -213,7 +218,8 @@ class Pull:
                     await self._registry.blob(descriptor, ingest, count)
                     await in_thread(_verify, folder / "blob", diff_id)
                     await in_thread(ingest.commit, self._content, descriptor.digest, descriptor.size)
-        self._report.status("Already exists", layer)
+        if not self._silent:
+            self._report.status("Already exists", layer)
 
     async def _make_layer(self, descriptor: oci.Descriptor, diff_id: str, folder: Path, *, fresh: bool) -> None:
         """Raises ``_Damaged`` if kept bytes of an earlier pull may be the cause, and deletes them; not with ``fresh``."""

@@ -35,12 +35,15 @@ class Saved:
     references: list[Reference] = field(default_factory=list)
 
 
-def archive(images: Iterable[Saved], content: ContentStore) -> Iterator[bytes]:
-    """The tar, in pieces. Blocking. Raises ``NotFound`` for a blob that the store does not have, before the first piece."""
+def archive(images: Iterable[Saved], content: ContentStore, index: oci.Index | None = None) -> Iterator[bytes]:
+    """The tar, in pieces, with an index of its own unless there is one. Blocking.
+
+    Raises ``NotFound`` for a blob that the store does not have, before the first piece.
+    """
     wanted = list(images)
     documents = [_manifest(image.record, content) for image in wanted]
     yield from _stored(_blobs(wanted, documents, content), content)
-    yield from _file("index.json", encode(_index(wanted, documents, content)))
+    yield from _file("index.json", encode(index or _index(wanted, documents, content)))
     yield from _file("manifest.json", encode(_docker_manifest(wanted, documents)))
     yield from _file("oci-layout", _LAYOUT)
     yield bytes(2 * tarfile.BLOCKSIZE)

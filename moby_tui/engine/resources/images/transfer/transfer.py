@@ -161,8 +161,13 @@ class Transfers:
                     taken_apart = await take_apart(archive, folder / "members", None if chosen else early)
                     images = await Loader(self._content, self._layers, self._paths.staging, chosen, early).images(taken_apart)
                 for loaded in images:
+                    former = [(reference.familiar, self._rows.by_reference(reference.key)) for reference in loaded.references]
                     record = self._register(loaded.image, [reference.key for reference in loaded.references])
                     self._tell("load", record.id, record, record.id)
+                    for name, image in former:
+                        if image and image.id != record.id:
+                            text = f"The image {name} already exists, renaming the old one with ID {image.id} to empty string\n"
+                            report.say(Progress(stream=text))
                     for reference in loaded.references:
                         report.say(Progress(stream=f"Loaded image: {reference.familiar}\n"))
                     if not loaded.references:

@@ -52,8 +52,8 @@ class Applied:
         self.implied: set[bytes] = set()
 
 
-def apply(chunks: Iterable[bytes], root: int) -> Applied:
-    """Unpacks a plain tar stream into the empty directory open as ``root``.
+def apply(chunks: Iterable[bytes], root: int, owner: tuple[int, int] | None = None) -> Applied:
+    """Unpacks a plain tar stream into the empty directory open as ``root``. ``owner``: the ids of all members, in place of their own.
 
     Blocking: run it in a thread. Raises ``InvalidArgument`` for an archive that is damaged or would reach outside,
     ``StorageFull`` if the disk is. The caller deletes what was unpacked before the failure.
@@ -63,6 +63,8 @@ def apply(chunks: Iterable[bytes], root: int) -> Applied:
         with refusals_told():
             reader = tar.Reader(chunks)
             for entry in reader:
+                if owner is not None:
+                    entry.uid, entry.gid = owner
                 try:
                     layer.add(entry, reader.data)
                 except OSError as error:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
+from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.runtime.plan.filesystem.root import FileSystemPlan
 from moby_tui.engine.runtime.plan.mount_options import MountOptions
 from moby_tui.engine.runtime.plan.program import Label, Program, Slot
@@ -24,6 +26,32 @@ def enter(program: Program, entrances: Sequence[int | Slot]) -> None:
     zero = program.keep(ctypes.create_string_buffer(b"0"))
     for entrance in entrances:
         program.add("enter control group", calls.write, entrance, zero, 1)
+
+
+def is_legacy(hierarchies: list[dict[str, object]]) -> bool:
+    """True for control groups of version 1."""
+    return any(hierarchy["type"] == "cgroup" for hierarchy in hierarchies)
+
+
+def unshare_namespace(program: Program) -> None:
+    program.add("new cgroup namespace", calls.unshare, processes.CLONE_NEWCGROUP)
+
+
+def unshare_for_mounts(program: Program) -> Slot:
+    """Enters a new cgroup namespace until ``leave``: what is mounted in it shows the container's own subtree, also after that.
+
+    So a container in the host's cgroup namespace sees no hierarchy whole, as with runc, whose bind mounts do the same for version 1.
+    Returns the descriptor that ``leave`` takes.
+    """
+    before = program.open_slot()
+    flags = os.O_RDONLY | os.O_CLOEXEC
+    program.add("open cgroup namespace", calls.openat, mounts.AT_FDCWD, b"/proc/self/ns/cgroup", flags, 0, out=before)
+    unshare_namespace(program)
+    return before
+
+
+def leave(program: Program, before: Slot) -> None:
+    program.add("leave cgroup namespace", calls.setns, before, processes.CLONE_NEWCGROUP)
 
 
 def mount_cgroups(files: FileSystemPlan, destination: str, options: MountOptions, hierarchies: list[dict[str, object]]) -> None:

@@ -112,6 +112,8 @@ def _mount_new(files: FileSystemPlan, spec: Configuration, mount: Mount, options
     else:
         over_proc = guard.check_destination(destination, kind)
         tree_slot = files.new_mount(destination, kind, options, source=mount.source)
+        if options.propagation:
+            files.set_propagation(destination, tree_slot, options.propagation)
         files.attach(tree_slot, destination, over_proc=over_proc)
 
 

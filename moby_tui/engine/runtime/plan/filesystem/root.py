@@ -154,9 +154,15 @@ class FileSystemPlan:
 
     def set_attributes(self, path: str, tree: int | Slot, attributes: int) -> None:
         """``MOUNT_ATTR_...`` of a mount, of which ``path`` is only the name."""
-        attr = self.program.keep(mounts.MountAttr(attributes, 0, 0, 0))
+        self._change(f"set attributes of {path}", tree, mounts.MountAttr(attributes, 0, 0, 0))
+
+    def set_propagation(self, path: str, tree: int | Slot, propagation: int) -> None:
+        """``MS_SHARED``, ``MS_SLAVE`` and the like of a mount, of which ``path`` is only the name."""
+        self._change(f"set propagation of {path}", tree, mounts.MountAttr(0, 0, propagation, 0))
+
+    def _change(self, name: str, tree: int | Slot, change: mounts.MountAttr) -> None:
         size = ctypes.sizeof(mounts.MountAttr)
-        self.program.add(f"set attributes of {path}", calls.mount_setattr, tree, b"", mounts.AT_EMPTY_PATH, attr, size)
+        self.program.add(name, calls.mount_setattr, tree, b"", mounts.AT_EMPTY_PATH, self.program.keep(change), size)
 
     def attach_console(self, terminal: int) -> None:
         """``/dev/console``: a bind of the very terminal that we opened, never of a path in the container (CVE-2025-52565)."""

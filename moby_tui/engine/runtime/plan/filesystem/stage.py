@@ -30,10 +30,16 @@ PROTECTED = tuple(path for path in READONLY_PATHS if path.startswith(_PROC))
 
 
 class Stage:
-    """A stage that stands. ``proc_sys`` is /proc/sys as it is below its read-only cover, for the sysctls that a container sets."""
+    """A stage that stands. ``proc_sys`` is /proc/sys as it is below its read-only cover, for the sysctls that a container sets.
 
-    def __init__(self) -> None:
+    ``hierarchies`` are those of ``mount_cgroups``, ``host_cgroups`` the descriptor of the host's cgroup namespace; None if no container on
+    the stage goes back to it.
+    """
+
+    def __init__(self, hierarchies: list[dict[str, object]] | None = None, host_cgroups: Slot | None = None) -> None:
         self.proc_sys = Slot(-1)
+        self.hierarchies = hierarchies or []
+        self.host_cgroups = host_cgroups
 
     def serves(self, spec: Configuration) -> set[str]:
         """The destinations of the configuration's mounts that stand on the stage exactly as they are asked for."""
@@ -46,9 +52,8 @@ class Stage:
         return served if "/dev" in served else {path for path in served if not path.startswith("/dev/")}
 
 
-def compile_stage(program: Program, devpts: Slot, hierarchies: list[dict[str, object]]) -> Stage:
+def compile_stage(program: Program, devpts: Slot, stage: Stage) -> None:
     """Adds the steps that build the stage, for a process that is in its namespaces and control groups already."""
-    stage = Stage()
     tree = program.open_slot()
     files = FileSystemPlan(program, tree)
     devices = Devices(files)
@@ -57,13 +62,13 @@ def compile_stage(program: Program, devpts: Slot, hierarchies: list[dict[str, ob
         destination, kind = mount.destination, mount.type
         options = MountOptions(mount.options)
         if kind == "cgroup":
-            mount_cgroups(files, destination, options, hierarchies)
+            mount_cgroups(files, destination, options, stage.hierarchies)
         elif kind == "devpts":
             files.attach(devpts, destination)
         elif destination == "/dev":
             devices.mount_tree(options, [])
         else:
-            files.attach(files.new_mount(destination, kind, options), destination)
+            files.attach(files.new_mount(destination, kind, options, source=mount.source), destination)
     sys_flags = os.O_PATH | os.O_CLOEXEC | os.O_DIRECTORY
     program.add("open /proc/sys", calls.openat, mounts.AT_FDCWD, b"/proc/sys", sys_flags, 0, out=stage.proc_sys)
     for path in PROTECTED:
@@ -74,7 +79,6 @@ def compile_stage(program: Program, devpts: Slot, hierarchies: list[dict[str, ob
     program.add("close", calls.close, masks[0])
     program.add("close", calls.close, masks[1])
     program.add("close", calls.close, tree)
-    return stage
 
 
 def _leave_host(program: Program, files: FileSystemPlan, devices: Devices, tree: Slot) -> None:
