@@ -37,7 +37,7 @@ def _prune(
     from moby_tui.cli.output.objects import confirm
     from moby_tui.cli.values.units import human_size
 
-    wanted = {part: {**_heeded(part, filters, parts), **(_WHOLE.get(part, {}) if whole else {})} for part in parts}
+    wanted = {part: {**_heeded(part, filters, parts), **(_spared(part, parts) if whole else {})} for part in parts}
     if options.dry_run:
         print(f"Total reclaimable space: {human_size(_tell_what_would_go(wanted))}")
         return
@@ -48,6 +48,12 @@ def _prune(
         return sum([await _PRUNERS[part](client, chosen) for part, chosen in wanted.items()])
 
     print(f"{total}{human_size(session.call(remove))}")
+
+
+def _spared(part: str, parts: Sequence[str]) -> Filters:
+    """The filter for what the API itself would spare. Named volumes go in a prune of volumes alone, as with Docker."""
+    is_beside_others = part == "volume" and len(parts) > 1
+    return {} if is_beside_others else _WHOLE.get(part, {})
 
 
 def _heeded(part: str, filters: Filters, parts: Sequence[str]) -> Filters:

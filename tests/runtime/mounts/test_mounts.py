@@ -332,7 +332,7 @@ def test_volume_options_that_cannot_be(cli: Cli, busybox: str, options: list[str
 def test_a_file_system_that_cannot_be_mounted_says_why(cli: Cli, busybox: str) -> None:
     cli("volume", "create", "-o", "type=none", "-o", "device=/no/where", "-o", "o=bind", "v1")
     done = run(cli, "-v", "v1:/m", "busybox", "true", check=False)
-    assert done.returncode == 125 and "failed to mount local volume: mount /no/where:" in done.stderr
+    assert done.returncode == 127 and "failed to mount local volume: mount /no/where:" in done.stderr
     assert "no such file or directory" in done.stderr and done.stderr.count("\n") == 1
     cli("volume", "rm", "v1")
 
