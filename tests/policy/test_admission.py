@@ -138,7 +138,6 @@ def test_values_that_cannot_be(host: dict[str, Any], text: str) -> None:
         ({"env": ["A=\0"]}, "NUL byte"),
         ({"cmd": ["a\0b"]}, "NUL byte"),
         ({"exposed_ports": {"80/icmp": {}}}, 'invalid port protocol: "icmp"'),
-        ({"stop_timeout": -2}, "stop timeout"),
     ],
 )
 def test_a_configuration_that_cannot_be(config: dict[str, Any], text: str) -> None:

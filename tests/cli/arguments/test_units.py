@@ -117,7 +117,7 @@ def test_cpus_are_exact(nano: int) -> None:
     assert units.parse_nano_cpus(f"{nano // 10**9}.{nano % 10**9:09d}") == nano
 
 
-@pytest.mark.parametrize("text", ["", ".", "x", "-1", "1.0000000001", "1,5"])
+@pytest.mark.parametrize("text", ["", ".", "x", "1.0000000001", "1,5"])
 def test_cpus_are_refused(text: str) -> None:
     with pytest.raises(InvalidArgument):
         units.parse_nano_cpus(text)

@@ -188,7 +188,7 @@ BOTH = "the following directives are specified both as a flag and in the configu
         ('{"bip": "fd00::1/64"}', "", MERGED + "parse bip failed: invalid CIDR address: fd00::1/64"),
         ('{"bip": "10.9.0.1/24", "fixed-cidr": "10.8.0.0/24"}', "", MERGED + "fixed-cidr 10.8.0.0/24 is not within bip 10.9.0.1/24"),
         ('{"fixed-cidr-v6": "fd00::/80"}', "", MERGED + "fixed-cidr-v6 needs ipv6"),
-        ('{"log-driver": "x"}', "", MERGED + "logger: no log driver named 'x' is registered"),
+        ('{"log-driver": "x"}', "", MERGED + "error looking up logging plugin x: plugin \"x\" not found"),
         ('{"seccomp-profile": "/nowhere"}', "", MERGED + "opening seccomp profile (/nowhere) failed: "),
         ('{"debug": "yes"}', "", 'invalid JSON: debug takes true or false, not "yes"'),
         ('{"max-concurrent-downloads": true}', "", "invalid JSON: max-concurrent-downloads takes a number, not true"),
