@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from moby_tui.api.buildkit.wire import control_pb2 as pb
 from moby_tui.api.buildkit.wire import errors_pb2, gateway_pb2, upload_pb2
 from moby_tui.api.buildkit.wire.ops_pb2 import Definition
 from moby_tui.engine.engine import Engine
+from moby_tui.engine.resources.builder import pruning
 
 LOCAL = [pb.Exporter(Type="local")]
 NONE = {"force-network-mode": "none"}
@@ -104,7 +106,7 @@ async def test_inputs_in_place_of_folders(client: Client) -> None:
     assert (client.out / "foo3").read_text() == "made"
 
 
-async def test_an_input_that_is_nothing(client: Client, engine: Engine) -> None:
+async def test_an_input_that_is_nothing(client: Client) -> None:
     client.write(Dockerfile="FROM scratch\n")
     inputs = {"context": Definition(), "dockerfile": Definition()}
     with pytest.raises(GRPCError, match="invalid nil input definition to definition op"):
@@ -192,3 +194,22 @@ async def test_stages_that_a_platform_needs_alone(client: Client) -> None:
     assert (client.out / "darwin_amd64/d").read_text() == "data2"
     await client.build({"platform": "darwin/amd64"}, Exporters=LOCAL)
     assert client.followed["context"] == ["/bar"]
+
+
+@pytest.mark.parametrize(("options", "kept"), [("", 3), (",mode=0773", 2), (",uid=7", 2)])
+async def test_a_cache_mount_of_a_build_without_the_cache(client: Client, engine: Engine, options: str, kept: int) -> None:
+    """One with an owner or a mode begins anew, once in a build; any other stays. What was in its place goes with it."""
+    run = f"RUN --mount=type=cache,target=/c{options} touch /c/$F && ls /c | wc -l >/out"
+    client.write(Dockerfile=f"FROM busybox AS b\nARG F\n{run}\n{run}2\nFROM scratch\nCOPY --from=b /out /out2 /\n")
+
+    async def count(name: str, **more: str) -> list[int]:
+        await client.build({**NONE, "build-arg:F": name, **more}, Exporters=LOCAL)
+        return [int((client.out / each).read_text()) for each in ("out", "out2")]
+
+    assert await count("a") == [1, 1]
+    assert await count("b", **{"no-cache": ""}) == [kept - 1] * 2
+    assert await count("c") == [kept] * 2
+    mounts = engine.paths.build_mounts
+    assert len([*mounts.glob("*/old-*")]) == 3 - kept
+    pruning.empty(mounts, os.listdir(mounts))
+    assert not [*mounts.glob("*/old-*"), *mounts.glob("*/content")]

@@ -55,6 +55,12 @@ _GREATEST = 2**32 - 1
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
+#: Options of a cache mount with which its folder is made.
+_MADE_WITH = ("uid", "gid", "mode")
+#: The beginning of the names of folders of a cache mount that another has taken the place of.
+OLD = "old-"
+
+
 @dataclass(frozen=True)
 class RunMount:
     """The value of one ``--mount``."""
@@ -331,18 +337,22 @@ def writable(root: int, path: bytes, folder: Path) -> int:
 async def _cache(shop: Workshop, mount: RunMount) -> tuple[ExitStack, int]:
     """A folder that stays after the build, locked according to ``sharing``. A new one is filled from ``from`` and ``source``."""
     if "from" not in mount.options:
-        return await in_thread(cache_folder, shop.caches, mount, None)
+        is_made = any(name in mount.options for name in _MADE_WITH)
+        return await in_thread(cache_folder, shop.caches, mount, None, shop.scratch.name if shop.anew and is_made else "")
     async with shop.source(mount.options["from"]) as root:
         with naming_what_is_missing(mount):
             return await in_thread(cache_folder, shop.caches, mount, root)
 
 
-def cache_folder(folder: Path, mount: RunMount, base: int | None) -> tuple[ExitStack, int]:
-    """Opens and locks the folder. Blocking: with ``sharing=locked`` waits for other builds."""
+def cache_folder(folder: Path, mount: RunMount, base: int | None, anew: str = "") -> tuple[ExitStack, int]:
+    """Opens and locks the folder. Blocking: with ``sharing=locked`` waits for other builds.
+
+    ``anew`` names the build if it begins with a new folder: without the cache BuildKit makes one with an owner or a mode again.
+    """
     ident = mount.options.get("id") or mount.target
     if base is not None:
         ident += "\0" + selection.digest(base, [mount.source])
-    if any(name in mount.options for name in ("uid", "gid", "mode")):
+    if any(name in mount.options for name in _MADE_WITH):
         # one that is made with an owner or a mode is a cache of its own
         ident += f"\0{mount.number('uid', 0)}:{mount.number('gid', 0)}:{mount.number('mode', 0o755):o}"
     sharing = mount.options.get("sharing", "shared")
@@ -364,7 +374,7 @@ def cache_folder(folder: Path, mount: RunMount, base: int | None) -> tuple[ExitS
         break
     content = place / "content"
     try:
-        _fill(content, mount, base)
+        _fill(content, mount, base, anew)
         tree = mounts.open_tree(mounts.AT_FDCWD, str(content), mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC)
     except BaseException:
         held.close()
@@ -372,7 +382,17 @@ def cache_folder(folder: Path, mount: RunMount, base: int | None) -> tuple[ExitS
     return held, tree if mount.flag("rw", "true") else _read_only(tree)
 
 
-def _fill(content: Path, mount: RunMount, base: int | None) -> None:
+def _set_aside(content: Path, build: str) -> None:
+    """Renames the folder, which other builds may be using, once for a build. It is deleted with the cache mount."""
+    begun = content.with_name("begun")
+    if begun.exists() and begun.read_text() == build:
+        return
+    if content.exists():
+        content.rename(content.with_name(f"{OLD}{os.urandom(8).hex()}"))
+    begun.write_text(build)
+
+
+def _fill(content: Path, mount: RunMount, base: int | None, anew: str) -> None:
     """Fills a new folder, which gets its name when it is complete, unless there is one.
 
     Of two steps at the same time, one waits: rename(2) puts a folder in the place of an empty one, which the other may use already.
@@ -380,6 +400,8 @@ def _fill(content: Path, mount: RunMount, base: int | None) -> None:
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
     with trees.closing(os.open(content.parent, flags)) as place:
         fcntl.flock(place, fcntl.LOCK_EX)
+        if anew:
+            _set_aside(content, anew)
         if content.exists():
             return
         new = content.with_name(f"new-{os.urandom(8).hex()}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.process import boot_id
 from moby_tui.engine.resources.builder.execution.digests import Digests, take
+from moby_tui.engine.resources.builder.execution.mounts import OLD
 from moby_tui.engine.tasks import in_thread
 
 #: The names of kept folders begin so, beside the folders of cache mounts.
@@ -76,6 +77,8 @@ def forget(place: Path) -> None:
     for name in (_NOTE, _DIGESTS):
         (place / name).unlink(missing_ok=True)
     trees.remove(place / _CONTENT)
+    for old in place.glob(f"{OLD}*"):
+        trees.remove(old)
 
 
 def _take_note(file: Path) -> bytes:
