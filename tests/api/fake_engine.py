@@ -149,6 +149,14 @@ class System:
         return Info(id="fake", name="fake-host", containers=1, server_version=VERSION)
 
 
+class Networks:
+    async def inspect(self, ref: str) -> None:
+        raise NotFound(f"network {ref} not found")
+
+
 class FakeClient(SimpleNamespace):
+    # by which it may be a key, as engines are
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
     def __init__(self) -> None:
-        super().__init__(containers=Containers(), images=Images(), events=Events(), system=System())
+        super().__init__(containers=Containers(), images=Images(), events=Events(), system=System(), networks=Networks())

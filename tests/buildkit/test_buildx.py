@@ -19,6 +19,7 @@ from aiohttp import web
 import plug_ins
 from buildkit.frontend import BRIDGE, CONTROL, Control
 from buildkit.peer import Daemon
+from moby_tui.api.buildkit.grpc.server import Procedures
 from moby_tui.api.buildkit.session.files.receiving import Selection
 from moby_tui.api.buildkit.session.session import Session
 from moby_tui.engine.kernel import unix_socket
@@ -62,8 +63,7 @@ async def _build(
     daemon: Daemon, build: Callable[..., Any], home: Path, *arguments: str, stdin: IO[bytes] | None = None
 ) -> tuple[int, str]:
     control = Control(daemon.builds, build)
-    own = daemon.builds._services
-    daemon.builds._services = lambda: {**own(), CONTROL: control, BRIDGE: control.bridge}  # type: ignore[method-assign]
+    daemon.builds._procedures = Procedures({**daemon.builds._services(), CONTROL: control, BRIDGE: control.bridge})
     process = await asyncio.create_subprocess_exec(
         _program(),
         "build",

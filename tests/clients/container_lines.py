@@ -239,7 +239,6 @@ _UPDATE = "the limits of devices, too, can be changed while a container runs"
 _EARLY = "refused when the container is created, not when it starts"
 _WORDS = "the words of this engine, which has no runtime of others"
 _WEIGHT = "this engine sets the weights of the scheduler bfq, which docker does not know"
-_PARENT = "a path that leaves the control groups is refused"
 _PROTOCOL = "a protocol that there is not is refused"
 _HOST = "the options of TLS are for tcp hosts alone"
 _VERSION = "the version is that on which both sides agree"
@@ -262,7 +261,6 @@ OTHERWISE: dict[str, dict[str, str]] = {
     },
     "values of run": {
         f"{_R}blkio-weight 5": _WEIGHT,
-        f"{_R}cgroup-parent": _PARENT,
         f"{_R}cpu-shares 1": _WORDS,
         f"{_R}expose 80/odd": _PROTOCOL,
         f"{_R}ipc container: ": _EARLY,
@@ -276,7 +274,6 @@ OTHERWISE: dict[str, dict[str, str]] = {
     },
     "values of create": {
         f"{_C}blkio-weight 5": _WEIGHT,
-        f"{_C}cgroup-parent": _PARENT,
         f"{_C}expose 80/odd": _PROTOCOL,
         f"{_C}ipc container: ": _EARLY,
         f"{_C}log-opt max-": _EARLY,

@@ -396,7 +396,6 @@ OTHERWISE: dict[str, dict[str, str]] = {
         "ps -a --format '{{.Platform}}'.stdout": "nothing is written as nothing",
     },
     "changes and ends": {
-        "container prune -f --filter until=odd.stderr": "one text for all times",
         "container prune [< text] (2).stdout": "the bytes that come back on the disk, with the container's own files",
         "inspect -f '{{.State.Status}}' frozen.stdout": "a signal that ends nothing leaves a paused container paused",
         "update --blkio-weight 5": "this engine sets the weights of the scheduler bfq, which docker does not know",

@@ -54,7 +54,7 @@ async def test_a_session_may_be_carried_by_a_call(daemon: Daemon) -> None:
             await daemon.builds.carry_session(stream)
 
     builds = daemon.builds
-    builds._services = lambda: {control_pb2.DESCRIPTOR.services_by_name["Control"]: Control()}  # type: ignore[method-assign]
+    builds._procedures = Procedures({control_pb2.DESCRIPTOR.services_by_name["Control"]: Control()})
     method = Method("/moby.buildkit.v1.Control/Session", control_pb2.BytesMessage, control_pb2.BytesMessage, streaming=True)
     prefix = "x-docker-expose-session-"
     told = [(prefix + "uuid", "inside"), (prefix + "grpc-method", CHECK.path), (prefix + "grpc-method", "/other")]
@@ -106,7 +106,7 @@ async def test_a_server_that_ends_ends_calls_and_sessions(daemon: Daemon) -> Non
 
     asked = asyncio.Event()
     builds = daemon.builds
-    builds._services = lambda: {HEALTH: Endless()}  # type: ignore[method-assign]
+    builds._procedures = Procedures({HEALTH: Endless()})
     async with daemon.channel() as channel, daemon.session({HEALTH: Health()}) as session:
         calling = asyncio.create_task(channel.call(CHECK, health_pb2.HealthCheckRequest()))
         await asked.wait()
