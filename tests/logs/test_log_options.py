@@ -22,7 +22,7 @@ SUBJECT = Subject(
 @pytest.mark.parametrize(
     ("driver", "options", "text"),
     [
-        ("gelf", {}, "logger: no log driver named 'gelf' is registered"),
+        ("gelf", {}, 'error looking up logging plugin gelf: plugin "gelf" not found'),
         ("json-file", {"x": "1"}, "unknown log opt 'x' for json-file log driver"),
         ("local", {"x": "1"}, "unknown log opt 'x' for log driver local"),
         ("syslog", {"max-size": "1m"}, "unknown log opt 'max-size' for syslog log driver"),
