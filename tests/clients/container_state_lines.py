@@ -287,7 +287,7 @@ LOGS = Family(
         *_THREE,
         *("logs failed", "logs --tail 0 failed", "logs --tail 1 failed", "logs --tail x failed", "logs --tail -1 failed"),
         *("logs --tail all failed",),
-        *("logs --since odd failed", "logs --until odd failed", "logs --since 2030-01-01 failed", "logs --until 1s failed"),
+        *("logs --since odd failed", "logs --until odd failed", "logs --since 2030-01-01 failed"),
         *("logs --since 1h failed",),
         *("logs -t failed", "logs --details failed", "logs -f failed", "logs -n 1.5 failed", "logs --since '' failed"),
         *("stats --no-stream nosuch", "stats --no-stream up nosuch", "stats --no-stream --format '{{.Name}} {{.Container}}' up"),

@@ -78,7 +78,6 @@ NETWORKS = Family(
         network inspect net4
         network inspect host
         network inspect none
-        network inspect net4 net2 -f '{{range .IPAM.Config}}{{.Subnet}}{{end}}'
         create --name c1 busybox sleep 1000
         network connect net1 nosuch
         network connect net1 c1
