@@ -45,11 +45,16 @@ SAME = [
 ]
 
 
+#: What is kept and not shown: how far a mount is read-only is in the bind's options, where dockerd shows it too.
+NOT_SHOWN: dict[type[msgspec.Struct], tuple[str, ...]] = {kept.MountPoint: ("read_only_non_recursive",)}
+
+
 @pytest.mark.parametrize(("shown", "stored"), SAME, ids=lambda kind: kind.__name__)
 def test_no_field_of_the_api_is_lost(shown: type[msgspec.Struct], stored: type[msgspec.Struct]) -> None:
     """A field that the API gains is either kept, or named here with the reason."""
     assert shown is not stored
-    assert [field.name for field in fields(shown)] == [field.name for field in fields(stored)]
+    not_shown = NOT_SHOWN.get(stored, ())
+    assert [field.name for field in fields(shown)] == [field.name for field in fields(stored) if field.name not in not_shown]
 
 
 def test_no_record_is_made_of_the_apis_structs() -> None:
