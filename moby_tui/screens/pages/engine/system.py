@@ -51,6 +51,9 @@ class SystemPage(PruningPage):
         Action(id="system.again", title="Again", keys="r", tooltip="Look again"),
     )
 
+    #: the part that was asked for by its name and is not on the screen yet
+    _wanted = ""
+
     def content(self) -> Iterable[Widget]:
         yield Tabs(id="detail")
 
@@ -65,7 +68,8 @@ class SystemPage(PruningPage):
     async def arrive(self, words: Sequence[str]) -> None:
         """Shows the part that the word names: ``disk``, ``prunes``, ``doctor`` or ``info``."""
         if words[0] in ("disk", "prunes", "doctor", "info"):
-            # at the first visit the tabs turn to the first of them after the page has been mounted
+            # at the first visit the tabs turn to the first of them at some moment after the page has been mounted
+            self._wanted = words[0] if words[0] != self._active else ""
             self.call_after_refresh(self.action_tab, words[0])
 
     @property
@@ -74,6 +78,10 @@ class SystemPage(PruningPage):
 
     @on(TabbedContent.TabActivated)
     def _activated(self) -> None:
+        if self._wanted not in ("", self._active):
+            self.action_tab(self._wanted)
+            return
+        self._wanted = ""
         self._fill()
         self.refresh_bindings()
         shown = self.query(f"#{self._active} FactsTable, #{self._active} InspectView")
