@@ -10,15 +10,15 @@ each field JSON of each type.
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import re
-import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from unix_http import UnixConnection
 
 _HERE = Path(__file__).parent
 GROUPS = ("config", "host", "limits", "mounts", "networks", "types")
@@ -66,22 +66,11 @@ _OWN = ("Id", "Created", "Driver", "GraphDriver", "LogPath", "HostnamePath", "Ho
 _ENDPOINT = ("IPAMConfig", "Links", "Aliases", "MacAddress", "DriverOpts", "GwPriority")
 
 
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=60)
-        self._path = str(path)
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(60)
-        self.sock.connect(self._path)
-
-
 class Api:
     """One connection to an engine. ``volumes`` is the folder of its volumes."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = _Connection(path)
+        self._connection = UnixConnection(path)
         self.volumes = ""
 
     def __call__(self, method: str, target: str, body: str | bytes | None = None) -> tuple[int, Any]:

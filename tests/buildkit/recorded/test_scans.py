@@ -24,7 +24,7 @@ from moby_tui.engine.engine import Engine
 ERRORS = {
     "a file that is no statement": "a file that is to be a statement is no in-toto statement",
     "a statement of another kind": "a statement x where https://spdx.dev/Document is needed",
-    "a folder": "'/two', which is to be a statement, is no file",
+    "a folder": "'/two' is no statement: no file, or larger than 67108864 bytes",
 }
 
 

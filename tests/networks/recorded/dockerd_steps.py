@@ -6,10 +6,8 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
-import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from networks.recorded import (
     dockerd_port_cases,
 )
 from networks.recorded.dockerd_cases import BRIDGE, Step
+from unix_http import UnixConnection
 
 _HERE = Path(__file__).parent
 #: The groups of steps, each taken by an engine with nothing else in it, and where its answers are recorded.
@@ -44,17 +43,6 @@ _CHOSEN = 32768
 _SHOWN = ("Networks", "Ports")
 #: The image has no links for these.
 _APPLETS = "".join(f'{name}() {{ busybox {name} "$@"; }}; ' for name in ("awk", "grep", "ip", "nslookup", "ping", "sort", "tail"))
-
-
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=60)
-        self._path = str(path)
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(60)
-        self.sock.connect(self._path)
 
 
 def take(path: Path, steps: list[Step]) -> dict[str, Any]:
@@ -105,7 +93,7 @@ def _row_port(port: dict[str, Any]) -> str:
 
 
 def _request(path: Path, method: str, target: str, body: Any) -> tuple[int, str]:
-    connection = _Connection(path)
+    connection = UnixConnection(path)
     data = None if body is None else json.dumps(body)
     version = "" if target.startswith("/v1") else "/v1.51"
     connection.request(method, version + target, data, {"Content-Type": "application/json"})

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import stat
 from dataclasses import replace
 
 import msgspec
 
-from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.kernel.trees import closing
+from moby_tui.engine.resources.builder.execution import written
 from moby_tui.engine.resources.builder.execution.likeness import make_like
 from moby_tui.engine.resources.builder.graph.changes import Changes
 from moby_tui.engine.resources.builder.graph.commands import Command
@@ -100,23 +97,10 @@ class Vertexes:
         if self._depth == _DEEPEST:
             raise InvalidArgument(f"graphs of operations lie more than {_DEEPEST} deep in each other's files")
         async with outputs.root(outputs.at(nested.input)) as root:
-            data = await in_thread(_file, root, nested.file)
+            data = await in_thread(written.file, root, nested.file, "graph of operations", _LARGEST)
         graph = self._caller.graph(data)
         inner = Vertexes(graph, self._shop, self._origins, self._report, self._caller, self._depth + 1)
         return Output(image=await inner.run())
-
-
-def _file(root: int, path: str) -> bytes:
-    """Its content. Blocking. Raises ``InvalidArgument``."""
-    try:
-        with closing(open_in_root(root, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)) as file:
-            status = os.fstat(file)
-            if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-                raise InvalidArgument(f"{path[:200]!r} is no graph of operations: no file, or larger than {_LARGEST} bytes")
-            with open(file, "rb", closefd=False) as reader:
-                return reader.read(_LARGEST)
-    except OSError as error:
-        raise InvalidArgument(f"failed to open {path[:200]!r}: {(error.strerror or '').lower()}") from error
 
 
 async def _merged(outputs: Outputs, merge: Merge) -> Output:
